@@ -1,0 +1,1 @@
+"""What is asked: studies, profiles and the data they are asked of."""

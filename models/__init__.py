@@ -1,0 +1,1 @@
+"""The networks: TransM3E, its variants and its peers."""

@@ -1,0 +1,48 @@
+"""What a folder offers: one variant is one file, and its file name is its name in YAML.
+
+Names are listed without importing anything; only the file that is named is imported.
+"""
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+
+class UnknownName(LookupError):
+    """A name that its folder does not hold; the message offers the nearest one and lists the others."""
+
+
+def names(package: str) -> list[str]:
+    """List the variants in `package` (``"models.fusion"``) by file name."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UnknownName(f"{package}: no such folder of variants.")
+    folder = Path(spec.submodule_search_locations[0])
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(package: str, name: str) -> ModuleType:
+    """Import the one file `name` of `package`.
+
+    Raises:
+        UnknownName: there is no such file.
+    """
+    there = names(package)
+    if name not in there:
+        raise UnknownName(unknown(name, package.rpartition(".")[2], there))
+    return importlib.import_module(f"{package}.{name}")
+
+
+def unknown(name: str, what: str, there: Iterable[str]) -> str:
+    """Word the message for a `name` that is not among those `there`.
+
+    Example:
+        ``cuont: no such setting. Did you mean 'count'? There are: count, dropout.``
+    """
+    known = list(there)
+    near = difflib.get_close_matches(name, known, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{name}: no such {what}.{guess} There are: {', '.join(known) or 'none'}."

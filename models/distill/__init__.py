@@ -1,0 +1,1 @@
+"""What the receivers learn from the sender: one placement, one file."""

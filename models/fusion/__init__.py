@@ -1,0 +1,1 @@
+"""How own and receiver tokens are joined: one fusion, one file."""

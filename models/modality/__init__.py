@@ -1,0 +1,1 @@
+"""Auxiliary modalities and their senders: one modality, one file."""

@@ -1,0 +1,78 @@
+"""The form of every setting in the project: frozen, fully checked, and known to be in or out of a phase's key.
+
+A setting's class stands beside the code that reads it. Here is only what those classes share.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from models import catalog
+
+
+class Frozen(BaseModel):
+    """Settings that nothing writes to and that admit no unknown name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def outside(default: Any, **constraints: Any) -> Any:
+    """Declare a field that cannot change the numbers (workers, device, a path) and so stays out of the key."""
+    return Field(default, json_schema_extra={"outside_key": True}, **constraints)
+
+
+def key_content(settings: BaseModel) -> dict[str, Any]:
+    """Dump `settings` with every default and without the fields that are marked `outside`."""
+    content: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("outside_key"):
+            continue
+        value = getattr(settings, name)
+        content[name] = key_content(value) if isinstance(value, BaseModel) else _plain(value)
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return key_content(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+class Variant:
+    """Mark a field that names one file of `package`: ``"mctf"`` or ``{"name": "mctf", "drop_path": 0.1}``.
+
+    Example:
+        ``fusion: Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]``
+    """
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    @classmethod
+    def of(cls, package: str) -> tuple["Variant", BeforeValidator]:
+        """Give the mark and the validator that turns a name into the named file's ``Settings``."""
+        mark = cls(package)
+        return mark, BeforeValidator(mark.resolve)
+
+    def resolve(self, value: Any) -> Any:
+        """Turn a name, or a mapping with a name, into the settings of that variant.
+
+        Raises:
+            ValueError: there is no name.
+            UnknownName: the folder holds no such file (reported by pydantic as a value error).
+        """
+        if isinstance(value, Frozen):
+            return value
+        tree = {"name": value} if isinstance(value, str) else value
+        if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
+            raise ValueError(f"must be a name or a mapping with a name, but got {value!r}.")
+        try:
+            module = catalog.load(self.package, tree["name"])
+        except catalog.UnknownName as error:
+            raise ValueError(str(error)) from error
+        return module.Settings.model_validate(tree)

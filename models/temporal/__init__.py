@@ -1,0 +1,1 @@
+"""Modules over time inside the trunk: one module, one file."""

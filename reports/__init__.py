@@ -1,0 +1,1 @@
+"""What is shown: one page per study and an index over all of them."""

@@ -1,0 +1,1 @@
+"""What was measured: the ledger, the metrics, the contrasts and the answers."""

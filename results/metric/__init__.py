@@ -1,0 +1,1 @@
+"""Metrics of predictions: one metric, one file."""

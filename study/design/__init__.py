@@ -1,0 +1,1 @@
+"""How factors make arms: one design, one file."""

@@ -1,0 +1,1 @@
+"""Where phases run: one executor, one file."""
