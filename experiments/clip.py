@@ -45,7 +45,7 @@ class DataError(ValueError):
     """A data set that cannot be used; the message says what is wrong, where, what there is and what to do."""
 
 
-class BadClip(DataError):
+class BadClip(DataError):  # noqa: N818 - the words of the contract
     """One clip that cannot be shown: missing, empty or corrupt.
 
     Attributes:
