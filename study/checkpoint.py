@@ -1,0 +1,60 @@
+"""Checkpoints as safetensors: weights alone when a phase is done, weights and optimiser while it runs.
+
+A file is replaced in one step, so that a kill leaves the old one or the new one and never a torn one.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+class Resume(NamedTuple):
+    """The state of a training after `epoch` epochs."""
+
+    epoch: int
+    network: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write a state dict to `path`."""
+    _replace(path, dict(weights), {})
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the state dict at `path`."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
+
+
+def save_resume(path: Path, resume: Resume) -> None:
+    """Write the state of a training to `path`."""
+    tensors = {f"network.{name}": tensor for name, tensor in resume.network.items()}
+    tensors |= {f"optimiser.{name}": tensor for name, tensor in resume.optimiser.items()}
+    _replace(path, tensors, {"progress": json.dumps({"epoch": resume.epoch})})
+
+
+def load_resume(path: Path) -> Resume:
+    """Read the state of a training from `path`."""
+    tensors = load_weights(path)
+    with safe_open(path, framework="pt") as file:
+        epoch = json.loads(file.metadata()["progress"])["epoch"]
+    return Resume(epoch, _under("network.", tensors), _under("optimiser.", tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,87 @@
+"""Scores of every clip of a split, and the records they make.
+
+Letters: N clips, B batch, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from results.metric.average_precision import average_precision
+from results.record import Record
+from torch import Tensor, nn
+
+from study.loader import Loader
+from study.trainer import autocast
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network says of the clips of one split.
+
+    Attributes:
+        index_N: positions in the data set's clips.
+        scores_NC: probabilities, the mean over the temporal views of a clip.
+        labels_NC: whether the muscle group works.
+        loss: mean classification loss over clips and views.
+    """
+
+    split: str
+    index_N: NDArray[np.int64]
+    scores_NC: NDArray[np.float32]
+    labels_NC: NDArray[np.bool_]
+    loss: float
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module,
+    loader: Loader,
+    split: str,
+    loss: ModuleType,
+    batch: int,
+    precision: str = "fp32",
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - a device is a value
+) -> Evaluation:
+    """Score the clips of `split` by RGB alone; a clip that comes several times (views) gets its mean score.
+
+    Args:
+        loss: a file of `models/loss`: its loss is measured, its scores are kept.
+    """
+    network.eval()
+    summed: dict[int, Tensor] = {}
+    views: dict[int, int] = {}
+    labels: dict[int, Tensor] = {}
+    total = 0.0
+    for part in loader.evaluate(split, batch):
+        with autocast(precision, device):
+            logits_BC = network({"rgb": part.streams["rgb"].to(device)}).logits_BC.float().cpu()
+        total += float(loss.loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
+        for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
+            summed[index] = summed[index] + score_C if index in summed else score_C
+            views[index] = views.get(index, 0) + 1
+            labels[index] = label_C
+    order = sorted(summed)
+    return Evaluation(
+        split,
+        np.array(order, dtype=np.int64),
+        torch.stack([summed[index] / views[index] for index in order]).numpy(),
+        torch.stack([labels[index] for index in order]).numpy() > 0,
+        total / sum(views.values()),
+    )
+
+
+def records(evaluation: Evaluation, labels: Sequence[str], epoch: int) -> list[Record]:
+    """Measure an evaluation: loss, one average precision per label that occurs, and their mean (points)."""
+    split = evaluation.split
+    precision_C = average_precision(evaluation.scores_NC, evaluation.labels_NC)
+    named = [(label, value) for label, value in zip(labels, precision_C.tolist(), strict=True) if not np.isnan(value)]
+    mean = sum(value for _, value in named) / len(named) if named else float("nan")
+    return [
+        Record("loss", split, epoch, evaluation.loss),
+        Record("map", split, epoch, mean, "points"),
+        *(Record(f"ap.{label}", split, epoch, value, "points") for label, value in named),
+    ]

@@ -1,0 +1,93 @@
+"""Phases: the legs of a trial's training, each known by the hash of all that can change its numbers.
+
+    rgb(data, trunk, tokens, loss, seed)  and  sender(modality, the same)  ->  joint(arm, seed)
+
+Two trials that agree on a phase's settings, seed and data share it, whatever study they belong to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from models.build import ModelSettings, RgbModel, SenderModel, needs_sender, rgb_settings, sender_settings
+
+from models.settings import Frozen, key_content
+from study.key import NUMERICS, key_of
+from study.settings import DataSettings, Settings
+from study.trainer import OptimSettings
+
+KINDS = ("rgb", "sender", "joint")
+
+
+class PhaseSettings(Frozen):
+    """Everything that a phase's training may see: the part of the settings that its key hashes."""
+
+    data: DataSettings
+    model: RgbModel | SenderModel | ModelSettings
+    optim: OptimSettings
+    epochs: int
+    evaluate_every: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One leg of a training, before or after it was run.
+
+    Attributes:
+        kind: one of `KINDS`.
+        data: the data set's fingerprint.
+        parents: kind -> key of the phases whose weights this one starts from.
+    """
+
+    kind: str
+    settings: PhaseSettings
+    seed: int
+    replicate: int
+    data: str
+    parents: Mapping[str, str]
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What is hashed, and written to `settings.json` beside the key."""
+        return {
+            "numerics": NUMERICS,
+            "kind": self.kind,
+            "settings": key_content(self.settings),
+            "seed": self.seed,
+            "replicate": self.replicate,
+            "data": self.data,
+            "parents": dict(self.parents),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """64 hex digits."""
+        return key_of(self.content)
+
+
+def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[str, Phase]:
+    """Split a trial into its phases, parents first.
+
+    Every arm gets the joint epochs, also one without joint components, so that all arms have had the same number.
+
+    Args:
+        data: the data set's fingerprint.
+    """
+    epochs = settings.phases
+
+    def phase(kind: str, model: Frozen, own_epochs: int, parents: Mapping[str, str]) -> Phase:
+        own = PhaseSettings.model_construct(
+            data=settings.data,
+            model=model,
+            optim=settings.optim,
+            epochs=own_epochs,
+            evaluate_every=epochs.evaluate_every,
+        )
+        return Phase(kind, own, seed, replicate, data, parents)
+
+    phases = {"rgb": phase("rgb", rgb_settings(settings.model), epochs.rgb_epochs, {})}
+    if needs_sender(settings.model):
+        phases["sender"] = phase("sender", sender_settings(settings.model), epochs.sender_epochs, {})
+    parents = {kind: parent.key for kind, parent in phases.items()}
+    return phases | {"joint": phase("joint", settings.model, epochs.joint_epochs, parents)}

@@ -1,0 +1,68 @@
+"""Where a result comes from: code, versions, machine, cost. Read at the edge, never part of a key."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from study.layout import checkout
+
+PACKAGES = ("torch", "torchvision", "timm", "torch-geometric", "numpy", "av", "pydantic")
+SLURM_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "SLURM_NODELIST")
+
+
+@cache
+def code() -> dict[str, Any]:
+    """Give the commit of the checkout and, if files differ from it, the hash of that difference."""
+    commit = _git("rev-parse", "HEAD")
+    difference = _git("diff", "HEAD")
+    changed = hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else None
+    return {"commit": commit or "unknown", "diff": changed}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Give the versions of Python and of the packages that can change a number."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def describe(command: str, device: str, threads: int, cost: dict[str, float | int]) -> dict[str, Any]:
+    """Describe a finished training.
+
+    Args:
+        command: what the user typed.
+        cost: what was measured: seconds, peak_memory_bytes, parameters.
+    """
+    slurm = {name.lower(): os.environ[name] for name in SLURM_VARIABLES if name in os.environ}
+    return {
+        **code(),
+        "versions": versions(),
+        "device": device,
+        "threads": threads,
+        "world_size": 1,
+        "command": command,
+        "host": socket.gethostname(),
+        "slurm": slurm,
+        **cost,
+    }
+
+
+def write(folder: Path, description: dict[str, Any]) -> None:
+    """Write `description` as the run's `provenance.json`."""
+    (folder / "provenance.json").write_text(json.dumps(description, indent=1) + "\n")
+
+
+def _git(*words: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", *words], cwd=checkout(), capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

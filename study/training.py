@@ -1,0 +1,210 @@
+"""A phase from its first step to its published result, resumed where an earlier attempt left it.
+
+A training sees the hashed settings of its phase and nothing else; `Place` says where it runs, which changes no number.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from models.build import ClipShape, build, load_own_state, own_state, parameter_count
+from results.attempt import Attempt, Store
+from results.record import Record, RecordWriter, read_records
+
+from experiments.clip import DataSet
+from models import catalog
+from results import predictions
+from study import evaluator, provenance
+from study.cache import Cache
+from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
+from study.evaluator import Evaluation
+from study.loader import Loader
+from study.memory import peak_bytes, start_peak
+from study.phase import Phase
+from study.seeding import derive
+from study.settings import Resources
+from study.trainer import OptimSettings, Trainer
+
+RESUME = "resume.safetensors"
+SHOWN_SPLITS = ("val_seen", "val_unseen")
+"""Measured while a phase trains."""
+SEALED_SPLITS = ("test_seen", "test_unseen")
+"""Measured once, at the end, and kept apart until they are revealed."""
+
+
+class Superseded(Exception):
+    """Another worker has taken this phase over; this one stops and publishes nothing."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop; the phase can be resumed."""
+
+
+class Progress(NamedTuple):
+    """One finished epoch, as it is shown while a study runs; `values` holds loss and, if measured, map."""
+
+    epoch: int
+    epochs: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a phase runs: nothing here can change its numbers (bit for bit: on an equal device and thread count).
+
+    Attributes:
+        dataset: the clips whose fingerprint the phase's key holds.
+        cache: their decoded frames, or None to decode while training.
+        command: what the user typed, for the provenance.
+    """
+
+    dataset: DataSet
+    cache: Cache | None
+    resources: Resources
+    command: str
+
+
+def train(
+    phase: Phase,
+    place: Place,
+    store: Store,
+    attempt: Attempt,
+    report: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], None] = lambda: None,
+) -> bool:
+    """Train `phase` in the folder of `attempt` and publish it.
+
+    Args:
+        report: called after every epoch.
+        stop: called before every step; raises `Stopped` to end the attempt.
+
+    Returns:
+        Whether this attempt became the phase's result; False if another one was published first.
+
+    Raises:
+        Superseded: another attempt holds the phase now.
+        Diverged: the loss is no longer a number.
+    """
+    started = time.monotonic()
+    device = torch.device(place.resources.device)
+    start_peak(device)
+    leg = _Leg(phase, place, store, device)
+    epochs = phase.settings.epochs
+    with RecordWriter(attempt.folder / "records.jsonl") as writer:
+        for epoch in range(leg.resume(attempt, writer) + 1, epochs + 1):
+            began = time.monotonic()
+            records = leg.epoch(epoch, stop)
+            if epoch == epochs:
+                records += leg.measure_all(attempt.folder)
+            elif epoch % phase.settings.evaluate_every == 0:
+                records += leg.measure(SHOWN_SPLITS, epoch)
+            writer.write([*records, Record("seconds", "train", epoch, time.monotonic() - began, "s")])
+            if attempt.superseded():
+                raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
+            if epoch < epochs:
+                leg.save(attempt, epoch)
+            attempt.heartbeat()
+            report(Progress(epoch, epochs, _shown(records)))
+    save_weights(attempt.folder / "checkpoint.safetensors", own_state(leg.network))
+    seconds = time.monotonic() - started
+    cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device), **parameter_count(leg.network)._asdict()}
+    provenance.write(attempt.folder, provenance.describe(place.command, str(device), torch.get_num_threads(), cost))
+    return attempt.publish(seconds)
+
+
+class _Leg:
+    """The network, data and optimiser of one phase."""
+
+    def __init__(self, phase: Phase, place: Place, store: Store, device: torch.device) -> None:
+        settings = phase.settings
+        self.phase = phase
+        self.dataset = place.dataset
+        self.device = device
+        self.seed = derive(phase.seed, phase.replicate, phase.kind)
+        self.loss = catalog.load("models.loss", settings.model.loss.name)
+        workers = place.resources.loader_workers
+        self.loader = Loader(place.dataset, settings.data, place.cache, loader_workers=workers)
+        torch.manual_seed(derive(self.seed, "weights"))
+        shape = ClipShape(settings.data.frames, settings.data.size)
+        self.network = build(settings.model, len(place.dataset.labels), shape).to(device)
+        weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
+        if weights:
+            self.network.load_parents(**weights)
+        steps = self.loader.steps(settings.optim.batch)
+        self.trainer = Trainer(self.network, self.loss.loss, _optim(phase), settings.epochs, steps, self.seed, device)
+
+    def resume(self, attempt: Attempt, writer: RecordWriter) -> int:
+        """Take over the newest earlier attempt's state and records; return how many epochs are done."""
+        earlier = attempt.previous()
+        if earlier is None:
+            return 0
+        state = load_resume(earlier.folder / RESUME)
+        load_own_state(self.network, state.network)
+        self.trainer.load_state(state.optimiser)
+        known = read_records(earlier.folder / "records.jsonl")
+        writer.write([record for record in known if record.step <= state.epoch])
+        self.save(attempt, state.epoch)
+        return state.epoch
+
+    def save(self, attempt: Attempt, epoch: int) -> None:
+        """Keep the state after `epoch`, so that a later attempt can go on from here."""
+        state = Resume(epoch, own_state(self.network), self.trainer.state())
+        save_resume(attempt.folder / RESUME, state)
+
+    def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
+        """Train one epoch."""
+        batches = self.loader.train(self.seed, epoch, self.phase.settings.optim.batch)
+        return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
+
+    def measure(self, splits: Sequence[str], epoch: int) -> list[Record]:
+        """Measure the clips of `splits` after `epoch`."""
+        labels = self.dataset.labels
+        return [record for one in self._evaluate(splits) for record in evaluator.records(one, labels, epoch)]
+
+    def measure_all(self, folder: Path) -> list[Record]:
+        """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
+        epochs = self.phase.settings.epochs
+        evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS)
+        measured = {one.split: evaluator.records(one, self.dataset.labels, epochs) for one in evaluations}
+        with RecordWriter(folder / "sealed.jsonl") as sealed:
+            sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
+        _write_predictions(folder / "predictions.parquet", self.dataset, self.phase.seed, evaluations)
+        return [record for split in SHOWN_SPLITS for record in measured.get(split, [])]
+
+    def _evaluate(self, splits: Sequence[str]) -> list[Evaluation]:
+        optim = self.phase.settings.optim
+        return [
+            evaluator.evaluate(self.network, self.loader, split, self.loss, optim.batch, optim.precision, self.device)
+            for split in splits
+            if self.loader.indices(split)
+        ]
+
+
+def _optim(phase: Phase) -> OptimSettings:
+    """Give the optimiser's settings, with the joint phase's own learning rate."""
+    optim = phase.settings.optim
+    return optim.model_copy(update={"lr": optim.lr * optim.joint_lr_factor}) if phase.kind == "joint" else optim
+
+
+def _shown(records: Sequence[Record]) -> dict[str, float]:
+    """Pick what a progress line shows: the training loss, and mAP as the mean over the splits measured."""
+    means = [record.value for record in records if record.metric == "map"]
+    loss = {"loss": record.value for record in records if (record.metric, record.split) == ("loss", "train")}
+    return loss | ({"map": sum(means) / len(means)} if means else {})
+
+
+def _write_predictions(path: Path, dataset: DataSet, seed: int, evaluations: Sequence[Evaluation]) -> None:
+    clips = [dataset.clips[index] for one in evaluations for index in one.index_N]
+    predictions.write(
+        path,
+        [clip.name for clip in clips],
+        [clip.activity for clip in clips],
+        [clip.split for clip in clips],
+        seed,
+        np.concatenate([one.scores_NC for one in evaluations]),
+        np.concatenate([one.labels_NC for one in evaluations]),
+    )
