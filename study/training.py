@@ -191,10 +191,10 @@ def _optim(phase: Phase) -> OptimSettings:
 
 
 def _shown(records: Sequence[Record]) -> dict[str, float]:
-    """Pick what a progress line shows: the training loss, and mAP as the mean over the splits measured."""
+    """Pick what a progress line shows: the training loss (it comes first), and the mean mAP of the splits measured."""
+    shown = {"loss": record.value for record in records[:1]}
     means = [record.value for record in records if record.metric == "map"]
-    loss = {"loss": record.value for record in records if (record.metric, record.split) == ("loss", "train")}
-    return loss | ({"map": sum(means) / len(means)} if means else {})
+    return shown | ({"map": sum(means) / len(means)} if means else {})
 
 
 def _write_predictions(path: Path, dataset: DataSet, seed: int, evaluations: Sequence[Evaluation]) -> None:
