@@ -1,0 +1,114 @@
+"""Writes that survive a kill, a full disk and a network file system, and errors that say what to do about them.
+
+Only `mkdir`, `link` and `rename` are relied on: they are atomic on local disks and on NFS, where locks are not.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "Free some space (`study clean --dry-run` lists what may go)"),
+    errno.EDQUOT: ("your disk quota is used up", "Free some space (`study clean --dry-run` lists what may go)"),
+    errno.EFBIG: ("the file would exceed the size limit of this process", "Raise the limit (`ulimit -f unlimited`)"),
+    errno.EROFS: ("the file system is read-only", "Point $STUDY_HOME at a folder you may write to"),
+    errno.EACCES: ("this user may not write there", "Point $STUDY_HOME at a folder you may write to"),
+    errno.EPERM: ("the file system forbids it", "Point $STUDY_HOME at a folder that has hard links and is writable"),
+    errno.ENOENT: ("its folder is gone", "Look whether somebody removed it (`study verify`)"),
+}
+
+
+class StoreError(ValueError):
+    """The store cannot be read or written; the message says what, where, what there is and what to do."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write `path` into a `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        why, what_to_do = _REASONS.get(number, (error.strerror or str(error), "Look at the disk"))
+        raise StoreError(
+            f"{path}: cannot write: {why} ({errno.errorcode.get(number, 'no number')}). "
+            f"What was published before is intact. {what_to_do}, then run again: it goes on from there."
+        ) from error
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StoreError: it does not hold JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise StoreError(
+            f"{path}: is not JSON ({error}). The file holds {path.stat().st_size} bytes. "
+            "Restore it from a backup, or remove it if `study verify` says that nothing depends on it."
+        ) from error
+
+
+def replace_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, whole, whatever happens meanwhile."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with writing(path):
+        try:
+            _write_through(temporary, content)
+            temporary.replace(path)
+        except OSError:
+            _forget(temporary)
+            raise
+        sync_folder(path.parent)
+
+
+def link_json(path: Path, content: Any, temporary: Path) -> bool:
+    """Write JSON once and for ever: False, and nothing changed, if `path` is there already.
+
+    `temporary` lies on the same file system; the content is on the disk before `path` appears.
+    """
+    with writing(path):
+        try:
+            _write_through(temporary, content)
+            os.link(temporary, path)
+        except FileExistsError:
+            # NFS may repeat a link whose first reply was lost; two names of our file mean that we made it.
+            return temporary.stat().st_nlink > 1
+        finally:
+            _forget(temporary)
+        sync_folder(path.parent)
+    return True
+
+
+def sync_file(path: Path) -> None:
+    """Return when the file's bytes are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in `folder` are on the disk."""
+    sync_file(folder)
+
+
+def _write_through(path: Path, content: Any) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _forget(temporary: Path) -> None:
+    # A name that cannot be removed is listed by `study clean`; the error that led here matters more.
+    with suppress(OSError):
+        temporary.unlink()

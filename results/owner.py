@@ -1,0 +1,83 @@
+"""Who holds a claim, and whether that process still lives."""
+
+import os
+import socket
+import sys
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+_SAME_START_S = 2.0  # start times are computed from the boot time, which the clock's corrections move a little
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that works on a run.
+
+    Attributes:
+        host: name of the machine.
+        machine: boot and process namespace: only where they are equal does a process number say anything.
+        pid: process number.
+        started_at: when the process began, seconds since 1970: tells it from a later one with the same number.
+        command: the command line, for people.
+        job: SLURM's number of the job, or empty.
+    """
+
+    host: str
+    pid: int
+    started_at: float
+    command: str = ""
+    machine: str = ""
+    job: str = ""
+
+    @classmethod
+    def current(cls, command: str | None = None) -> Self:
+        """Describe the process that calls."""
+        return cls(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=psutil.Process().create_time(),
+            command=" ".join(sys.argv) if command is None else command,
+            machine=this_machine(),
+            job=os.environ.get("SLURM_JOB_ID", ""),
+        )
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Self:
+        """Read a claim; fields that a newer version added are passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in known})
+
+    def content(self) -> dict[str, Any]:
+        """Give what a claim file holds."""
+        return asdict(self)
+
+
+def alive_here(owner: Owner) -> bool | None:
+    """Tell whether `owner` lives; None if it runs on another machine, where this one cannot look.
+
+    A zombie is dead: nothing but its parent's bookkeeping is left of it.
+    """
+    if owner.machine != this_machine():
+        return None
+    try:
+        process = psutil.Process(owner.pid)
+        same_start = abs(process.create_time() - owner.started_at) < _SAME_START_S
+        return bool(same_start and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+@lru_cache(maxsize=1)
+def this_machine() -> str:
+    """Name this boot of this machine and, in a container, its process namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return f"{socket.gethostname()}/{psutil.boot_time():.0f}"

@@ -1,0 +1,55 @@
+"""What the files say about a run: done, running, failed, stopped, pruned or absent. Reads a little, writes nothing."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from results.record import last_step
+
+_ENDINGS = ("failed", "stopped", "pruned")
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands.
+
+    Attributes:
+        name: done, running, failed, stopped, pruned or absent.
+        attempt: number of the newest attempt, 0 if there is none.
+        step: last epoch with a record in that attempt; None if there is none, or if the run is done.
+        killed: it is stopped because its process vanished without a word.
+    """
+
+    name: str
+    attempt: int = 0
+    step: int | None = None
+    killed: bool = False
+
+
+def numbers(folder: Path) -> list[int]:
+    """List the numbers of the attempts in a run's `folder`, ascending."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(int(entry.name) for entry in entries if entry.name.isdecimal())
+    except FileNotFoundError:
+        return []
+
+
+def read(folder: Path, live: Callable[[Path], bool]) -> State:
+    """Read the state of the run in `folder`; `live` tells whether the claimant of an attempt still works on it."""
+    if (folder / "done.json").exists():
+        return State("done")
+    there = numbers(folder)
+    return read_attempt(folder / str(there[-1]), live) if there else State("absent")
+
+
+def read_attempt(folder: Path, live: Callable[[Path], bool]) -> State:
+    """Read the state of one attempt that was not published."""
+    with os.scandir(folder) as entries:
+        names = {entry.name for entry in entries}
+    number, step = int(folder.name), last_step(folder / "records.jsonl")
+    for ending in _ENDINGS:
+        if f"{ending}.json" in names:
+            return State(ending, number, step)
+    return State("running", number, step) if live(folder) else State("stopped", number, step, killed=True)
