@@ -45,7 +45,7 @@ class DataError(ValueError):
     """A data set that cannot be used; the message says what is wrong, where, what there is and what to do."""
 
 
-class BadClip(DataError):  # noqa: N818 - the words of the contract
+class BadClip(DataError):
     """One clip that cannot be shown: missing, empty or corrupt.
 
     Attributes:
@@ -119,6 +119,9 @@ class DataSet(Protocol):
         self, name: str, clip: Clip, indices: Sequence[int], side: int, fit: str
     ) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Give an auxiliary stream at the same frames.
+
+        Two coordinates of a joint are x and y in units of the square that `frames` shows (0 to 1, y down; outside it
+        where the crop cut the joint off); three are metres in the camera's axes, x across.
 
         Shapes:
             skeleton -> (T, J, 2 or 3) float32, NaN where missing; depth -> (T, side, side, 1) uint8
