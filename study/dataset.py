@@ -1,26 +1,59 @@
 """The data set that a study's settings name: read, cut to its limit, without the clips that were found bad."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from experiments.clip import Clip, DataSet
 from models import catalog
 from models.settings import Frozen
+from study import cache
+from study.cache import Cache
+from study.settings import DataSettings
 
 
-def open_dataset(source: Frozen, limit: int | None = None, skipped: frozenset[str] = frozenset()) -> DataSet:
-    """Read the data set of `source`, at most `limit` clips a split, without the clips in `skipped`.
+@dataclass(frozen=True)
+class Source:
+    """How any process of a run finds the data.
 
-    Args:
-        source: settings of one reader in `experiments/data`, as `data.source` holds them.
-
-    Raises:
-        DataError: the data set cannot be used; the message names where.
+    Attributes:
+        reader: settings of one reader in `experiments/data`, as `data.source` holds them.
+        limit: clips a split at most, or None for all.
+        skipped: names of clips to leave out, since they cannot be read.
+        folder: where decoded clips are kept.
     """
-    reader = catalog.load("experiments.data", source.model_dump()["name"])
-    dataset: DataSet = reader.read(source)
-    if skipped:
-        dataset = dataset.without(skipped)
-    return dataset if limit is None else dataset.without(beyond(limit, dataset.clips))
+
+    reader: Frozen
+    limit: int | None
+    skipped: frozenset[str]
+    folder: Path
+
+    def dataset(self) -> DataSet:
+        """Read the data set.
+
+        Raises:
+            DataError: it cannot be used; the message names where.
+        """
+        return _read(self)
+
+    def cache(
+        self, settings: DataSettings, workers: int = 1, progress: Callable[[int, int], None] = lambda done, all_: None
+    ) -> Cache | None:
+        """Open the decoded clips, decoding them first if nobody did; None where clips are decoded while training."""
+        if settings.cache == "none":
+            return None
+        return cache.build(self.dataset(), settings, self.folder, workers, progress)
+
+
+@lru_cache(maxsize=2)
+def _read(source: Source) -> DataSet:
+    reader = catalog.load("experiments.data", source.reader.model_dump()["name"])
+    dataset: DataSet = reader.read(source.reader)
+    if source.skipped:
+        dataset = dataset.without(source.skipped)
+    return dataset if source.limit is None else dataset.without(beyond(source.limit, dataset.clips))
 
 
 def beyond(limit: int, clips: tuple[Clip, ...]) -> frozenset[str]:

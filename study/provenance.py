@@ -53,9 +53,9 @@ def describe(command: str, device: str, threads: int, cost: dict[str, float | in
     }
 
 
-def write(folder: Path, description: dict[str, Any]) -> None:
-    """Write `description` as the run's `provenance.json`."""
-    (folder / "provenance.json").write_text(json.dumps(description, indent=1) + "\n")
+def write(path: Path, description: dict[str, Any]) -> None:
+    """Write `description` as a run's provenance."""
+    path.write_text(json.dumps(description, indent=1) + "\n")
 
 
 def _git(*words: str) -> str:

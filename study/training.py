@@ -4,7 +4,7 @@ A training sees the hashed settings of its phase and nothing else; `Place` says 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from models.build import ClipShape, build, load_own_state, own_state, parameter_count
 from results.attempt import Attempt, Store
-from results.record import Record, RecordWriter, read_records
+from results.record import Record, RecordWriter
 
 from experiments.clip import DataSet
 from models import catalog
@@ -29,7 +29,6 @@ from study.seeding import derive
 from study.settings import Resources
 from study.trainer import OptimSettings, Trainer
 
-RESUME = "resume.safetensors"
 SHOWN_SPLITS = ("val_seen", "val_unseen")
 """Measured while a phase trains."""
 SEALED_SPLITS = ("test_seen", "test_unseen")
@@ -45,11 +44,21 @@ class Stopped(Exception):
 
 
 class Progress(NamedTuple):
-    """One finished epoch, as it is shown while a study runs; `values` holds loss and, if measured, map."""
+    """One finished epoch, as it is shown while a study runs.
+
+    Attributes:
+        loss: mean training loss.
+        map: mean mAP (points) of the validation splits, if they were measured.
+    """
 
     epoch: int
     epochs: int
-    values: Mapping[str, float]
+    loss: float
+    map: float | None
+
+    def __str__(self) -> str:
+        measured = "" if self.map is None else f", map {self.map:.1f}"
+        return f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4g}{measured}"
 
 
 @dataclass(frozen=True)
@@ -94,12 +103,13 @@ def train(
     start_peak(device)
     leg = _Leg(phase, place, store, device)
     epochs = phase.settings.epochs
-    with RecordWriter(attempt.folder / "records.jsonl") as writer:
-        for epoch in range(leg.resume(attempt, writer) + 1, epochs + 1):
+    already = leg.resume(attempt)
+    with RecordWriter(attempt.records) as writer:
+        for epoch in range(already + 1, epochs + 1):
             began = time.monotonic()
             records = leg.epoch(epoch, stop)
             if epoch == epochs:
-                records += leg.measure_all(attempt.folder)
+                records += leg.measure_all(attempt)
             elif epoch % phase.settings.evaluate_every == 0:
                 records += leg.measure(SHOWN_SPLITS, epoch)
             writer.write([*records, Record("seconds", "train", epoch, time.monotonic() - began, "s")])
@@ -108,11 +118,11 @@ def train(
             if epoch < epochs:
                 leg.save(attempt, epoch)
             attempt.heartbeat()
-            report(Progress(epoch, epochs, _shown(records)))
-    save_weights(attempt.folder / "checkpoint.safetensors", own_state(leg.network))
+            report(_progress(epoch, epochs, records))
+    save_weights(attempt.checkpoint, own_state(leg.network))
     seconds = time.monotonic() - started
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device), **parameter_count(leg.network)._asdict()}
-    provenance.write(attempt.folder, provenance.describe(place.command, str(device), torch.get_num_threads(), cost))
+    provenance.write(attempt.provenance, provenance.describe(place.command, str(device), torch.get_num_threads(), cost))
     return attempt.publish(seconds)
 
 
@@ -137,23 +147,22 @@ class _Leg:
         steps = self.loader.steps(settings.optim.batch)
         self.trainer = Trainer(self.network, self.loss.loss, _optim(phase), settings.epochs, steps, self.seed, device)
 
-    def resume(self, attempt: Attempt, writer: RecordWriter) -> int:
+    def resume(self, attempt: Attempt) -> int:
         """Take over the newest earlier attempt's state and records; return how many epochs are done."""
         earlier = attempt.previous()
         if earlier is None:
             return 0
-        state = load_resume(earlier.folder / RESUME)
+        state = load_resume(earlier.resume)
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
-        known = read_records(earlier.folder / "records.jsonl")
-        writer.write([record for record in known if record.step <= state.epoch])
+        attempt.inherit(earlier, state.epoch)
         self.save(attempt, state.epoch)
         return state.epoch
 
     def save(self, attempt: Attempt, epoch: int) -> None:
         """Keep the state after `epoch`, so that a later attempt can go on from here."""
         state = Resume(epoch, own_state(self.network), self.trainer.state())
-        save_resume(attempt.folder / RESUME, state)
+        save_resume(attempt.resume, state)
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
         """Train one epoch."""
@@ -165,14 +174,14 @@ class _Leg:
         labels = self.dataset.labels
         return [record for one in self._evaluate(splits) for record in evaluator.records(one, labels, epoch)]
 
-    def measure_all(self, folder: Path) -> list[Record]:
+    def measure_all(self, attempt: Attempt) -> list[Record]:
         """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
         epochs = self.phase.settings.epochs
         evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS)
         measured = {one.split: evaluator.records(one, self.dataset.labels, epochs) for one in evaluations}
-        with RecordWriter(folder / "sealed.jsonl") as sealed:
+        with RecordWriter(attempt.sealed) as sealed:
             sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
-        _write_predictions(folder / "predictions.parquet", self.dataset, self.phase.seed, evaluations)
+        _write_predictions(attempt.predictions, self.dataset, self.phase.seed, evaluations)
         return [record for split in SHOWN_SPLITS for record in measured.get(split, [])]
 
     def _evaluate(self, splits: Sequence[str]) -> list[Evaluation]:
@@ -190,11 +199,10 @@ def _optim(phase: Phase) -> OptimSettings:
     return optim.model_copy(update={"lr": optim.lr * optim.joint_lr_factor}) if phase.kind == "joint" else optim
 
 
-def _shown(records: Sequence[Record]) -> dict[str, float]:
-    """Pick what a progress line shows: the training loss (it comes first), and the mean mAP of the splits measured."""
-    shown = {"loss": record.value for record in records[:1]}
+def _progress(epoch: int, epochs: int, records: Sequence[Record]) -> Progress:
+    """Sum an epoch's records up; the training loss comes first."""
     means = [record.value for record in records if record.metric == "map"]
-    return shown | ({"map": sum(means) / len(means)} if means else {})
+    return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None)
 
 
 def _write_predictions(path: Path, dataset: DataSet, seed: int, evaluations: Sequence[Evaluation]) -> None:

@@ -1,0 +1,180 @@
+"""Phases on this machine: as many worker processes as cores, one torch thread each, each living across phases.
+
+Measured: two workers with one thread do 1.25 times the work of one with two, and threads that spin while they wait make
+a small step up to 27 times slower on shared cores, hence ``OMP_WAIT_POLICY=PASSIVE``.
+"""
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+
+from results.attempt import Store
+from study.phase import Phase
+from study.schedule import Schedule
+from study.worker import Event, Orders, work
+
+POLL_S = 1.0
+STOP_S = 60.0
+DEATHS = 3
+"""How many workers may die over one phase before it counts as failed."""
+
+
+class Interrupted(Exception):
+    """The run was stopped by the user; every phase under way can be resumed."""
+
+
+def run(
+    phases: Mapping[str, Phase],
+    done: Collection[str],
+    orders: Orders,
+    workers: int,
+    tell: Callable[[Event], None],
+) -> Schedule:
+    """Run what is due of `phases` and return how all of them ended.
+
+    Args:
+        phases: by key, parents before children.
+        done: keys that need no run.
+        tell: called with every event, in this process.
+
+    Raises:
+        Interrupted: Ctrl-C; the workers were stopped first.
+    """
+    schedule = Schedule(phases, done)
+    crew = _Crew(schedule, orders, workers, tell)
+    try:
+        while schedule.due or schedule.running:
+            crew.give()
+            crew.listen()
+            crew.look_elsewhere()
+    except KeyboardInterrupt:
+        raise Interrupted("stopped by Ctrl-C") from None
+    finally:
+        crew.dismiss()
+    return schedule
+
+
+class _Worker:
+    """One process and the pipe to it; `key` is the phase it works on, or None."""
+
+    def __init__(self, orders: Orders) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs, orders))
+        self.key: str | None = None
+        with _environment(OMP_NUM_THREADS=str(orders.resources.threads), OMP_WAIT_POLICY="PASSIVE"):
+            self.process.start()
+        theirs.close()
+
+
+class _Crew:
+    """The workers, and the phases that others are at."""
+
+    def __init__(self, schedule: Schedule, orders: Orders, size: int, tell: Callable[[Event], None]) -> None:
+        self.schedule = schedule
+        self.orders = orders
+        self.size = size
+        self.tell = tell
+        self.workers: list[_Worker] = []
+        self.elsewhere: set[str] = set()
+        self.deaths: Counter[str] = Counter()
+        self.store = Store(orders.store)
+
+    def give(self) -> None:
+        """Hand ready phases to idle workers, hiring up to `size`."""
+        while phase := self.schedule.ready():
+            worker = next((worker for worker in self.workers if worker.key is None), None)
+            if worker is None:
+                if len(self.workers) == self.size:
+                    return
+                worker = _Worker(self.orders)
+                self.workers.append(worker)
+            worker.key = phase.key
+            worker.connection.send(phase)
+            self.schedule.start(phase.key)
+
+    def listen(self) -> None:
+        """Wait a moment for what the workers say, and note it."""
+        ready = wait([worker.connection for worker in self.workers if worker.key is not None], POLL_S)
+        for worker in [worker for worker in self.workers if worker.connection in ready]:
+            try:
+                event: Event = worker.connection.recv()
+            except EOFError:
+                self._bury(worker)
+            else:
+                self._note(worker, event)
+
+    def look_elsewhere(self) -> None:
+        """See what became of the phases that another run holds; take them back if it let go."""
+        if not self.elsewhere:
+            return
+        time.sleep(0 if self.workers_busy else POLL_S)
+        for key, state in self.store.states(self.elsewhere).items():
+            if state.name != "running":
+                self.elsewhere.discard(key)
+                self.schedule.finish(key, "done" if state.name == "done" else "due")
+                self.tell(Event(key, "done" if state.name == "done" else "stopped"))
+
+    def dismiss(self) -> None:
+        """Stop every worker; one that is at work keeps its last epoch and says so in the store."""
+        for worker in self.workers:
+            worker.process.terminate() if worker.key else worker.connection.send(None)
+        deadline = time.monotonic() + STOP_S
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.exitcode is None:
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+
+    @property
+    def workers_busy(self) -> bool:
+        """Whether any worker is at work."""
+        return any(worker.key for worker in self.workers)
+
+    def _note(self, worker: _Worker, event: Event) -> None:
+        if event.state == "elsewhere":
+            self.elsewhere.add(event.key)
+        elif event.state != "epoch":
+            self.schedule.finish(event.key, {"stopped": "due"}.get(event.state, event.state))
+        if event.state != "epoch":
+            worker.key = None
+        if event.state == "stopped":
+            self._retire(worker)
+        self.tell(event)
+
+    def _bury(self, worker: _Worker) -> None:
+        """A worker died (killed, out of memory): try its phase again from the last epoch, but not for ever."""
+        key, worker.key = worker.key, None
+        self._retire(worker)
+        if key is None:
+            return
+        self.deaths[key] += 1
+        failed = self.deaths[key] == DEATHS
+        self.schedule.finish(key, "failed" if failed else "due")
+        text = f"worker died with exit code {worker.process.exitcode} (-9: killed, or out of memory)"
+        self.tell(Event(key, "failed" if failed else "stopped", text=text))
+
+    def _retire(self, worker: _Worker) -> None:
+        worker.process.join()
+        worker.connection.close()
+        self.workers.remove(worker)
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set `variables` for the processes that are started meanwhile: OpenMP reads them before torch is imported."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

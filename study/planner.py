@@ -1,0 +1,65 @@
+"""The plan of a study: which phases its trials need, which of them exist, and what is due.
+
+Making a plan changes nothing. Resume is set difference: due = planned keys - done keys.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from results.attempt import State, Store
+from study.phase import Phase, phases_of
+from study.resolve import Arm, Edition
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm with one seed: its phases by kind, parents first; the last one holds the trial's numbers."""
+
+    arm: Arm
+    seed: int
+    replicate: int
+    phases: Mapping[str, Phase]
+
+    @property
+    def final(self) -> Phase:
+        """The phase whose last epoch is the trial's result."""
+        return list(self.phases.values())[-1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials of an edition and the phases they share."""
+
+    edition: Edition
+    trials: Sequence[Trial]
+
+    @cached_property
+    def phases(self) -> dict[str, Phase]:
+        """Every phase once, by key, parents before children, seed after seed."""
+        return {phase.key: phase for trial in self.trials for phase in trial.phases.values()}
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train with sharing, from an empty store."""
+        return sum(phase.settings.epochs for phase in self.phases.values())
+
+    @property
+    def epochs_unshared(self) -> int:
+        """Epochs to train if every trial were trained alone."""
+        return sum(phase.settings.epochs for trial in self.trials for phase in trial.phases.values())
+
+    def states(self, store: Store) -> dict[str, State]:
+        """Look up every phase in `store`."""
+        return store.states(list(self.phases))
+
+
+def make_plan(edition: Edition, data: str) -> Plan:
+    """Enumerate the trials of `edition` on the data with fingerprint `data`: seed after seed, control first."""
+    arms = sorted(edition.arms, key=lambda arm: not arm.is_control)
+    trials = [
+        Trial(arm, seed, arm.replicate, phases_of(arm.settings, seed, arm.replicate, data))
+        for seed in edition.seeds
+        for arm in arms
+    ]
+    return Plan(edition, trials)

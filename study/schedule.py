@@ -1,0 +1,56 @@
+"""Which phase may run next: parents first, in the order of the plan; what fails blocks its children."""
+
+from collections.abc import Collection, Mapping
+
+from study.phase import Phase
+
+
+class Schedule:
+    """The phases of a plan on their way from due to done.
+
+    Args:
+        phases: by key, parents before children.
+        done: keys with a published result.
+    """
+
+    def __init__(self, phases: Mapping[str, Phase], done: Collection[str]) -> None:
+        self._phases = phases
+        self.done = set(done)
+        self.running: set[str] = set()
+        self.failed: set[str] = set()
+
+    @property
+    def blocked(self) -> set[str]:
+        """Keys that cannot run, since a parent, or a parent's parent, failed."""
+        blocked: set[str] = set()
+        for key, phase in self._phases.items():
+            if key not in self.done and any(parent in self.failed | blocked for parent in phase.parents.values()):
+                blocked.add(key)
+        return blocked
+
+    @property
+    def due(self) -> list[str]:
+        """Keys that are left to run, in order: neither done, running, failed nor blocked."""
+        out = self.done | self.running | self.failed | self.blocked
+        return [key for key in self._phases if key not in out]
+
+    def ready(self) -> Phase | None:
+        """Give the next phase whose parents are all done, or None if there is none now."""
+        for key in self.due:
+            if all(parent in self.done for parent in self._phases[key].parents.values()):
+                return self._phases[key]
+        return None
+
+    def start(self, key: str) -> None:
+        """Note that `key` runs."""
+        self.running.add(key)
+
+    def finish(self, key: str, state: str) -> None:
+        """Note how `key` ended: ``done``, ``failed``, or ``due`` again."""
+        self.running.discard(key)
+        if state == "done":
+            self.done.add(key)
+        elif state == "failed":
+            self.failed.add(key)
+        elif state != "due":
+            raise ValueError(f"state must be done, failed or due, but got {state=}.")

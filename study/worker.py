@@ -1,0 +1,135 @@
+"""A worker: a process that lives across phases, takes one after another, and reports what became of each.
+
+The threads and the waiting policy of OpenMP are set by whoever starts it, before torch is imported.
+"""
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import Literal, NamedTuple, TextIO
+
+from results.attempt import Attempt, Store
+from results.owner import Owner
+from study.dataset import Source
+from study.phase import Phase
+from study.settings import Resources
+from study.training import Place, Progress, Stopped, Superseded, train
+
+HEARTBEAT_S = 10.0
+
+
+class Event(NamedTuple):
+    """What a worker says of a phase.
+
+    ``elsewhere``: it is done already, or another run holds it. ``failed``: `text` is the error's one line.
+    """
+
+    key: str
+    state: Literal["epoch", "done", "failed", "stopped", "elsewhere"]
+    progress: Progress | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is told once, before its first phase."""
+
+    store: Path
+    source: Source
+    resources: Resources
+    command: str
+
+
+def work(connection: Connection, orders: Orders) -> None:
+    """Run the phases that come through `connection` until it closes, None comes, or the worker is told to stop."""
+    stop = _StopFlag()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop.set)
+    store = Store(orders.store)
+    while True:
+        try:
+            phase: Phase | None = connection.recv()
+        except EOFError:
+            return
+        if phase is None:
+            return
+        event = run_phase(phase, orders, store, connection, stop)
+        connection.send(event)
+        if event.state == "stopped":
+            return
+
+
+class _StopFlag:
+    """Raised by SIGTERM, or by the death of the process that gave the orders."""
+
+    def __init__(self) -> None:
+        self._parent = os.getppid()
+        self._set = False
+
+    def set(self, number: int, frame: FrameType | None) -> None:
+        self._set = True
+
+    def __call__(self) -> None:
+        if self._set or os.getppid() != self._parent:
+            raise Stopped("interrupted")
+
+
+def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection, stop: _StopFlag) -> Event:
+    """Claim `phase`, train it in its own folder, and say how it ended."""
+    attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
+    if attempt is None:
+        return Event(phase.key, "elsewhere")
+    with _log(attempt.log) as log, _pulse(attempt):
+
+        def report(progress: Progress) -> None:
+            log.write(f"{progress}\n")
+            connection.send(Event(phase.key, "epoch", progress))
+
+        try:
+            source = orders.source
+            place = Place(source.dataset(), source.cache(phase.settings.data), orders.resources, orders.command)
+            train(phase, place, store, attempt, report, stop)
+        except Stopped as reason:
+            attempt.stop(str(reason))
+            return Event(phase.key, "stopped")
+        except Superseded as reason:
+            log.write(f"{reason}\n")
+            return Event(phase.key, "elsewhere")
+        except Exception as error:
+            # Whatever goes wrong in a training is a result of the study: kept with its traceback, and the rest goes on.
+            traceback.print_exc()
+            attempt.fail(error)
+            return Event(phase.key, "failed", text=f"{type(error).__name__}: {error}")
+    return Event(phase.key, "done")
+
+
+@contextmanager
+def _log(path: Path) -> Iterator[TextIO]:
+    """Send what is printed to the file at `path`."""
+    with path.open("a", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        yield file
+
+
+@contextmanager
+def _pulse(attempt: Attempt) -> Iterator[None]:
+    """Show others that this attempt is alive, also while an epoch takes long."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_S):
+            attempt.heartbeat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
