@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UserError
+
 Split = Literal["train", "val_seen", "val_unseen", "test_seen", "test_unseen"]
 SPLITS = ("train", "val_seen", "val_unseen", "test_seen", "test_unseen")
 MUSCLES = (
@@ -41,7 +43,7 @@ MUSCLES = (
 """MuscleMap's 20 muscle groups (arXiv:2303.00952)."""
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """A data set that cannot be used; the message says what is wrong, where, what there is and what to do."""
 
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+from models.errors import UserError
 
-class UnknownName(LookupError):
+
+class UnknownName(UserError, LookupError):
     """A name that its folder does not hold; the message offers the nearest one and lists the others."""
 
 

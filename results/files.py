@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from models.errors import UserError
+
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space (`study clean --dry-run` lists what may go)"),
     errno.EDQUOT: ("your disk quota is used up", "Free some space (`study clean --dry-run` lists what may go)"),
@@ -22,8 +24,10 @@ _REASONS = {
 }
 
 
-class StoreError(ValueError):
+class StoreError(UserError):
     """The store cannot be read or written; the message says what, where, what there is and what to do."""
+
+    exit_code = 1
 
 
 @contextmanager

@@ -8,10 +8,12 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+from models.errors import UserError
+
 SIBLINGS = ("models", "experiments", "results", "reports")
 
 
-class LayoutError(ImportError):
+class LayoutError(UserError):
     """A sibling package is missing, or another distribution's package hides it."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 
+from models.errors import UserError
 from results.attempt import Store
 from study.phase import Phase
 from study.schedule import Schedule
@@ -23,8 +24,10 @@ DEATHS = 3
 """How many workers may die over one phase before it counts as failed."""
 
 
-class Interrupted(Exception):
+class Interrupted(UserError):
     """The run was stopped by the user; every phase under way can be resumed."""
+
+    exit_code = 1
 
 
 def run(
