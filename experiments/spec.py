@@ -1,0 +1,143 @@
+"""The spec of a study: the frozen, checked content of one YAML file.
+
+Only the form is checked here. Whether the settings it names exist is checked by `study.resolve`, which knows them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from experiments.lines import Layer
+from experiments.tree import Tree, nest
+from models.settings import Frozen
+
+SEARCH_SEEDS = 1000
+"""Seeds from here up belong to search and tuning; claims never use them."""
+
+
+def _seeds(written: Any) -> Any:
+    if not isinstance(written, int) or isinstance(written, bool):
+        return written
+    if not 1 <= written <= SEARCH_SEEDS:
+        raise ValueError(f"must be 1 to {SEARCH_SEEDS} seeds, but got {written}.")
+    return tuple(range(written))
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"a seed is given twice in {list(seeds)}. Keep one.")
+    return seeds
+
+
+def _levels(written: Any) -> Any:
+    if isinstance(written, list) and written:
+        return written
+    if isinstance(written, dict) and written and all(isinstance(level, dict) for level in written.values()):
+        return written
+    raise ValueError("must be a list of levels, or names with the settings that each stands for.")
+
+
+def _design(written: Any) -> Any:
+    design = {"name": written} if isinstance(written, str) else written
+    if not isinstance(design, dict) or not isinstance(design.get("name"), str):
+        raise ValueError(f"must be a name or a mapping with a name, but got {written!r}.")
+    return design
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=SEARCH_SEEDS)], ...],
+    BeforeValidator(_seeds),
+    Field(min_length=1),
+    AfterValidator(_distinct),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]}
+    ),
+]
+Levels = Annotated[list[Any] | dict[str, Tree], BeforeValidator(_levels)]
+
+
+class Question(Frozen):
+    """What is asked, and who asks it."""
+
+    ask: str = Field(min_length=1)
+    """One sentence that ends in a question mark."""
+    source: str = ""
+    """The paper or discussion that leaves it open."""
+
+
+class Says(Frozen):
+    """The statement that the answer supports or refutes."""
+
+    which: str
+    """An arm's name, `any` or `all`."""
+    direction: Literal["better", "worse", "equivalent"]
+
+
+class Claim(Frozen):
+    """What would be said, and when; hashed before the first result."""
+
+    metric: str = "map"
+    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
+    """`val` is the mean of `val_seen` and `val_unseen`."""
+    says: Says
+    smallest: float = Field(ge=0)
+    """The smallest difference that matters, in the metric's unit (mAP: points)."""
+    alpha: float = Field(0.05, gt=0, lt=1)
+    """How often the study may claim what is not so."""
+    over: Literal["seeds", "seeds and activities"] = "seeds and activities"
+    """What the claim holds for: other seeds on these clips, or other activities too."""
+
+
+class Budget(Frozen):
+    """What a plan may cost; one that costs more is refused."""
+
+    gpu_hours: float | None = Field(None, ge=0)
+    epochs: int | None = Field(None, ge=0)
+
+
+class SpecFile(Frozen):
+    """The keys of a spec."""
+
+    question: Question
+    claim: Claim
+    profile: str = "tiny"
+    """The file in `experiments/profiles` that gives every setting not named here."""
+    design: Annotated[dict[str, Any], BeforeValidator(_design)]
+    """How factors make arms."""
+    control: dict[str, Any]
+    """One level of every factor: the arm that the others are compared with."""
+    factors: dict[str, Levels] = Field(min_length=1)
+    """What is varied: a setting's dotted path with its levels, or a name with named groups of settings."""
+    seeds: Seeds = (0, 1, 2)
+    """How many seeds (from 0), or which."""
+    settings: Tree = Field(default_factory=dict)
+    """What all arms change in the profile, dotted or nested."""
+    control_again: bool = False
+    """Whether the control is trained once more (replicate 1), to see how large no effect looks."""
+    charts: list[str] | None = None
+    """The charts of the page; those that fit the design, if not given."""
+    budget: Budget = Budget()
+
+
+class Spec(SpecFile):
+    """A spec that was read from a file."""
+
+    name: str
+    """The study's name: the file's name without `.yaml`."""
+    path: Path
+    source: str
+    """What messages call the file."""
+    lines: Mapping[str, int] = Field(repr=False)
+    """Dotted path -> line."""
+
+    @property
+    def layer(self) -> Layer:
+        """The whole file, to find lines in."""
+        return Layer(self.source, {}, self.lines)
+
+    @property
+    def settings_layer(self) -> Layer:
+        """The settings that all arms change in the profile."""
+        return self.layer.part("settings", nest(self.settings))

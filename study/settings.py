@@ -1,0 +1,83 @@
+"""All settings of a trial: one tree, whose dotted paths are the names used in specs, ledger and charts.
+
+What belongs to one part of the code stands beside it; here the parts are put together.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from models.build import ModelSettings
+from models.settings import Frozen, Variant, outside
+from study.augment import AugmentSettings
+from study.trainer import OptimSettings
+
+Channels = tuple[float, float, float]
+Positive = Annotated[int, Field(ge=1)]
+Source = Annotated[SerializeAsAny[Frozen], *Variant.of("experiments.data")]
+_SYNTHETIC: Any = "synthetic"
+
+
+class DataSettings(Frozen):
+    """Which clips, and how their frames reach the network."""
+
+    source: Source = _SYNTHETIC
+    """One reader in `experiments/data`."""
+    limit: Positive | None = None
+    """At most this many clips of each split, spread over its activities; all of them, if null."""
+    frames: Positive = 8
+    """Frames the network sees of a clip."""
+    size: Positive = 64
+    """Their height and width, px."""
+    stride: Positive | None = None
+    """Video frames from one sampled frame to the next; null spreads the frames over the whole clip."""
+    fit: Literal["crop", "squash"] = "crop"
+    """Short side to size, then the centre square; or both sides to size."""
+    margin: Annotated[int, Field(ge=0)] = 8
+    """Pixels kept beyond `size`, for random crops."""
+    slack: Annotated[int, Field(ge=0)] = 2
+    """Frames kept beyond `frames`, for random starts."""
+    cache: Literal["memmap", "none"] = "memmap"
+    """Decode all clips once, or each whenever it is needed."""
+    views: Positive = 1
+    """Temporal clips whose scores are averaged in evaluation."""
+    augment: AugmentSettings = AugmentSettings()
+    mean: Channels = (0.45, 0.45, 0.45)
+    """Subtracted from red, green and blue in [0, 1]."""
+    std: Channels = (0.225, 0.225, 0.225)
+    """What they are divided by afterwards."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive for each channel, but got {list(self.std)}.")
+        return self
+
+
+class PhasesSettings(Frozen):
+    """How long each phase trains, in epochs."""
+
+    rgb_epochs: Positive = 40
+    sender_epochs: Positive = 40
+    joint_epochs: Positive = 10
+    evaluate_every: Positive = 1
+    """Epochs from one measurement of the validation splits to the next; the last epoch is always measured."""
+
+
+class Resources(Frozen):
+    """Where and with how much a phase runs; none of it changes a number, and none of it enters a key."""
+
+    device: str = outside("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
+    """`cpu`, `cuda`, `cuda:1` or `mps`."""
+    loader_workers: int = outside(0, ge=0)
+    """Processes that decode clips beside each training; 0 decodes in the training process."""
+
+
+class Settings(Frozen):
+    """Everything that a spec can vary."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    optim: OptimSettings = OptimSettings()
+    phases: PhasesSettings = PhasesSettings()
+    resources: Resources = Resources()
