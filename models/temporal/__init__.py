@@ -1,1 +1,7 @@
-"""Modules over time inside the trunk: one module, one file."""
+"""Modules over time inside the trunk: one module, one file.
+
+Contract of a file: `Settings`; `places(settings, depth)`, the blocks after which a module stands; and, where there are
+any, `Temporal(settings, width, grid, tokens)`: a module that takes and gives the whole sequence
+(B, tokens + T*H*W, width) after such a block. It is the identity at initialisation (a gate that opens from zero).
+Settings with `enters: "pretrain"` put it into the RGB phase already; without, or with "joint", only into the joint one.
+"""

@@ -1,0 +1,170 @@
+"""Pooling attention of MViTv2 with decomposed relative positions (arXiv:2112.01526, section 4.1).
+
+The position bias needs no mask here: a patch query is made longer by its products with the three tables, a patch key by
+one-hot codes of its frame, row and column, so that their dot product carries the bias. It is the same number to 2e-6,
+and `scaled_dot_product_attention` may take its fast kernel, which a mask with a gradient would forbid.
+
+Letters: B batch, G heads, N sequence (tokens, then patches), D width of one head, T H W frames, rows, columns.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.geometry import Grid, Triple, half, pooled_grid
+
+NORM_EPS = 1e-6
+
+
+class AttentionShape(NamedTuple):
+    """What an attention is built for; `tokens` counts all tokens that stand before the patches."""
+
+    width_in: int
+    width: int
+    heads: int
+    tokens: int
+    grid: Grid
+    kernel: Triple
+    query_stride: Triple
+    key_value_stride: Triple
+
+
+class PoolingAttention(nn.Module):
+    """Attend over tokens and pooled patches; tokens are neither pooled nor given a position.
+
+    Shapes:
+        (B, tokens + T*H*W, width_in) -> (B, tokens + pooled T*H*W, width)
+    """
+
+    def __init__(self, shape: AttentionShape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.head_width = shape.width // shape.heads
+        query_grid = pooled_grid(shape.grid, shape.kernel, shape.query_stride)
+        key_grid = pooled_grid(shape.grid, shape.kernel, shape.key_value_stride)
+        self.qkv = nn.Linear(shape.width_in, 3 * shape.width)
+        self.pool_q = Pool(self.head_width, shape, shape.query_stride)
+        self.pool_k = Pool(self.head_width, shape, shape.key_value_stride)
+        self.pool_v = Pool(self.head_width, shape, shape.key_value_stride)
+        self.positions = RelativePositions(self.head_width, shape.tokens, query_grid, key_grid)
+        self.project = nn.Linear(shape.width, shape.width)
+        is_patch_N1 = torch.ones(shape.tokens + query_grid.patches, 1)
+        is_patch_N1[: shape.tokens] = 0
+        self.is_patch_N1: Tensor
+        self.register_buffer("is_patch_N1", is_patch_N1, persistent=False)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """Give the attended sequence with the pooled queries added to its patches (residual pooling)."""
+        q_BGND, k_BGND, v_BGND = self._heads(self.qkv(x_BND))
+        q_BGND, k_BGND, v_BGND = self.pool_q(q_BGND), self.pool_k(k_BGND), self.pool_v(v_BGND)
+        attended_BGND = self.positions(q_BGND, k_BGND, v_BGND)
+        mixed_BGND = torch.addcmul(attended_BGND, q_BGND, self.is_patch_N1.to(q_BGND.dtype))
+        return self.project(mixed_BGND.transpose(1, 2).flatten(2))
+
+    def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
+        return qkv.unflatten(2, (3, self.heads, self.head_width)).permute(2, 0, 3, 1, 4).unbind()
+
+
+class Pool(nn.Module):
+    """Pool the patches of each head by a depthwise convolution, then normalise tokens and patches alike.
+
+    Shapes:
+        (B, G, tokens + T*H*W, D) -> (B, G, tokens + pooled T*H*W, D)
+    """
+
+    def __init__(self, head_width: int, shape: AttentionShape, stride: Triple) -> None:
+        super().__init__()
+        self.tokens = shape.tokens
+        self.grid = shape.grid
+        self.convolution = nn.Conv3d(
+            head_width,
+            head_width,
+            shape.kernel,
+            stride,
+            padding=half(shape.kernel),
+            groups=head_width,
+            bias=False,
+        )
+        self.norm = nn.LayerNorm(head_width, eps=NORM_EPS)
+
+    def forward(self, x_BGND: Tensor) -> Tensor:
+        """Pool one of queries, keys and values."""
+        tokens_BGND, patches_BGND = x_BGND.tensor_split((self.tokens,), dim=2)
+        volume = patches_BGND.flatten(0, 1).transpose(1, 2).unflatten(2, self.grid)
+        pooled = self.convolution(volume.contiguous()).flatten(2).transpose(1, 2)
+        return self.norm(torch.cat((tokens_BGND, pooled.unflatten(0, x_BGND.shape[:2])), dim=2))
+
+
+class RelativePositions(nn.Module):
+    """Attend with a bias for the distance of query and key in frames, rows and columns: q . (R_t + R_h + R_w).
+
+    The products use the query before it is scaled, as the official code does.
+
+    Shapes:
+        q (B, G, Nq, D), k and v (B, G, Nk, D) -> (B, G, Nq, D)
+    """
+
+    def __init__(self, head_width: int, tokens: int, query_grid: Grid, key_grid: Grid) -> None:
+        super().__init__()
+        self.scale = head_width**-0.5
+        self.tokens = tokens
+        self.query_grid = query_grid
+        self.frames = self._table(head_width, query_grid.frames, key_grid.frames)
+        self.rows = self._table(head_width, query_grid.rows, key_grid.rows)
+        self.columns = self._table(head_width, query_grid.columns, key_grid.columns)
+        self.frames_index: Tensor
+        self.rows_index: Tensor
+        self.columns_index: Tensor
+        for name, queries, keys in zip(("frames", "rows", "columns"), query_grid, key_grid, strict=True):
+            self.register_buffer(f"{name}_index", table_index(queries, keys), persistent=False)
+        self.code_NE: Tensor
+        self.register_buffer("code_NE", one_hot_places(tokens, key_grid), persistent=False)
+
+    @staticmethod
+    def _table(head_width: int, queries: int, keys: int) -> nn.Parameter:
+        return nn.Parameter(nn.init.trunc_normal_(torch.empty(2 * max(queries, keys) - 1, head_width), std=0.02))
+
+    def forward(self, q_BGND: Tensor, k_BGND: Tensor, v_BGND: Tensor) -> Tensor:
+        """Attend, with the bias folded into longer queries and keys."""
+        bias_BGNE = functional.pad(self.bias(q_BGND), (0, 0, self.tokens, 0))
+        code_BGNE = self.code_NE.to(k_BGND.dtype).expand(*k_BGND.shape[:2], -1, -1)
+        attended = functional.scaled_dot_product_attention(
+            torch.cat((q_BGND * self.scale, bias_BGNE), dim=-1),
+            torch.cat((k_BGND, code_BGNE), dim=-1),
+            functional.pad(v_BGND, (0, code_BGNE.shape[-1])),
+            scale=1.0,
+        )
+        return attended[..., : v_BGND.shape[-1]]
+
+    def bias(self, q_BGND: Tensor) -> Tensor:
+        """Multiply each patch query with the table rows of all key frames, key rows and key columns.
+
+        Shapes:
+            (B, G, tokens + T*H*W, D) -> (B, G, T*H*W, key frames + key rows + key columns)
+        """
+        q_BGTHWD = q_BGND[:, :, self.tokens :].unflatten(2, self.query_grid)
+        frames = torch.einsum("bgthwd,tkd->bgthwk", q_BGTHWD, self.frames[self.frames_index])
+        rows = torch.einsum("bgthwd,hkd->bgthwk", q_BGTHWD, self.rows[self.rows_index])
+        columns = torch.einsum("bgthwd,wkd->bgthwk", q_BGTHWD, self.columns[self.columns_index])
+        return torch.cat((frames, rows, columns), dim=-1).flatten(2, 4)
+
+
+def table_index(queries: int, keys: int) -> Tensor:
+    """Give the table row for each pair of query and key position along one axis, (queries, keys).
+
+    Positions are counted in the finer of the two grids; the key's farthest position has row 0 or more.
+    """
+    query_step, key_step = max(keys / queries, 1.0), max(queries / keys, 1.0)
+    query = torch.arange(queries)[:, None] * query_step
+    key = (torch.arange(keys)[None, :] + (1.0 - keys)) * key_step
+    return (query - key).long()
+
+
+def one_hot_places(tokens: int, grid: Grid) -> Tensor:
+    """Give each key its code: zeros for tokens, one-hot frame, row and column for patches."""
+    frames = torch.eye(grid.frames).repeat_interleave(grid.rows * grid.columns, dim=0)
+    rows = torch.eye(grid.rows).repeat_interleave(grid.columns, dim=0).repeat(grid.frames, 1)
+    columns = torch.eye(grid.columns).repeat(grid.frames * grid.rows, 1)
+    return functional.pad(torch.cat((frames, rows, columns), dim=1), (0, 0, tokens, 0))
