@@ -11,7 +11,7 @@ from models import catalog
 from models.settings import Frozen
 from study import cache
 from study.cache import Cache
-from study.settings import DataSettings
+from study.settings import FrameSettings
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Source:
         return _read(self)
 
     def cache(
-        self, settings: DataSettings, workers: int = 1, progress: Callable[[int, int], None] = lambda done, all_: None
+        self, settings: FrameSettings, workers: int = 1, progress: Callable[[int, int], None] = lambda done, all_: None
     ) -> Cache | None:
         """Open the decoded clips, decoding them first if nobody did; None where clips are decoded while training."""
         if settings.cache == "none":

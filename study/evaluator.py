@@ -10,10 +10,10 @@ from types import ModuleType
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from results.metric.average_precision import average_precision
-from results.record import Record
 from torch import Tensor, nn
 
+from results.metric.average_precision import average_precision
+from results.record import Record
 from study.loader import Loader
 from study.trainer import autocast
 

@@ -11,19 +11,21 @@ from functools import cached_property
 from typing import Any
 
 from models.build import ModelSettings, RgbModel, SenderModel, needs_sender, rgb_settings, sender_settings
-
 from models.settings import Frozen, key_content
 from study.key import NUMERICS, key_of
-from study.settings import DataSettings, Settings
-from study.trainer import OptimSettings
+from study.optim import OptimSettings
+from study.settings import FrameSettings, Settings
 
 KINDS = ("rgb", "sender", "joint")
 
 
 class PhaseSettings(Frozen):
-    """Everything that a phase's training may see: the part of the settings that its key hashes."""
+    """Everything that a phase's training may see: the part of the settings that its key hashes.
 
-    data: DataSettings
+    Which clips it sees is not a setting here: the key holds the data set's fingerprint.
+    """
+
+    data: FrameSettings
     model: RgbModel | SenderModel | ModelSettings
     optim: OptimSettings
     epochs: int
@@ -75,10 +77,13 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         data: the data set's fingerprint.
     """
     epochs = settings.phases
+    frames = FrameSettings(**{name: getattr(settings.data, name) for name in FrameSettings.model_fields})
 
-    def phase(kind: str, model: Frozen, own_epochs: int, parents: Mapping[str, str]) -> Phase:
-        own = PhaseSettings.model_construct(
-            data=settings.data,
+    def phase(
+        kind: str, model: RgbModel | SenderModel | ModelSettings, own_epochs: int, parents: Mapping[str, str]
+    ) -> Phase:
+        own = PhaseSettings(
+            data=frames,
             model=model,
             optim=settings.optim,
             epochs=own_epochs,

@@ -3,25 +3,24 @@
 What belongs to one part of the code stands beside it; here the parts are put together.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
 from models.build import ModelSettings
 from models.settings import Frozen, Variant, outside
 from study.augment import AugmentSettings
-from study.trainer import OptimSettings
+from study.optim import OptimSettings
 
 Channels = tuple[float, float, float]
 Positive = Annotated[int, Field(ge=1)]
 Source = Annotated[SerializeAsAny[Frozen], *Variant.of("experiments.data")]
-_SYNTHETIC: Any = "synthetic"
 
 
 class DataSettings(Frozen):
     """Which clips, and how their frames reach the network."""
 
-    source: Source = _SYNTHETIC
+    source: Source = Field(default="synthetic", validate_default=True)
     """One reader in `experiments/data`."""
     limit: Positive | None = None
     """At most this many clips of each split, spread over its activities; all of them, if null."""
@@ -54,6 +53,15 @@ class DataSettings(Frozen):
         return self
 
 
+class DataSettings(FrameSettings):
+    """Which clips, and how their frames reach the network."""
+
+    source: Source = _SYNTHETIC
+    """One reader in `experiments/data`."""
+    limit: Positive | None = None
+    """At most this many clips of each split, spread over its activities; all of them, if null."""
+
+
 class PhasesSettings(Frozen):
     """How long each phase trains, in epochs."""
 
@@ -69,6 +77,10 @@ class Resources(Frozen):
 
     device: str = outside("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
     """`cpu`, `cuda`, `cuda:1` or `mps`."""
+    workers: int | None = outside(None, ge=1)
+    """Phases that run at once on this machine; null for one a core."""
+    threads: int = outside(1, ge=1)
+    """Threads of each of them. Two workers of one thread do more than one of two."""
     loader_workers: int = outside(0, ge=0)
     """Processes that decode clips beside each training; 0 decodes in the training process."""
 

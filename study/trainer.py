@@ -6,50 +6,14 @@ Letters: B batch, C classes, T frame, H W rows and columns.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from models.settings import Frozen
 from study.loader import Batch
+from study.optim import OptimSettings, lr_at, parameter_groups
 from study.seeding import derive
-
-
-class OptimSettings(Frozen):
-    """AdamW with a linear warm-up and a cosine decay, one cycle per phase (MODEL.md: lr 1e-4, weight decay 0.05)."""
-
-    lr: float = Field(1e-4, gt=0)
-    start_lr: float = Field(1e-6, ge=0)
-    final_lr: float = Field(1e-6, ge=0)
-    warmup_fraction: float = Field(0.1, ge=0, le=1)
-    joint_lr_factor: float = Field(1.0, gt=0)
-    """What `lr` is multiplied by in the joint phase, which starts from trained weights."""
-    weight_decay: float = Field(0.05, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    batch: int = Field(16, ge=1)
-    """Global batch: all devices together."""
-    clip_norm: float | None = Field(1.0, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
-
-
-def lr_at(step: int, steps: int, settings: OptimSettings) -> float:
-    """Give the learning rate of `step` (from 0) out of `steps`: linear warm-up, then half a cosine."""
-    warmup = settings.warmup_fraction * steps
-    if step < warmup:
-        return settings.start_lr + (settings.lr - settings.start_lr) * (step + 1) / (warmup + 1)
-    share = (step - warmup) / max(steps - warmup, 1)
-    return settings.final_lr + (settings.lr - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the trainable parameters: those with one dimension (biases, norms, gates) are not decayed."""
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trainable if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trainable if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

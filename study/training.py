@@ -11,23 +11,24 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from models.build import ClipShape, build, load_own_state, own_state, parameter_count
-from results.attempt import Attempt, Store
-from results.record import Record, RecordWriter
 
 from experiments.clip import DataSet
 from models import catalog
+from models.build import ClipShape, build, load_own_state, own_state, parameter_count
 from results import predictions
+from results.attempt import Attempt, Store
+from results.record import Record, RecordWriter
 from study import evaluator, provenance
 from study.cache import Cache
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
 from study.loader import Loader
 from study.memory import peak_bytes, start_peak
+from study.optim import OptimSettings
 from study.phase import Phase
 from study.seeding import derive
 from study.settings import Resources
-from study.trainer import OptimSettings, Trainer
+from study.trainer import Trainer
 
 SHOWN_SPLITS = ("val_seen", "val_unseen")
 """Measured while a phase trains."""

@@ -1,0 +1,93 @@
+"""What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
+
+import hashlib
+from typing import Any
+
+from results.answer import Claim
+from results.attempt import Store, now
+from results.files import link_json, replace_json, writing
+from study.key import canonical
+from study.phase import Phase
+from study.planner import Plan
+
+
+def claim_of(plan: Plan) -> Claim:
+    """Translate the claim of a spec, which names settings, into that of the statistics, which knows arms."""
+    asked = plan.edition.spec.claim
+    return Claim(
+        metric=asked.metric,
+        split=asked.split,
+        control=plan.edition.control.name,
+        which=asked.says.which,
+        direction=asked.says.direction,
+        smallest=asked.smallest,
+        alpha=asked.alpha,
+        over="seeds" if asked.over == "seeds" else "seeds_and_activities",
+    )
+
+
+def declare(plan: Plan, store: Store, command: str, skipped: dict[str, str]) -> dict[str, Any]:
+    """Write the claim of `plan`, if it is new, and the plan itself; return what `plan.json` holds.
+
+    Args:
+        skipped: clip -> reason, for clips that are left out.
+    """
+    store.prepare()
+    folder = store.editions / plan.edition.name
+    content = describe(plan, command)
+    with writing(folder):
+        (folder / "claims").mkdir(parents=True, exist_ok=True)
+    finals = store.states({trial.final.key for trial in plan.trials})
+    claim = {name: content[name] for name in ("claim", "question", "arms")}
+    before = sum(state.name == "done" for state in finals.values())
+    declared = claim | {"hash": content["claim_hash"], "declared_at": now(), "results_before": before}
+    path = folder / "claims" / f"{content['claim_hash']}.json"
+    link_json(path, declared, path.with_suffix(".tmp"))
+    if skipped:
+        replace_json(folder / "skipped.json", [{"clip": clip, "reason": reason} for clip, reason in skipped.items()])
+    replace_json(folder / "plan.json", content)
+    return content
+
+
+def describe(plan: Plan, command: str) -> dict[str, Any]:
+    """Describe a plan as the store keeps it: everything that a report needs, and the keys of every trial."""
+    edition, spec = plan.edition, plan.edition.spec
+    question, claim = spec.question.model_dump(), claim_of(plan).model_dump()
+    arms = [
+        {"name": arm.name, "is_control": arm.is_control, "levels": arm.levels, "replicate": arm.replicate}
+        for arm in edition.arms
+    ]
+    fixed = {"edition": edition.name, "question": question, "claim": claim, "arms": arms}
+    return {
+        "edition": edition.name,
+        "study": spec.name,
+        "profile": edition.profile,
+        "data": edition.data,
+        "overrides": edition.overrides,
+        "claim_hash": hashlib.sha256(canonical(fixed).encode()).hexdigest(),
+        "at": now(),
+        "command": command,
+        "question": question,
+        "claim": claim,
+        "design": spec.design["name"],
+        "factors": {name: levels for name, levels in spec.factors.items()},
+        "charts": spec.charts,
+        "labels": list(plan.labels),
+        "settings": edition.settings.model_dump(mode="json"),
+        "arms": arms,
+        "phases": {key: _phase(phase) for key, phase in plan.phases.items()},
+        "trials": [
+            {
+                "arm": trial.arm.name,
+                "seed": trial.seed,
+                "replicate": trial.replicate,
+                "phases": {kind: phase.key for kind, phase in trial.phases.items()},
+                "final": trial.final.key,
+            }
+            for trial in plan.trials
+        ],
+    }
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    return {"kind": phase.kind, "seed": phase.seed, "epochs": phase.settings.epochs, "parents": dict(phase.parents)}
