@@ -1,0 +1,168 @@
+"""Rendered clips of articulated figures: activities are compositions of joint motions, labels follow from the motions.
+
+Unseen activities are new combinations of motions that occur in training. Every split has people of its own. Body,
+clothes, viewpoint, backdrop and tempo are drawn independently of the activity. A clip is a function of the seed, its
+split and its number: neither the counts nor the order of calls change it.
+
+Letters: T frame, J joints.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from experiments import figure, motion, recipe, render
+from experiments.clip import MUSCLES, SPLITS, Clip, DataError
+from experiments.figure import Array
+from models import catalog
+from models.settings import Frozen
+
+RENDERER = 1  # raised with every change of what a clip shows; a test pins the pixels
+PEOPLE = {"train": 24, "val_seen": 8, "val_unseen": 8, "test_seen": 8, "test_unseen": 8}
+
+
+class Settings(Frozen):
+    """How many clips each split has, how long they are, and the seed that everything is drawn from."""
+
+    name: Literal["synthetic"] = "synthetic"
+    seed: int = Field(0, ge=0)
+    train: int = Field(240, ge=1)
+    val_seen: int = Field(80, ge=1)
+    val_unseen: int = Field(80, ge=1)
+    test_seen: int = Field(80, ge=1)
+    test_unseen: int = Field(80, ge=1)
+    frames: int = Field(40, ge=2)
+
+
+def read(settings: Settings) -> "Synthetic":
+    """List the clips of `settings`; nothing is rendered before it is asked for."""
+    clips = (_clip(settings.seed, split, number) for split in SPLITS for number in range(getattr(settings, split)))
+    return Synthetic(settings, tuple(clips))
+
+
+def _clip(seed: int, split: str, number: int) -> Clip:
+    activities = motion.unseen_activities(split) if split.endswith("unseen") else motion.seen_activities()
+    motions = activities[number % len(activities)]
+    return Clip(
+        name=f"{split}_{number:05d}",
+        split=split,
+        activity=motion.name_of(motions),
+        muscles=motion.muscles_of(motions),
+        group=f"{split}_person_{recipe.choose(PEOPLE[split], *_key(seed, 'choice', split, number))}",
+    )
+
+
+def _key(seed: int, what: str, split: str, number: int) -> tuple[int, ...]:
+    """Give the key of one generator: what is drawn with different keys is independent."""
+    return seed, ("choice", "person", "camera", "scene", "movement").index(what), SPLITS.index(split), number
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """Everything that a clip shows."""
+
+    person: recipe.Person
+    camera: render.Camera
+    scene: render.Scene
+    movement: recipe.Movement
+    motions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """The rendered data set; holds no pixels."""
+
+    settings: Settings
+    clips: tuple[Clip, ...]
+    name: ClassVar[str] = "synthetic"
+    labels: ClassVar[tuple[str, ...]] = MUSCLES
+    streams: ClassVar[tuple[str, ...]] = ("skeleton", "skeleton_3d", "depth")
+    joint_names: ClassVar[tuple[str, ...]] = figure.JOINTS
+    skeleton_edges: ClassVar[tuple[tuple[int, int], ...]] = figure.EDGES
+
+    def length(self, clip: Clip) -> int:
+        """Count the frames of `clip`."""
+        return self.settings.frames
+
+    def frames(self, clip: Clip, indices: Sequence[int], side: int, fit: str) -> NDArray[np.uint8]:
+        """Render RGB frames; they are square, so that either `fit` shows the same.
+
+        Shapes:
+            -> (T, side, side, 3)
+
+        Raises:
+            DataError: an index lies outside the clip.
+        """
+        return self._draw(clip, indices, side)[0]
+
+    def stream(
+        self, name: str, clip: Clip, indices: Sequence[int], side: int, fit: str
+    ) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """Give the true joints or the depth at the same frames.
+
+        `skeleton` is in image coordinates (0 to 1, right and down), `skeleton_3d` in the camera's (metres to the
+        right, up and away from it). Depth is 0 for the backdrop and brighter the nearer.
+
+        Shapes:
+            skeleton -> (T, J, 2), skeleton_3d -> (T, J, 3), depth -> (T, side, side, 1)
+
+        Raises:
+            LookupError: there is no such stream.
+            DataError: an index lies outside the clip.
+        """
+        if name not in self.streams:
+            raise LookupError(catalog.unknown(name, "stream of the synthetic data", self.streams))
+        if name == "depth":
+            return self._draw(clip, indices, side)[1]
+        made = self._recipe(clip)
+        seen_TJ3 = _joints(made, self._checked(clip, indices))
+        shown = seen_TJ3 if name == "skeleton_3d" else render.to_image(seen_TJ3, made.camera)
+        return shown.astype(np.float32)
+
+    def fingerprint(self, clip: Clip) -> str:
+        """Digest the renderer's version, the clip's recipe and its length."""
+        content = [RENDERER, self.settings.frames, dataclasses.asdict(self._recipe(clip))]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def without(self, names: frozenset[str]) -> "Synthetic":
+        """Give the same data set without the clips of these names."""
+        return dataclasses.replace(self, clips=tuple(clip for clip in self.clips if clip.name not in names))
+
+    def _draw(self, clip: Clip, indices: Sequence[int], side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        made = self._recipe(clip)
+        at_T = self._checked(clip, indices)
+        parts = figure.parts(made.person.body)
+        return render.draw(_joints(made, at_T), parts, made.camera, made.scene, at_T, side)
+
+    def _recipe(self, clip: Clip) -> _Recipe:
+        seed, number = self.settings.seed, int(clip.name.rpartition("_")[2])
+        person = recipe.draw_person(*_key(seed, "person", clip.split, int(clip.group.rpartition("_")[2])))
+        return _Recipe(
+            person=person,
+            camera=recipe.draw_camera(*_key(seed, "camera", clip.split, number)),
+            scene=recipe.draw_scene(person.skin, *_key(seed, "scene", clip.split, number)),
+            movement=recipe.draw_movement(*_key(seed, "movement", clip.split, number)),
+            motions=motion.motions_of(clip.activity),
+        )
+
+    def _checked(self, clip: Clip, indices: Sequence[int]) -> Array:
+        at_T = np.asarray(indices, dtype=np.float64)
+        if len(at_T) and not 0 <= at_T.min() <= at_T.max() < self.settings.frames:
+            raise DataError(
+                f"{clip.name}: frames {at_T.min():.0f} to {at_T.max():.0f} were asked for, but the clip has "
+                f"{self.settings.frames}, numbered from 0; ask within them or raise data.source.frames."
+            )
+        return at_T
+
+
+def _joints(made: _Recipe, at_T: Array) -> Array:
+    """Give the joints in camera coordinates: (T,) -> (T, J, 3)."""
+    angles = motion.perform(made.motions, made.movement.rest, made.movement.tempo, at_T)
+    return render.to_camera(figure.place(made.person.body, angles), made.camera)
