@@ -70,7 +70,7 @@ def describe(plan: Plan, command: str) -> dict[str, Any]:
         "question": question,
         "claim": claim,
         "design": spec.design["name"],
-        "factors": {name: levels for name, levels in spec.factors.items()},
+        "factors": spec.factors,
         "charts": spec.charts,
         "labels": list(plan.labels),
         "settings": edition.settings.model_dump(mode="json"),

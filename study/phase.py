@@ -17,6 +17,7 @@ from study.optim import OptimSettings
 from study.settings import FrameSettings, Settings
 
 KINDS = ("rgb", "sender", "joint")
+Model = RgbModel | SenderModel | ModelSettings
 
 
 class PhaseSettings(Frozen):
@@ -26,7 +27,7 @@ class PhaseSettings(Frozen):
     """
 
     data: FrameSettings
-    model: RgbModel | SenderModel | ModelSettings
+    model: Model
     optim: OptimSettings
     epochs: int
     evaluate_every: int

@@ -17,13 +17,9 @@ Positive = Annotated[int, Field(ge=1)]
 Source = Annotated[SerializeAsAny[Frozen], *Variant.of("experiments.data")]
 
 
-class DataSettings(Frozen):
-    """Which clips, and how their frames reach the network."""
+class FrameSettings(Frozen):
+    """How the frames of a clip reach the network, whatever data set it comes from."""
 
-    source: Source = Field(default="synthetic", validate_default=True)
-    """One reader in `experiments/data`."""
-    limit: Positive | None = None
-    """At most this many clips of each split, spread over its activities; all of them, if null."""
     frames: Positive = 8
     """Frames the network sees of a clip."""
     size: Positive = 64
@@ -56,7 +52,7 @@ class DataSettings(Frozen):
 class DataSettings(FrameSettings):
     """Which clips, and how their frames reach the network."""
 
-    source: Source = _SYNTHETIC
+    source: Source = Field(default="synthetic", validate_default=True)
     """One reader in `experiments/data`."""
     limit: Positive | None = None
     """At most this many clips of each split, spread over its activities; all of them, if null."""
