@@ -1,0 +1,113 @@
+"""Decoding of chosen frames, and files that are no videos."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from experiments import video
+
+WriteVideo = Callable[..., Path]
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+
+
+def stripes(names: list[str], across: bool) -> NDArray[np.uint8]:
+    """Show three stripes of equal breadth: side by side in 96 x 32 px, or one upon the other in 32 x 96 px."""
+    row = np.repeat(np.array([COLOURS[name] for name in names], np.uint8), 32, axis=0)
+    image = np.broadcast_to(row, (32, 96, 3)) if across else np.broadcast_to(row[:, None], (96, 32, 3))
+    return np.broadcast_to(image, (4, *image.shape))
+
+
+def colour(pixel: NDArray[np.uint8]) -> str:
+    return list(COLOURS)[int(pixel.argmax())]
+
+
+def test_chosen_frames_are_shown_in_the_order_asked_with_repeats(tmp_path: Path, write_video: WriteVideo) -> None:
+    path = write_video(tmp_path / "a.mp4")
+
+    shown = video.frames(path, [12, 3, 3, 19], side=16, fit="crop")
+
+    assert video.length(path) == 20
+    assert shown.shape == (4, 16, 16, 3)
+    assert shown.dtype == np.uint8
+    np.testing.assert_allclose(shown.mean(axis=(1, 2, 3)), np.array([12, 3, 3, 19]) * 8, atol=2.5)
+
+
+def test_an_index_beyond_the_end_shows_the_last_frame(tmp_path: Path, write_video: WriteVideo) -> None:
+    path = write_video(tmp_path / "a.mp4")
+
+    shown = video.frames(path, [19, 40], side=16, fit="crop")
+
+    np.testing.assert_array_equal(shown[0], shown[1])
+
+
+def test_crop_keeps_the_centre_square_and_squash_everything(tmp_path: Path, write_video: WriteVideo) -> None:
+    path = write_video(tmp_path / "a.mp4", stripes(["red", "green", "blue"], across=True))
+
+    crop, squash = (video.frames(path, [0], side=24, fit=fit)[0] for fit in ("crop", "squash"))
+
+    assert {colour(crop[12, column]) for column in (2, 12, 21)} == {"green"}
+    assert [colour(squash[12, column]) for column in (3, 12, 20)] == ["red", "green", "blue"]
+
+
+@pytest.mark.parametrize(("rotation", "expected"), [(90, ["blue", "green", "red"]), (-90, ["red", "green", "blue"])])
+def test_a_video_taken_on_its_side_stands_upright(
+    tmp_path: Path, write_video: WriteVideo, rotation: int, expected: list[str]
+) -> None:
+    path = write_video(tmp_path / "a.mp4", stripes(["red", "green", "blue"], across=True), rotation=rotation)
+
+    image = video.frames(path, [0], side=24, fit="squash")[0]
+
+    assert [colour(image[row, 12]) for row in (3, 12, 20)] == expected
+    assert video.size(path) == (32, 96)
+
+
+def test_frames_equal_those_of_bare_pyav(tmp_path: Path, write_video: WriteVideo) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), np.uint8)
+    path = write_video(tmp_path / "a.mp4", noise)
+    with av.open(str(path)) as container:
+        bare = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+    shown = video.frames(path, range(6), side=32, fit="crop")
+
+    np.testing.assert_array_equal(shown, bare)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video\n" * 500], ids=["empty", "text"])
+@pytest.mark.parametrize("read", [video.length, video.size, lambda path: video.frames(path, [0], 8, "crop")])
+def test_a_file_that_is_no_video_is_named(tmp_path: Path, content: bytes, read: Callable[[Path], object]) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+
+    with pytest.raises(video.UnreadableVideo, match=r"a\.mp4 is (empty|no video that can be decoded)"):
+        read(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(video.UnreadableVideo, match=r"gone\.mp4 does not exist"):
+        video.length(tmp_path / "gone.mp4")
+
+
+def test_a_video_cut_off_in_the_middle_is_refused(tmp_path: Path, write_video: WriteVideo) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3), np.uint8)
+    path = write_video(tmp_path / "a.mp4", noise)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(video.UnreadableVideo, match=r"a\.mp4"):
+        video.frames(path, [0, 19], 8, "crop")
+
+
+def test_a_file_with_sound_alone_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+
+    with pytest.raises(video.UnreadableVideo, match="holds no video stream"):
+        video.length(path)
