@@ -1,1 +1,39 @@
-"""The engine: it plans a study, trains what is due, records it and answers."""
+"""The engine: it plans a study, trains what is due, records it and answers.
+
+The verbs of the command line are functions here, and do the same:
+
+    import study
+    from study.preparation import Request
+
+    outcome = study.run(Request("token_count_sweep", profile="smoke"))
+    study.sql("select arm, seed, split, map from finals")
+"""
+
+from typing import Any
+
+VERBS = (
+    "check",
+    "clean",
+    "doctor",
+    "list_studies",
+    "new",
+    "plan",
+    "report",
+    "reveal",
+    "run",
+    "schema",
+    "sql",
+    "status",
+    "sync",
+    "verify",
+)
+__all__ = list(VERBS)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the verbs when the first one is used: `import study` stays quick."""
+    if name in VERBS:
+        from study import verbs
+
+        return getattr(verbs, name)
+    raise AttributeError(f"module 'study' has no attribute {name!r}. There are: {', '.join(VERBS)}.")

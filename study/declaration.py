@@ -54,23 +54,23 @@ def describe(plan: Plan, command: str) -> dict[str, Any]:
     edition, spec = plan.edition, plan.edition.spec
     question, claim = spec.question.model_dump(), claim_of(plan).model_dump()
     arms = [
-        {"name": arm.name, "is_control": arm.is_control, "levels": arm.levels, "replicate": arm.replicate}
+        {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
         for arm in edition.arms
     ]
-    fixed = {"edition": edition.name, "question": question, "claim": claim, "arms": arms}
+    fixed = {"edition": edition.name, "question": question, "claim": claim, "arms": arms, "data": plan.data}
     return {
         "edition": edition.name,
         "study": spec.name,
         "profile": edition.profile,
         "data": edition.data,
-        "overrides": edition.overrides,
+        "overrides": dict(edition.overrides),
         "claim_hash": hashlib.sha256(canonical(fixed).encode()).hexdigest(),
         "at": now(),
         "command": command,
         "question": question,
         "claim": claim,
         "design": spec.design["name"],
-        "factors": spec.factors,
+        "factors": {name: list(levels) for name, levels in edition.factors.items()},
         "charts": spec.charts,
         "labels": list(plan.labels),
         "settings": edition.settings.model_dump(mode="json"),

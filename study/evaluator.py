@@ -46,7 +46,7 @@ def evaluate(
     precision: str = "fp32",
     device: torch.device = torch.device("cpu"),  # noqa: B008 - a device is a value
 ) -> Evaluation:
-    """Score the clips of `split` by RGB alone; a clip that comes several times (views) gets its mean score.
+    """Score the clips of `split`; a clip that comes several times (views) gets its mean score.
 
     Args:
         loss: a file of `models/loss`: its loss is measured, its scores are kept.
@@ -58,7 +58,8 @@ def evaluate(
     total = 0.0
     for part in loader.evaluate(split, batch):
         with autocast(precision, device):
-            logits_BC = network({"rgb": part.streams["rgb"].to(device)}).logits_BC.float().cpu()
+            streams = {name: stream.to(device) for name, stream in part.streams.items()}
+            logits_BC = network(streams).logits_BC.float().cpu()
         total += float(loss.loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
         for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
             summed[index] = summed[index] + score_C if index in summed else score_C

@@ -8,7 +8,7 @@ Two trials that agree on a phase's settings, seed and data share it, whatever st
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from models.build import ModelSettings, RgbModel, SenderModel, needs_sender, rgb_settings, sender_settings
 from models.settings import Frozen, key_content
@@ -16,8 +16,9 @@ from study.key import NUMERICS, key_of
 from study.optim import OptimSettings
 from study.settings import FrameSettings, Settings
 
-KINDS = ("rgb", "sender", "joint")
 Model = RgbModel | SenderModel | ModelSettings
+KINDS: dict[str, type[Model]] = {"rgb": RgbModel, "sender": SenderModel, "joint": ModelSettings}
+"""The phases of a trial in their order, and what each may see of `model.*`."""
 
 
 class PhaseSettings(Frozen):
@@ -62,6 +63,14 @@ class Phase:
             "data": self.data,
             "parents": dict(self.parents),
         }
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Rebuild a phase from what was hashed: so a training cannot see anything else."""
+        settings = dict(content["settings"])
+        settings["model"] = KINDS[content["kind"]].model_validate(settings["model"])
+        own = PhaseSettings.model_validate(settings)
+        return cls(content["kind"], own, content["seed"], content["replicate"], content["data"], content["parents"])
 
     @cached_property
     def key(self) -> str:

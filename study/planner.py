@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.attempt import State, Store
+from experiments.clip import DataSet, fingerprint
+from results.attempt import Store
+from results.state import State
 from study.phase import Phase, phases_of
 from study.resolve import Arm, Edition
 
@@ -29,9 +31,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials of an edition and the phases they share."""
+    """The trials of an edition and the phases they share.
+
+    Attributes:
+        labels: the data set's muscle groups.
+        data: its fingerprint.
+    """
 
     edition: Edition
+    labels: Sequence[str]
+    data: str
     trials: Sequence[Trial]
 
     @cached_property
@@ -54,12 +63,13 @@ class Plan:
         return store.states(list(self.phases))
 
 
-def make_plan(edition: Edition, data: str) -> Plan:
-    """Enumerate the trials of `edition` on the data with fingerprint `data`: seed after seed, control first."""
+def make_plan(edition: Edition, dataset: DataSet) -> Plan:
+    """Enumerate the trials of `edition` on `dataset`: seed after seed, control first."""
+    data = fingerprint(dataset)
     arms = sorted(edition.arms, key=lambda arm: not arm.is_control)
     trials = [
         Trial(arm, seed, arm.replicate, phases_of(arm.settings, seed, arm.replicate, data))
         for seed in edition.seeds
         for arm in arms
     ]
-    return Plan(edition, trials)
+    return Plan(edition, dataset.labels, data, trials)

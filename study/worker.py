@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Literal, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple, TextIO
 
 from results.attempt import Attempt, Store
 from results.owner import Owner
@@ -48,19 +48,19 @@ class Orders:
 
 
 def work(connection: Connection, orders: Orders) -> None:
-    """Run the phases that come through `connection` until it closes, None comes, or the worker is told to stop."""
+    """Run the phases whose hashed content comes through `connection`, until it closes, None comes, or SIGTERM."""
     stop = _StopFlag()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop.set)
     store = Store(orders.store)
     while True:
         try:
-            phase: Phase | None = connection.recv()
+            content: dict[str, Any] | None = connection.recv()
         except EOFError:
             return
-        if phase is None:
+        if content is None:
             return
-        event = run_phase(phase, orders, store, connection, stop)
+        event = run_phase(Phase.of(content), orders, store, connection, stop)
         connection.send(event)
         if event.state == "stopped":
             return

@@ -97,7 +97,7 @@ class _Crew:
                 worker = _Worker(self.orders)
                 self.workers.append(worker)
             worker.key = phase.key
-            worker.connection.send(phase)
+            worker.connection.send(phase.content)
             self.schedule.start(phase.key)
 
     def listen(self) -> None:

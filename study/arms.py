@@ -1,0 +1,90 @@
+"""Arms: made by a design from factors, settled layer on layer, and merged where their settings are equal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import SerializeAsAny
+
+from experiments.lines import Layer
+from experiments.problem import Problem, SpecError
+from experiments.spec import Spec
+from models import catalog
+from models.settings import Frozen, Variant, key_content
+from study.design._cell import Cell, DesignError
+from study.edition import Arm
+from study.key import canonical
+from study.layers import settle
+from study.levels import Factor, short_names
+from study.settings import Settings
+
+
+class _Designed(Frozen):
+    """The part of a spec that names a design."""
+
+    design: Annotated[SerializeAsAny[Frozen], *Variant.of("study.design")]
+
+
+def cells(spec: Spec, factors: Mapping[str, Factor], control: Mapping[str, str]) -> list[Cell]:
+    """Let the design of `spec` combine the factors; cells hold factors by their full names.
+
+    Raises:
+        SpecError: there is no such design, or it cannot combine these factors.
+    """
+    settings = settle(_Designed, [Layer(spec.source, {"design": spec.design}, spec.lines)]).design
+    design = catalog.load("study.design", spec.design["name"])
+    short = short_names(factors)
+    long = {name: factor for factor, name in short.items()}
+    try:
+        made: list[Cell] = design.cells(
+            settings,
+            {short[name]: list(factor.levels) for name, factor in factors.items()},
+            {short[name]: level for name, level in control.items()},
+        )
+    except DesignError as error:
+        raise SpecError([Problem(spec.layer.where("design"), f"design: {error}")]) from error
+    return [Cell(cell.name, {long[name]: level for name, level in cell.levels.items()}) for cell in made]
+
+
+def settled(
+    cells: Sequence[Cell], factors: Mapping[str, Factor], control: Mapping[str, str], below: Sequence[Layer]
+) -> list[Arm]:
+    """Check the settings of every arm.
+
+    Args:
+        below: profile, spec and command line.
+
+    Raises:
+        SpecError: every problem of every arm.
+    """
+    arms: list[Arm] = []
+    problems: list[Problem] = []
+    for cell in cells:
+        levels = {name: factors[name].levels[text] for name, text in cell.levels.items()}
+        # sorted, so that the order of factors in a spec changes nothing; a name sorts before those inside it
+        own = [levels[name].layer for name in sorted(levels)]
+        try:
+            settings = settle(Settings, [*below, *own])
+        except SpecError as error:
+            problems += error.problems
+            continue
+        values = {name: level.value for name, level in levels.items()}
+        arms.append(Arm(cell.name, dict(cell.levels) == dict(control), values, settings))
+    if problems:
+        raise SpecError(problems)
+    return arms
+
+
+def merged(arms: Sequence[Arm]) -> tuple[list[Arm], list[str]]:
+    """Keep one of the arms that have equal settings, the control before others; say which were merged."""
+    kept: dict[str, Arm] = {}
+    notes: list[str] = []
+    for arm in sorted(arms, key=lambda arm: not arm.is_control):
+        same = kept.setdefault(content(arm), arm)
+        if same is not arm:
+            notes.append(f"{arm.name}: the same settings as {same.name}; trained once, under that name.")
+    return [arm for arm in arms if kept[content(arm)] is arm], notes
+
+
+def content(arm: Arm) -> str:
+    """Give what tells an arm from others: all settings that can change a number."""
+    return canonical(key_content(arm.settings))

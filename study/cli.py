@@ -1,0 +1,275 @@
+"""The command line: reads words, calls `study`'s verbs, prints, and decides the exit code.
+
+0: done. 1: something failed. 2: the request was wrong. No traceback for a user's mistake; always one for ours.
+"""
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import study
+from models.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from study.preparation import Request
+
+app = typer.Typer(
+    help="Ablations that answer a question: plan, train what is due, record, answer, write the page.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[str, typer.Argument(help="A study in experiments/, or the path of a YAML file.")]
+Stored = Annotated[str, typer.Argument(help="A study, or one edition of it, that was run.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="Base settings: smoke, tiny, small, full.")]
+Data = Annotated[str | None, typer.Option("--data", help="A reader's name, or the path of a manifest.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: --set optim.lr=3e-4. Repeatable.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without clips that cannot be read.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Phases at once; default: one a core.")]
+NO_ANSWER = "no answer yet"
+
+
+@app.command("list")
+def list_() -> None:
+    """List the studies, their questions, and their answers so far.
+
+    Example: study list
+    """
+    from study.display import table
+
+    rows = [(each.name, each.ask, each.answer or NO_ANSWER) for each in study.list_studies()]
+    console().print(table(("study", "question", "answer"), rows))
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="Name of the study: experiments/NAME.yaml.")]) -> None:
+    """Write a commented spec to start from.
+
+    Example: study new my_question
+    """
+    console().print(f"wrote {study.new(name)}; edit it, then: study plan {name}")
+
+
+@app.command()
+def plan(
+    name: Name,
+    profile: Profile = None,
+    data: Data = None,
+    set_: Set = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Time a few steps of every kind of phase.")] = False,
+) -> None:
+    """Show arms, seeds, phases, epochs with and without sharing, cost, and what is done. Changes nothing.
+
+    Example: study plan token_count_sweep --profile full
+    """
+    from study.display import print_plan
+
+    print_plan(study.plan(request(name, profile, data, set_), measure=measure), console())
+
+
+@app.command()
+def check(name: Name, profile: Profile = None, data: Data = None, set_: Set = None) -> None:
+    """Build every arm on the meta device: wrong widths fail here, before any training.
+
+    Example: study check token_count_sweep --profile full
+    """
+    from study.display import table
+
+    sizes = study.check(request(name, profile, data, set_))
+    rows = [(s.arm, f"{s.parameters / 1e6:.2f} M", f"{s.parameters_total / 1e6:.2f} M", f"{s.gflops:.2f}") for s in sizes]
+    console().print(table(("arm", "trained", "parameters", "GFLOPs a clip"), rows))
+
+
+@app.command()
+def run(
+    name: Name,
+    profile: Profile = None,
+    data: Data = None,
+    set_: Set = None,
+    skip_bad: SkipBad = False,
+    workers: Workers = None,
+) -> None:
+    """Train what is due, record it, answer the question, and write the page.
+
+    Running it again trains only what is missing. Ctrl-C stops it and loses nothing.
+
+    Example: study run token_count_sweep --data ../shared/data/exercise_clips/manifest.csv
+    """
+    from study.display import print_outcome
+
+    outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
+    print_outcome(outcome, console())
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(name: Annotated[str | None, typer.Argument(help="A study or edition; default: all.")] = None) -> None:
+    """Show what is done, running, due, failed and blocked. Reads files, writes nothing.
+
+    Example: study status token_count_sweep
+    """
+    from study.display import print_standing
+
+    print_standing(study.status(name), console())
+
+
+@app.command()
+def report(name: Stored) -> None:
+    """Answer again from what is in the store, and write the pages and the index.
+
+    Example: study report token_count_sweep
+    """
+    for answer, page in study.report(name):
+        console().print(f"{answer.sentence}\n{page}")
+
+
+@app.command()
+def reveal(name: Annotated[str, typer.Argument(help="One edition that was run.")]) -> None:
+    """Open the sealed test splits of a study, for all its arms at once. Logged; cannot be undone.
+
+    Example: study reveal token_count_sweep
+    """
+    console().print(study.reveal(name, command()))
+
+
+class Form(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A query; it cannot write. Views: finals, curves, costs, failures ...")],
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, to standard output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, to standard output.")] = False,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
+) -> None:
+    """Query the results.
+
+    Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
+    """
+    from study.display import table
+
+    rows = study.sql(query)
+    if parquet:
+        rows.write_parquet(parquet)
+        console().print(f"{len(rows)} rows in {parquet}")
+    elif csv:
+        sys.stdout.write(rows.write_csv())
+    elif json:
+        sys.stdout.write(rows.write_json() + "\n")
+    else:
+        console().print(table(rows.columns, rows.rows()))
+
+
+@app.command()
+def sync() -> None:
+    """Bring the database up to date with the files of the store.
+
+    Example: study sync
+    """
+    console().print(str(study.sync()))
+
+
+@app.command()
+def verify() -> None:
+    """Prove the store: recompute keys, check counts, name every torn or orphaned file.
+
+    Example: study verify
+    """
+    problems = study.verify()
+    for problem in problems:
+        console().print(str(problem))
+    console().print(f"{len(problems)} problems" if problems else "the store is sound")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+) -> None:
+    """Free what is no longer needed: states of finished phases, abandoned attempts, unused caches. Never a result.
+
+    Example: study clean --dry-run
+    """
+    from study.display import table
+
+    items = study.clean(dry_run=dry_run)
+    console().print(table(("what", "MB", "why"), [(i.path, f"{i.size_bytes / 1e6:.1f}", i.reason) for i in items]))
+    freed_bytes = sum(item.size_bytes for item in items)
+    console().print(f"{'would free' if dry_run else 'freed'} {freed_bytes / 1e6:.1f} MB")
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schema of specs, with every setting and variant, for editors to complete them.
+
+    Example: study schema
+    """
+    console().print(f"wrote {study.schema()}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine and how to get it.
+
+    Example: study doctor
+    """
+    from study.display import table
+
+    findings = study.doctor()
+    rows = [(f.what, "ok" if f.fine else "MISSING", f.found, "" if f.fine else f.cure) for f in findings]
+    console().print(table(("what", "", "found", "what to do"), rows))
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+def request(
+    name: str, profile: str | None, data: str | None, overrides: list[str] | None, skip_bad: bool = False
+) -> "Request":
+    """Put the words of the command line together."""
+    from study.overrides import parse
+    from study.preparation import Request
+
+    return Request(name, profile, data, parse(overrides or []), skip_bad)
+
+
+def command() -> str:
+    """Give what the user typed."""
+    return shlex.join(["study", *sys.argv[1:]])
+
+
+def console() -> "Console":
+    """Give the terminal, or a plain stream of lines where there is none."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False, markup=False)
+
+
+def main() -> None:
+    """Run the command line; print a user's mistake as one message and exit with its code."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped by Ctrl-C\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""An edition of a study: its arms with all their settings, checked, named, and merged where they are equal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from experiments.spec import Spec
+from study.levels import Value
+from study.settings import Settings
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One level for every factor, and all the settings that follow.
+
+    Attributes:
+        levels: factor -> level, as the ledger records it.
+        replicate: 1 for the control's repetition (A/A), else 0.
+    """
+
+    name: str
+    is_control: bool
+    levels: Mapping[str, Value]
+    settings: Settings = field(repr=False)
+    replicate: int = 0
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A study with one profile, data set and set of overrides.
+
+    Attributes:
+        name: ``token_count_sweep--small--exercise_clips--optim.lr=0.0003``.
+        overrides: those that can change a number: dotted path -> value.
+        factors: factor -> its levels, as the ledger records them.
+        arms: in the design's order; exactly one is the control.
+        notes: what was merged or cut, in sentences.
+    """
+
+    name: str
+    spec: Spec = field(repr=False)
+    profile: str
+    data: str
+    overrides: Mapping[str, Any]
+    factors: Mapping[str, Sequence[Value]]
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def control(self) -> Arm:
+        """The arm that the others are compared with."""
+        return next(arm for arm in self.arms if arm.is_control)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the control."""
+        return self.control.settings

@@ -1,0 +1,80 @@
+"""What is checked before any training: every arm's networks can be built, the plan is within its budget, clips can be read."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from experiments.clip import fingerprint
+from models.build import ClipShape, build, parameter_count
+from models.errors import UserError
+from study.cache import BadClips
+from study.dataset import Source
+from study.phase import KINDS, phases_of
+from study.planner import Plan
+from study.resolve import Arm, Edition
+from study.settings import FrameSettings
+
+
+class PlanError(UserError):
+    """A plan that cannot be trained; nothing was."""
+
+
+class Size(NamedTuple):
+    """How large an arm's joint network is.
+
+    Attributes:
+        parameters: those that are trained.
+        gflops: of one clip through the network at inference (multiply and add count as two).
+    """
+
+    arm: str
+    parameters: int
+    parameters_total: int
+    gflops: float
+
+
+def sizes(arms: Iterable[Arm], classes: int) -> list[Size]:
+    """Build every phase of every arm on the meta device, where nothing is allocated, and measure the joint network.
+
+    Raises:
+        PlanError: an arm cannot be built.
+    """
+    return [_size(arm, classes) for arm in arms]
+
+
+def _size(arm: Arm, classes: int) -> Size:
+    data = arm.settings.data
+    shape = ClipShape(data.frames, data.size)
+    try:
+        with torch.device("meta"):
+            networks = [
+                build(phase.settings.model, classes, shape) for phase in phases_of(arm.settings, 0, 0, "").values()
+            ]
+            joint = networks[-1].eval()
+            clip_BCTHW = torch.empty(1, 3, data.frames, data.size, data.size)
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                joint({"rgb": clip_BCTHW})
+    except (ValueError, RuntimeError) as error:
+        raise PlanError(
+            f"arm {arm.name}: its network cannot be built for {data.frames} frames of {data.size} px: {error} "
+            f"Change model.*, data.frames or data.size; `study check` builds every arm."
+        ) from error
+    counted = parameter_count(joint)
+    return Size(arm.name, counted.trainable, counted.total, counter.get_total_flops() / 1e9)
+
+
+def check_budget(plan: Plan) -> None:
+    """Refuse a plan that costs more than its spec allows.
+
+    Raises:
+        PlanError: it does.
+    """
+    allowed = plan.edition.spec.budget.epochs
+    if allowed is not None and plan.epochs > allowed:
+        raise PlanError(
+            f"{plan.edition.spec.source}: budget.epochs is {allowed}, but the plan needs {plan.epochs} epochs "
+            f"({len(plan.trials)} trials, shared phases counted once). Raise the budget, or take fewer levels or seeds."
+        )

@@ -1,0 +1,93 @@
+"""From a request to a plan: resolve the spec, open the data, decode it, enumerate the trials."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from experiments.clip import DataSet
+from experiments.read import find_spec, read_spec
+from results.attempt import Store
+from study.cache import BadClips
+from study.dataset import Source
+from study.layout import check_siblings, store_folder
+from study.planner import Plan, make_plan
+from study.resolve import Edition, resolve
+from study.settings import FrameSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """A study and what the command line changes in it.
+
+    Attributes:
+        name: of a spec in `experiments/`, or the path of one.
+        data: a reader's name, or the path of a manifest.
+        overrides: dotted setting -> value.
+        skip_bad: go on without clips that cannot be read.
+    """
+
+    name: str
+    profile: str | None = None
+    data: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study that could be trained now.
+
+    Attributes:
+        skipped: clip -> why it is left out.
+    """
+
+    plan: Plan
+    source: Source
+    dataset: DataSet
+    store: Store
+    skipped: Mapping[str, str]
+
+
+def prepare(request: Request) -> Prepared:
+    """Plan what `request` asks; nothing is written, and no clip is decoded."""
+    edition, source, store = _open(request)
+    dataset = source.dataset()
+    return Prepared(make_plan(edition, dataset), source, dataset, store, {})
+
+
+def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int], None]) -> Prepared:
+    """Plan what `request` asks and decode every clip, so that a bad one is known before training.
+
+    Raises:
+        BadClips: clips cannot be read, and the request does not say to skip them.
+    """
+    edition, source, store = _open(request)
+    skipped: dict[str, str] = {}
+    for frames in _frames(edition):
+        try:
+            source.cache(frames, workers, progress)
+        except BadClips as bad:
+            if not request.skip_bad:
+                raise
+            skipped |= bad.reasons
+            source = replace(source, skipped=source.skipped | frozenset(bad.reasons))
+            source.cache(frames, workers, progress)
+    dataset = source.dataset()
+    return Prepared(make_plan(edition, dataset), source, dataset, store, skipped)
+
+
+def _open(request: Request) -> tuple[Edition, Source, Store]:
+    check_siblings()
+    spec = read_spec(find_spec(request.name))
+    edition = resolve(spec, request.profile, request.data, request.overrides)
+    store = Store(store_folder())
+    store.check_version()
+    data = edition.settings.data
+    return edition, Source(data.source, data.limit, frozenset(), store.cache), store
+
+
+def _frames(edition: Edition) -> list[FrameSettings]:
+    """List the different ways in which the arms take frames."""
+    ways = [FrameSettings(**{n: getattr(arm.settings.data, n) for n in FrameSettings.model_fields}) for arm in edition.arms]
+    return list(dict.fromkeys(ways))

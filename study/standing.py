@@ -1,0 +1,85 @@
+"""Where the studies in the store stand, read from files: no torch, no database, nothing written."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import catalog
+from models.errors import UserError
+from results.attempt import Store
+from results.state import State
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one edition stands.
+
+    Attributes:
+        states: state -> how many phases; blocked ones wait for a parent that failed.
+        running: label of a running phase -> its last epoch and how many it has.
+        failed: label of a failed phase -> its error and the folder that holds its log.
+        answer: the newest answer's sentence, or empty.
+    """
+
+    edition: str
+    states: Counter[str]
+    running: dict[str, tuple[int, int]]
+    failed: dict[str, tuple[str, Path]]
+    answer: str
+
+
+def editions(store: Store, name: str | None = None) -> list[dict[str, Any]]:
+    """Read the plans of all editions in the store, or of the study or edition called `name`.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    store.check_version()
+    plans = [json.loads(path.read_text()) for path in sorted(store.editions.glob("*/plan.json"))]
+    if name is None:
+        return plans
+    wanted = [plan for plan in plans if name in (plan["edition"], plan["study"])]
+    if not wanted:
+        there = catalog.unknown(name, f"study in {store.root}", [plan["edition"] for plan in plans])
+        raise UserError(f"{there} `study run {name}` makes it.")
+    return wanted
+
+
+def standing(store: Store, plan: dict[str, Any]) -> Standing:
+    """Look at every phase of an edition's newest plan."""
+    phases: dict[str, dict[str, Any]] = plan["phases"]
+    states = store.states(phases)
+    names = {key: _name(state) for key, state in states.items()}
+    for key, phase in phases.items():
+        if names[key] == "due" and any(names[parent] in ("failed", "blocked") for parent in phase["parents"].values()):
+            names[key] = "blocked"
+    running = {
+        label(plan, key): (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"
+    }
+    failed = {label(plan, key): _failure(store, key, states[key]) for key in phases if names[key] == "failed"}
+    return Standing(plan["edition"], Counter(names.values()), running, failed, answer(store, plan["edition"]))
+
+
+def label(plan: dict[str, Any], key: str) -> str:
+    """Name a phase as people do: kind, the arms that share it, seed."""
+    arms = [trial["arm"] for trial in plan["trials"] if key in trial["phases"].values()]
+    phase = plan["phases"][key]
+    who = arms[0] if len(arms) == 1 else f"{len(arms)} arms"
+    return f"{phase['kind']} {who} seed {phase['seed']}"
+
+
+def answer(store: Store, edition: str) -> str:
+    """Give the newest answer's sentence, or an empty text."""
+    path = store.editions / edition / "answer.json"
+    return str(json.loads(path.read_text())["sentence"]) if path.exists() else ""
+
+
+def _name(state: State) -> str:
+    return "due" if state.name in ("absent", "stopped", "pruned") else state.name
+
+
+def _failure(store: Store, key: str, state: State) -> tuple[str, Path]:
+    folder = store.runs / key / str(state.attempt)
+    return str(json.loads((folder / "failed.json").read_text())["error"]), folder

@@ -1,0 +1,159 @@
+"""What `study` can do, as functions: the command line and Python call the same ones.
+
+Each raises `UserError` for what its caller can mend. Modules that import torch are imported inside the verbs that need
+them, so that the others answer at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.layout import store_folder
+
+if TYPE_CHECKING:
+    import polars
+    from rich.console import Console
+
+    from results.answer import Answer
+    from results.attempt import Store
+    from results.clean import Item
+    from results.ledger import Synced
+    from results.verify import Problem
+    from study.costs import PlanReport
+    from study.machine import Finding
+    from study.preflight import Size
+    from study.preparation import Request
+    from study.runner import Outcome
+    from study.standing import Standing
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A study that can be run, with its newest answer, or an empty text."""
+
+    name: str
+    ask: str
+    answer: str
+
+
+def list_studies() -> list[Listed]:
+    """List the studies in `experiments/`."""
+    from experiments.read import find_spec, names, read_spec
+    from study.standing import answer
+
+    store = _store()
+    return [Listed(name, read_spec(find_spec(name)).question.ask, answer(store, name)) for name in names()]
+
+
+def new(name: str) -> Path:
+    """Write a commented spec `experiments/NAME.yaml`."""
+    from study.template import write
+
+    return write(name)
+
+
+def plan(request: Request, *, measure: bool = False) -> PlanReport:
+    """Plan a study and say what it costs; nothing is changed.
+
+    Args:
+        measure: time a few steps of every kind of phase, where earlier runs say nothing.
+    """
+    from study.costs import report_plan
+    from study.preparation import prepare
+
+    return report_plan(prepare(request), measure=measure)
+
+
+def check(request: Request) -> list[Size]:
+    """Build every arm on the meta device and measure it."""
+    from study.preflight import sizes
+    from study.preparation import prepare
+
+    plan = prepare(request).plan
+    return sizes(plan.edition.arms, len(plan.labels))
+
+
+def run(request: Request, command: str = "", console: Console | None = None, workers: int | None = None) -> Outcome:
+    """Train what is due of a study on this machine, and answer."""
+    from study.runner import run as run_study
+
+    return run_study(request, command, console, workers)
+
+
+def status(name: str | None = None) -> list[Standing]:
+    """Say where one study, or every study in the store, stands; reads files and writes nothing."""
+    from study.standing import editions, standing
+
+    store = _store()
+    return [standing(store, plan) for plan in editions(store, name)]
+
+
+def report(name: str) -> list[tuple[Answer, Path]]:
+    """Answer every edition of a study from the store, and write their pages and the index."""
+    from study.reporting import report as write_pages
+
+    return write_pages(_store(), name)
+
+
+def reveal(name: str, command: str = "") -> str:
+    """Open the sealed test splits of an edition, for all its arms; the ledger keeps who and when."""
+    from results.ledger import reveal as open_splits
+    from study.standing import editions
+
+    store = _store()
+    editions(store, name)
+    return str(open_splits(store, name, command))
+
+
+def sql(query: str) -> polars.DataFrame:
+    """Query the database, after bringing it up to date; a query that writes is refused."""
+    from results.ledger import query as ask
+    from results.ledger import sync as synchronise
+
+    store = _store()
+    synchronise(store)
+    return ask(store, query)
+
+
+def sync() -> Synced:
+    """Bring the database up to date with the files."""
+    from results.ledger import sync as synchronise
+
+    return synchronise(_store())
+
+
+def verify() -> list[Problem]:
+    """Prove the store and name everything that is torn, orphaned or missing."""
+    from results.verify import verify as prove
+    from study.key import key_of
+
+    return prove(_store(), key_of)
+
+
+def clean(*, dry_run: bool) -> list[Item]:
+    """Free what is no longer needed, or list it; never a result."""
+    from results.clean import clean as free
+
+    return free(_store(), dry_run=dry_run)
+
+
+def schema() -> Path:
+    """Write the JSON Schema of specs."""
+    from study.json_schema import write
+
+    return write()
+
+
+def doctor() -> list[Finding]:
+    """Look at what this machine has of what the project needs."""
+    from study.machine import examine
+
+    return examine()
+
+
+def _store() -> Store:
+    from results.attempt import Store
+
+    return Store(store_folder())
