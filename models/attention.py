@@ -57,25 +57,26 @@ class PoolingAttention(nn.Module):
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """Give the attended sequence with the pooled queries added to its patches (residual pooling)."""
-        q_BGND, k_BGND, v_BGND = self._heads(self.qkv(x_BND))
-        q_BGND, k_BGND, v_BGND = self.pool_q(q_BGND), self.pool_k(k_BGND), self.pool_v(v_BGND)
+        q_BND, k_BND, v_BND = self.qkv(x_BND).chunk(3, dim=2)
+        q_BGND, k_BGND, v_BGND = self.pool_q(q_BND), self.pool_k(k_BND), self.pool_v(v_BND)
         attended_BGND = self.positions(q_BGND, k_BGND, v_BGND)
         mixed_BGND = torch.addcmul(attended_BGND, q_BGND, self.is_patch_N1.to(q_BGND.dtype))
         return self.project(mixed_BGND.transpose(1, 2).flatten(2))
-
-    def _heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
-        return qkv.unflatten(2, (3, self.heads, self.head_width)).permute(2, 0, 3, 1, 4).unbind()
 
 
 class Pool(nn.Module):
     """Pool the patches of each head by a depthwise convolution, then normalise tokens and patches alike.
 
+    All heads share the kernels. They are convolved side by side as channels, which stand last in memory: three times
+    as fast here as heads in the batch.
+
     Shapes:
-        (B, G, tokens + T*H*W, D) -> (B, G, tokens + pooled T*H*W, D)
+        (B, tokens + T*H*W, G*D) -> (B, G, tokens + pooled T*H*W, D)
     """
 
     def __init__(self, head_width: int, shape: AttentionShape, stride: Triple) -> None:
         super().__init__()
+        self.heads = shape.heads
         self.tokens = shape.tokens
         self.grid = shape.grid
         self.convolution = nn.Conv3d(
@@ -89,12 +90,20 @@ class Pool(nn.Module):
         )
         self.norm = nn.LayerNorm(head_width, eps=NORM_EPS)
 
-    def forward(self, x_BGND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor) -> Tensor:
         """Pool one of queries, keys and values."""
-        tokens_BGND, patches_BGND = x_BGND.tensor_split((self.tokens,), dim=2)
-        volume = patches_BGND.flatten(0, 1).transpose(1, 2).unflatten(2, self.grid)
-        pooled = self.convolution(volume.contiguous()).flatten(2).transpose(1, 2)
-        return self.norm(torch.cat((tokens_BGND, pooled.unflatten(0, x_BGND.shape[:2])), dim=2))
+        tokens_BND, patches_BND = x_BND.split((self.tokens, x_BND.shape[1] - self.tokens), dim=1)
+        volume = patches_BND.unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
+        kernels = self.convolution.weight.repeat(self.heads, 1, 1, 1, 1)
+        pooled = functional.conv3d(
+            volume.contiguous(memory_format=torch.channels_last_3d),
+            kernels,
+            stride=self.convolution.stride,
+            padding=self.convolution.padding,
+            groups=len(kernels),
+        )
+        pooled_BND = torch.cat((tokens_BND, pooled.flatten(2).transpose(1, 2)), dim=1)
+        return self.norm(pooled_BND.unflatten(2, (self.heads, -1))).transpose(1, 2)
 
 
 class RelativePositions(nn.Module):
