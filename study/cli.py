@@ -43,7 +43,7 @@ def list_() -> None:
 
     Example: study list
     """
-    from study.display import table
+    from study.printing import table
 
     rows = [(each.name, each.ask, each.answer or NO_ANSWER) for each in study.list_studies()]
     console().print(table(("study", "question", "answer"), rows))
@@ -70,7 +70,7 @@ def plan(
 
     Example: study plan token_count_sweep --profile full
     """
-    from study.display import print_plan
+    from study.printing import print_plan
 
     print_plan(study.plan(request(name, profile, data, set_), measure=measure), console())
 
@@ -81,10 +81,12 @@ def check(name: Name, profile: Profile = None, data: Data = None, set_: Set = No
 
     Example: study check token_count_sweep --profile full
     """
-    from study.display import table
+    from study.printing import table
 
     sizes = study.check(request(name, profile, data, set_))
-    rows = [(s.arm, f"{s.parameters / 1e6:.2f} M", f"{s.parameters_total / 1e6:.2f} M", f"{s.gflops:.2f}") for s in sizes]
+    rows = [
+        (s.arm, f"{s.parameters / 1e6:.2f} M", f"{s.parameters_total / 1e6:.2f} M", f"{s.gflops:.2f}") for s in sizes
+    ]
     console().print(table(("arm", "trained", "parameters", "GFLOPs a clip"), rows))
 
 
@@ -103,7 +105,7 @@ def run(
 
     Example: study run token_count_sweep --data ../shared/data/exercise_clips/manifest.csv
     """
-    from study.display import print_outcome
+    from study.printing import print_outcome
 
     outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
     print_outcome(outcome, console())
@@ -117,7 +119,7 @@ def status(name: Annotated[str | None, typer.Argument(help="A study or edition; 
 
     Example: study status token_count_sweep
     """
-    from study.display import print_standing
+    from study.printing import print_standing
 
     print_standing(study.status(name), console())
 
@@ -161,7 +163,7 @@ def sql(
 
     Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
     """
-    from study.display import table
+    from study.printing import table
 
     rows = study.sql(query)
     if parquet:
@@ -206,7 +208,7 @@ def clean(
 
     Example: study clean --dry-run
     """
-    from study.display import table
+    from study.printing import table
 
     items = study.clean(dry_run=dry_run)
     console().print(table(("what", "MB", "why"), [(i.path, f"{i.size_bytes / 1e6:.1f}", i.reason) for i in items]))
@@ -229,7 +231,7 @@ def doctor() -> None:
 
     Example: study doctor
     """
-    from study.display import table
+    from study.printing import table
 
     findings = study.doctor()
     rows = [(f.what, "ok" if f.fine else "MISSING", f.found, "" if f.fine else f.cure) for f in findings]

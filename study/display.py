@@ -2,19 +2,19 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from study.planner import Plan
+from study.printing import STATES, duration
 from study.worker import Event
-
-COUNTED = ("done", "running", "due", "failed", "blocked")
 
 
 class Board:
@@ -25,9 +25,8 @@ class Board:
         done: keys that are done before the run.
     """
 
-    def __init__(self, plan: Plan, done: set[str], workers: int) -> None:
+    def __init__(self, plan: Plan, done: set[str]) -> None:
         self.plan = plan
-        self.workers = workers
         self.labels = phase_labels(plan)
         self.state = {key: "done" if key in done else "due" for key in plan.phases}
         self.latest: dict[str, Event] = {}
@@ -70,7 +69,7 @@ class Board:
     def summary(self) -> str:
         """Say in a line how far the run is."""
         counts = self.counts()
-        text = ", ".join(f"{counts[state]} {state}" for state in COUNTED if counts[state])
+        text = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
         left_s = self.left_s()
         return text if left_s is None else f"{text}; about {duration(left_s)} left"
 
@@ -87,23 +86,28 @@ def phase_labels(plan: Plan) -> dict[str, str]:
     }
 
 
-def duration(seconds: float) -> str:
-    """Write a length of time: ``2 h 5 min``, ``3 min 20 s``, ``12 s``."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+@contextmanager
+def shown(board: Board, console: Console) -> Iterator[None]:
+    """Show `board` live while a run goes on, if `console` is a terminal."""
+    if not console.is_terminal:
+        yield
+        return
+    with Live(get_renderable=lambda: draw(board), console=console, refresh_per_second=2):
+        yield
 
 
 @contextmanager
-def shown(board: Board, console: Console) -> Iterator["Live | None"]:
-    """Show `board` while a run goes on: live on a terminal, one line a finished phase elsewhere."""
-    if not console.is_terminal:
-        yield None
-        return
-    with Live(get_renderable=lambda: draw(board), console=console, refresh_per_second=2) as live:
-        yield live
+def decoding(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while clips are decoded; gives what is called with the clips done and in all."""
+    with Progress("decoding clips", BarColumn(), MofNCompleteColumn(), console=console, transient=True) as progress:
+        bars: list[TaskID] = []
+
+        def tell(done: int, in_all: int) -> None:
+            if not bars:
+                bars.append(progress.add_task("", total=in_all))
+            progress.update(bars[0], completed=done, total=in_all)
+
+        yield tell
 
 
 def draw(board: Board) -> Group:

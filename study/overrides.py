@@ -77,7 +77,7 @@ def _manifest(path: Path, where: str) -> Path:
 
 
 def data_name(source: Any) -> str:
-    """Name the data as editions do: a manifest's by its folder, any other by its reader.
+    """Name the data as editions do: by the folder it is read from, or by its reader if it is read from none.
 
     Args:
         source: `data.source` as it is written: a name, or a mapping with one.
@@ -87,13 +87,12 @@ def data_name(source: Any) -> str:
     """
     if not isinstance(source, Mapping):
         return str(source)
-    if source.get("name") != "manifest" or "path" not in source:
-        return str(source.get("name"))
-    folder = Path(str(source["path"])).absolute().parent.name
-    return re.sub(r"[^A-Za-z0-9]+", "_", folder).strip("_") or "manifest"
+    file, folder = source.get("path"), source.get("folder")
+    name = Path(str(file)).absolute().parent.name if file else Path(str(folder)).absolute().name if folder else ""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or str(source.get("name"))
 
 
-def edition_name(study: str, profile: str | None, data: str | None, overrides: Mapping[str, Any]) -> str:
+def edition_name(study: str, *, profile: str | None, data: str | None, overrides: Mapping[str, Any]) -> str:
     """Name an edition by what it changes; None for what it does not.
 
     Example:
@@ -117,4 +116,3 @@ def _safe(value: Any) -> str:
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:8]
-

@@ -87,7 +87,7 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         data: the data set's fingerprint.
     """
     epochs = settings.phases
-    frames = FrameSettings(**{name: getattr(settings.data, name) for name in FrameSettings.model_fields})
+    frames = settings.data.of_frames()
 
     def phase(
         kind: str, model: RgbModel | SenderModel | ModelSettings, own_epochs: int, parents: Mapping[str, str]

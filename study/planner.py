@@ -10,8 +10,8 @@ from functools import cached_property
 from experiments.clip import DataSet, fingerprint
 from results.attempt import Store
 from results.state import State
+from study.edition import Arm, Edition
 from study.phase import Phase, phases_of
-from study.resolve import Arm, Edition
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,16 @@
 """What is checked before any training: every arm's networks can be built, the plan is within its budget, clips can be read."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.clip import fingerprint
 from models.build import ClipShape, build, parameter_count
 from models.errors import UserError
-from study.cache import BadClips
-from study.dataset import Source
-from study.phase import KINDS, phases_of
+from study.edition import Arm
+from study.phase import phases_of
 from study.planner import Plan
-from study.resolve import Arm, Edition
-from study.settings import FrameSettings
 
 
 class PlanError(UserError):

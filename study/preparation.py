@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from experiments.clip import DataSet
@@ -10,9 +9,10 @@ from experiments.read import find_spec, read_spec
 from results.attempt import Store
 from study.cache import BadClips
 from study.dataset import Source
+from study.edition import Edition
 from study.layout import check_siblings, store_folder
 from study.planner import Plan, make_plan
-from study.resolve import Edition, resolve
+from study.resolve import resolve
 from study.settings import FrameSettings
 
 
@@ -48,6 +48,11 @@ class Prepared:
     store: Store
     skipped: Mapping[str, str]
 
+    @property
+    def frames(self) -> list[FrameSettings]:
+        """The different ways in which the arms take frames."""
+        return frames_of(self.plan.edition)
+
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
@@ -64,7 +69,7 @@ def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int
     """
     edition, source, store = _open(request)
     skipped: dict[str, str] = {}
-    for frames in _frames(edition):
+    for frames in frames_of(edition):
         try:
             source.cache(frames, workers, progress)
         except BadClips as bad:
@@ -87,7 +92,6 @@ def _open(request: Request) -> tuple[Edition, Source, Store]:
     return edition, Source(data.source, data.limit, frozenset(), store.cache), store
 
 
-def _frames(edition: Edition) -> list[FrameSettings]:
-    """List the different ways in which the arms take frames."""
-    ways = [FrameSettings(**{n: getattr(arm.settings.data, n) for n in FrameSettings.model_fields}) for arm in edition.arms]
-    return list(dict.fromkeys(ways))
+def frames_of(edition: Edition) -> list[FrameSettings]:
+    """List the different ways in which the arms of `edition` take frames."""
+    return list(dict.fromkeys(arm.settings.data.of_frames() for arm in edition.arms))

@@ -3,12 +3,12 @@
 Settings lie in layers: profile, the spec's own settings, `--data`, `--set`, an arm's levels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from experiments.lines import Layer
-from experiments.problem import Problem, SpecError, unknown
+from experiments.problem import Problem, SpecError
 from experiments.read import Profile, read_profile
 from experiments.spec import Spec
 from experiments.tree import at, leaves
@@ -18,8 +18,8 @@ from study.arms import cells, content, merged, settled
 from study.edition import Arm, Edition
 from study.layers import settle, stack
 from study.levels import Factor, LevelReader
-from study.overrides import data_layer, data_name, edition_name, override_layers
-from study.settings import Settings
+from study.overrides import data_layer, data_name, edition_name, override_layer
+from study.settings import DataSettings, Settings
 
 __all__ = ["Arm", "Edition", "resolve"]
 
@@ -41,33 +41,138 @@ def resolve(
     """
     base = read_profile(profile or spec.profile, f"--profile {profile}" if profile else spec.layer.where("profile"))
     own = [*base.layers, spec.settings_layer]
-    options = data_layer(data) + override_layers(overrides or {})
-    factors, control, notes = _factors(spec, own, options)
+    data_option = [data_layer(data)] if data else []
+    options = {path: override_layer(path, value) for path, value in leaves(overrides or {})}
+    factors, control, notes = _read_levels(spec, own, [*data_option, *options.values()])
     combined = cells(spec, factors, control)
 
-    def arms_over(above: Sequence[Layer]) -> list[Arm]:
-        return settled(combined, factors, control, [*own, *above])
+    def arms_with(settings: Sequence[Layer]) -> list[Arm]:
+        return settled(combined, factors, control, [*own, *data_option, *settings])
 
-    every = arms_over(options)
+    every = arms_with(list(options.values()))
     arms, merges = merged(every)
     _refuse_unclear(spec, arms)
-    if spec.control_again:
-        again = next(arm for arm in arms if arm.is_control)
-        arms.append(replace(again, name=CONTROL_AGAIN, is_control=False, replicate=1))
-    changed = {
-        path: _held(every, path)
-        for path in _paths(options)
-        if not path.startswith("data.source.") or data is None
-        if _changes(path, every, arms_over, options)
-    }
+    changes = _changes(every, options, arms_with)
+    own_data, its_data = _data_of(own), _data_of([*own, *data_option, *options.values()])
     return Edition(
-        name="",
+        name=edition_name(
+            spec.name,
+            profile=None if base.name == spec.profile else base.name,
+            data=None if its_data == own_data else its_data,
+            overrides=changes,
+        ),
         spec=spec,
         profile=base.name,
-        data="",
-        overrides=changed,
+        data=its_data,
+        overrides=changes,
         factors={name: [level.value for level in factor.levels.values()] for name, factor in factors.items()},
-        arms=tuple(arms),
+        arms=(*arms, *_control_again(spec, arms)),
         seeds=spec.seeds[: base.seeds],
-        notes=(*notes, *merges),
+        notes=(*notes, *merges, *_seeds_cut(spec, base)),
     )
+
+
+def _read_levels(
+    spec: Spec, own: Sequence[Layer], options: Sequence[Layer]
+) -> tuple[dict[str, Factor], dict[str, str], list[str]]:
+    """Read factors, the control's levels and notes; refuse what is wrong before any arm is made."""
+    below = [*own, *options]
+    reader = LevelReader(spec, stack(below))
+    factors = {factor.name: factor for factor in reader.factors()}
+    control = reader.control(factors.values())
+    problems = [*reader.problems, *_clashes(spec, factors, options), *_unknown_charts(spec)]
+    if not problems:
+        return factors, control, reader.notes
+    try:
+        settle(Settings, below)
+    except SpecError as error:
+        problems += error.problems
+    raise SpecError(problems)
+
+
+def _clashes(spec: Spec, factors: Mapping[str, Factor], options: Sequence[Layer]) -> Iterator[Problem]:
+    """Find settings that are varied, and also set in a way that could never show."""
+    varied = {name: _always_set(factor) for name, factor in factors.items()}
+    for layer in (spec.settings_layer, *options):
+        paths = {path.removesuffix(".name") for path, _ in leaves(layer.tree)} | set(layer.lines)
+        for name, path in ((name, path) for name, own in varied.items() for path in sorted(own & paths)):
+            text = f"{path}: is varied by factor {name}, so it cannot be set for all arms. Remove one of the two."
+            yield Problem(layer.where(path), text)
+    names = sorted(factors)
+    for name, other in ((name, other) for index, name in enumerate(names) for other in names[index + 1 :]):
+        for path in sorted(_ever_set(factors[name]) & _ever_set(factors[other])):
+            text = f"{path}: is varied by two factors, {name} and {other}. Let one of them vary it."
+            yield Problem(spec.layer.where(f"factors.{other}"), text)
+
+
+def _paths_of(factor: Factor) -> list[set[str]]:
+    return [set(level.layer.lines) for level in factor.levels.values()]
+
+
+def _always_set(factor: Factor) -> set[str]:
+    return set.intersection(*_paths_of(factor))
+
+
+def _ever_set(factor: Factor) -> set[str]:
+    return set.union(*_paths_of(factor))
+
+
+def _unknown_charts(spec: Spec) -> Iterator[Problem]:
+    there = catalog.names("reports.chart")
+    for index, name in enumerate(spec.charts or []):
+        if name not in there:
+            yield Problem(spec.layer.where(f"charts.{index}"), f"charts: {catalog.unknown(name, 'chart', there)}")
+
+
+def _refuse_unclear(spec: Spec, arms: Sequence[Arm]) -> None:
+    """See that arms can be told apart, that there is one to compare, and that the claim names arms there are."""
+    names = [arm.name for arm in arms]
+    others = [arm.name for arm in arms if not arm.is_control]
+    problems = [
+        Problem(spec.layer.where("factors"), f"{name}: several arms have this name. Rename their levels.")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if not others and not spec.control_again:
+        text = f"factors: there is no arm beside the control, {names[0]}. Add a level."
+        problems.append(Problem(spec.layer.where("factors"), text))
+    if spec.claim.says.which not in ("any", "all", *others):
+        text = f"claim.says.which: {catalog.unknown(spec.claim.says.which, 'arm', ['any', 'all', *others])}"
+        problems.append(Problem(spec.layer.where("claim.says.which"), text))
+    if problems:
+        raise SpecError(problems)
+
+
+def _changes(
+    every: Sequence[Arm], options: Mapping[str, Layer], arms_with: Callable[[Sequence[Layer]], list[Arm]]
+) -> dict[str, Any]:
+    """Keep the overrides without which some arm would have another key: not the device, not what is so anyway."""
+    with_all = [content(arm) for arm in every]
+    control = key_content(next(arm for arm in every if arm.is_control).settings)
+    changes: dict[str, Any] = {}
+    for path, layer in options.items():
+        try:
+            without = [content(arm) for arm in arms_with([other for other in options.values() if other is not layer])]
+        except SpecError:  # another override needs this one
+            without = []
+        if without != with_all:
+            held = at(control, path)
+            changes[path] = held if isinstance(held, bool | int | float | str) else at(layer.tree, path)
+    return changes
+
+
+def _data_of(layers: Sequence[Layer]) -> str:
+    source = at(stack(layers), "data.source")
+    return data_name(DataSettings.model_fields["source"].default if source is None else source)
+
+
+def _control_again(spec: Spec, arms: Sequence[Arm]) -> list[Arm]:
+    control = next(arm for arm in arms if arm.is_control)
+    return [replace(control, name=CONTROL_AGAIN, is_control=False, replicate=1)] if spec.control_again else []
+
+
+def _seeds_cut(spec: Spec, profile: Profile) -> list[str]:
+    asked, allowed = len(spec.seeds), profile.seeds
+    if allowed is None or asked <= allowed:
+        return []
+    return [f"profile {profile.name} trains {allowed} of the {asked} seeds."]

@@ -1,19 +1,18 @@
 """Running a study: plan, declare the claim, train what is due, answer."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from results.answer import Answer
 from study import preflight
 from study.declaration import declare
-from study.display import Board, line, shown
+from study.display import Board, decoding, line, shown
 from study.executor import local
-from study.preparation import Prepared, Request, prepare_decoded
+from study.preparation import Request, prepare_decoded
 from study.reporting import report
 from study.worker import Event, Orders
 
@@ -47,19 +46,27 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
         UserError: the request is wrong, or was interrupted; nothing that was measured is lost.
     """
     crew = workers or len(os.sched_getaffinity(0))
-    prepared = _decode(request, crew, console)
+    with decoding(console) as progress:
+        prepared = prepare_decoded(request, crew, progress)
     plan, store = prepared.plan, prepared.store
     preflight.sizes(plan.edition.arms, len(plan.labels))
     preflight.check_budget(plan)
     declare(plan, store, command, prepared.skipped)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(plan, done, crew)
+    board = Board(plan, done)
     failures: dict[str, str] = {}
+
+    def tell(event: Event) -> None:
+        board.note(event)
+        if event.state == "failed":
+            failures[board.labels[event.key]] = event.text
+        if (text := line(board, event)) and not console.is_terminal:
+            console.print(text)
+
+    orders = Orders(store.root, prepared.source, plan.edition.settings.resources, command)
     with shown(board, console):
-        tell = _teller(board, failures, console)
-        orders = Orders(store.root, prepared.source, plan.edition.settings.resources, command)
         schedule = local.run(plan.phases, done, orders, crew, tell)
     pages = report(store, plan.edition.name)
-    blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
     answer, page = pages[0] if pages else (None, None)
+    blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
     return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, answer, page)

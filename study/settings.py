@@ -57,6 +57,10 @@ class DataSettings(FrameSettings):
     limit: Positive | None = None
     """At most this many clips of each split, spread over its activities; all of them, if null."""
 
+    def of_frames(self) -> FrameSettings:
+        """Give how frames are taken, apart from which clips they are taken of."""
+        return FrameSettings(**{name: getattr(self, name) for name in FrameSettings.model_fields})
+
 
 class PhasesSettings(Frozen):
     """How long each phase trains, in epochs."""

@@ -1,0 +1,107 @@
+"""What verbs found out, in words and tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from study.costs import PlanReport
+    from study.runner import Outcome
+    from study.standing import Standing
+
+STATES = ("done", "running", "due", "failed", "blocked")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Draw rows; numbers stand to the right."""
+    cells = [list(row) for row in rows]
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(cells) and all(isinstance(row[index], int | float | None) for row in cells)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        drawn.add_row(*(_cell(value) for value in row))
+    return drawn
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time: ``2 h 5 min``, ``3 min 20 s``, ``12 s``."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def print_plan(report: PlanReport, console: Console) -> None:
+    """Print arms, phases and costs of a plan."""
+    plan = report.plan
+    edition = plan.edition
+    console.print(f"{edition.name}: {edition.spec.question.ask}")
+    for note in edition.notes:
+        console.print(f"note: {note}")
+    arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
+    console.print(table(("arm", ""), arms))
+    console.print(f"seeds: {', '.join(map(str, edition.seeds))}; trials: {len(plan.trials)}")
+    rows = []
+    for kind, states in report.states.items():
+        epochs = sum(phase.settings.epochs for phase in plan.phases.values() if phase.kind == kind)
+        rows.append((kind, states.total(), states["done"], states.total() - states["done"], epochs))
+    console.print(table(("phase", "in all", "done", "left", "epochs"), rows))
+    saved = 1 - plan.epochs / plan.epochs_unshared
+    console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
+    console.print(_hours(report))
+    console.print(f"disk: {_size(report.cache_bytes)} of decoded clips to write, {_size(report.free_bytes)} free")
+
+
+def print_outcome(outcome: Outcome, console: Console) -> None:
+    """Print how a run ended: what failed first, the answer last."""
+    for note in outcome.notes:
+        console.print(f"note: {note}")
+    for label, error in outcome.failed.items():
+        console.print(f"failed: {label}: {error}")
+    for label in outcome.blocked:
+        console.print(f"blocked: {label}: a phase it starts from failed")
+    if outcome.failed:
+        console.print(f"study status {outcome.edition}  names the logs; run the same command again to retry")
+    if outcome.answer is None:
+        console.print("no answer: no arm has a result yet")
+    else:
+        console.print(outcome.answer.sentence)
+        console.print(str(outcome.page))
+
+
+def print_standing(standings: Sequence[Standing], console: Console) -> None:
+    """Print where editions stand."""
+    if not standings:
+        console.print("the store holds no study yet: study run token_count_sweep")
+    rows = [(each.edition, *(each.states[state] for state in STATES), each.answer) for each in standings]
+    console.print(table(("edition", *STATES, "answer"), rows))
+    for each in standings:
+        for label, (epoch, epochs) in each.running.items():
+            console.print(f"running: {label}: epoch {epoch} of {epochs}")
+        for label, (error, folder) in each.failed.items():
+            console.print(f"failed: {label}: {error}\n  {folder}")
+
+
+def _hours(report: PlanReport) -> str:
+    if report.left_hours is None or report.wall_hours is None:
+        return "time left: unknown, nothing like it was run here yet; --measure times a few steps"
+    left, wall = duration(report.left_hours * 3600), duration(report.wall_hours * 3600)
+    return f"time left: {left} of one worker, {wall} on this machine ({report.basis})"
+
+
+def _size(size_bytes: float) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.1f} MB"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
