@@ -54,7 +54,7 @@ class Layer:
     Attributes:
         source: what messages call the place.
         tree: what it says.
-        lines: dotted path -> line (from 1; 0 if the place has no lines).
+        lines: dotted path -> line from 1, or 0 where the place has no lines.
     """
 
     source: str
@@ -62,11 +62,17 @@ class Layer:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, path: str) -> str:
-        """Name the place of `path`, or of the nearest thing above it: ``"experiments/components.yaml:12"``."""
-        while path and path not in self.lines:
-            path = path.rpartition(".")[0]
-        line = self.lines.get(path, 0)
+        """Name the place of `path`, or of the nearest thing in or above it: ``"experiments/components.yaml:12"``."""
+        line = self.lines.get(path) or next((line for inner, line in self.lines.items() if _lies_in(inner, path)), 0)
+        if not line and path:
+            return self.where(path.rpartition(".")[0])
         return f"{self.source}:{line}" if line else self.source
+
+    def says(self, path: str) -> int:
+        """Count how many parts of `path` this layer names; all of them, if it names something in `path`."""
+        while path and path not in self.lines and not any(_lies_in(inner, path) for inner in self.lines):
+            path = path.rpartition(".")[0]
+        return path.count(".") + 1 if path else 0
 
     def part(self, prefix: str, tree: Tree) -> "Layer":
         """Give `tree` as a layer whose paths are those of this one below `prefix`."""
@@ -170,6 +176,10 @@ class _Reading:
         inner = _join(path, name)
         self.lines.setdefault(inner, mark.start_mark.line + 1)
         return self.plain(node, inner)
+
+
+def _lies_in(inner: str, path: str) -> bool:
+    return inner.startswith(f"{path}.")
 
 
 def _join(path: str, name: str) -> str:

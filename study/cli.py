@@ -84,10 +84,8 @@ def check(name: Name, profile: Profile = None, data: Data = None, set_: Set = No
     from study.printing import table
 
     sizes = study.check(request(name, profile, data, set_))
-    rows = [
-        (s.arm, f"{s.parameters / 1e6:.2f} M", f"{s.parameters_total / 1e6:.2f} M", f"{s.gflops:.2f}") for s in sizes
-    ]
-    console().print(table(("arm", "trained", "parameters", "GFLOPs a clip"), rows))
+    rows = [(size.arm, size.parameters, size.parameters_total, size.gflops) for size in sizes]
+    console().print(table(("arm", "trained parameters", "parameters", "GFLOPs a clip"), rows))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What is checked before any training: every arm's networks can be built, the plan is within its budget, clips can be read."""
+"""What is checked before any training: every arm's networks can be built, and the plan is within its budget."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
