@@ -1,0 +1,94 @@
+"""What a reader must know before citing a page, in plain words. Nothing that weakens an answer is left to be found."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reports import query, words
+from reports.ran import Ran
+from reports.unfinished import Unfinished
+
+if TYPE_CHECKING:
+    import duckdb
+
+NAN = """
+select arm, seed, split from finals where edition = $edition and not pruned and (map is null or isnan(map))
+order by arm, seed, split
+"""
+
+
+def cautions(
+    connection: "duckdb.DuckDBPyConnection",
+    edition: str,
+    plan: Mapping[str, Any],
+    ran: Ran,
+    left: Sequence[Unfinished],
+    contrasts: Sequence[Any],
+) -> list[str]:
+    """Collect the warnings of a page."""
+    unmeasured = query.table(connection, NAN, edition=edition).to_dicts()
+    return [
+        *_declaration(ran),
+        *_seeds(plan, contrasts),
+        *_missing(left),
+        *_unmeasured(unmeasured),
+        *_mixed(ran),
+        *_skipped(plan),
+        *_vanished(contrasts),
+        *plan.get("notes", ()),
+    ]
+
+
+def _declaration(ran: Ran) -> list[str]:
+    if not ran.declared_after:
+        return []
+    results = words.count(ran.declared_after, "result")
+    return [f"The claim was declared after {results} of this study stood in the ledger: it was not blind to them."]
+
+
+def _seeds(plan: Mapping[str, Any], contrasts: Sequence[Any]) -> list[str]:
+    single = [contrast.arm for contrast in contrasts if len(contrast.seeds) == 1]
+    if len({trial["seed"] for trial in plan["trials"]}) == 1:
+        return ["One seed only: the spread between seeds is unknown, so no interval covers it."]
+    if not single:
+        return []
+    return [f"One paired seed only for {words.listing(single)}: no interval covers the spread of seeds."]
+
+
+def _missing(left: Sequence[Unfinished]) -> list[str]:
+    told = []
+    for state, number in Counter(trial.state for trial in left).items():
+        arms = words.listing(list(dict.fromkeys(trial.arm for trial in left if trial.state == state)))
+        verb = "is" if number == 1 else "are"
+        told.append(f"{words.count(number, 'planned trial')} {verb} {state} and in no mean: {arms}.")
+    return told
+
+
+def _unmeasured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    where = [f"{row['arm']} seed {row['seed']} on {row['split']}" for row in rows]
+    return [f"The mAP is not a number for {words.listing(where)}: left out of the charts."] if where else []
+
+
+def _mixed(ran: Ran) -> list[str]:
+    names = {"commit": "commits", "device": "devices, threads or numbers of processes"}
+    return [
+        f"The trainings mix {names.get(name, f'versions of {name}')}: {words.listing(values)}. "
+        "Differences between arms may come from that."
+        for name, values in ran.mixed.items()
+    ]
+
+
+def _skipped(plan: Mapping[str, Any]) -> list[str]:
+    skipped = plan.get("skipped") or []
+    if not skipped:
+        return []
+    named = words.listing([f"{clip['clip']} ({clip['reason']})" for clip in skipped], 5)
+    return [f"{words.count(len(skipped), 'clip was', 'clips were')} left out as unreadable: {named}."]
+
+
+def _vanished(contrasts: Sequence[Any]) -> list[str]:
+    most = max((contrast.vanished for contrast in contrasts), default=0.0)
+    if most < 0.005:
+        return []
+    share = f"{100 * most:.0f} %"
+    return [f"In up to {share} of the resamples a muscle group had no positive clip; the others were averaged there."]

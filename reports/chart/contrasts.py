@@ -1,0 +1,104 @@
+"""Forest of contrasts: each arm minus the control, with the interval that the answer rests on.
+
+The differences of single seeds come from the SQL; difference and interval are those of `results.contrast`, which also
+knows the spread over activities and clips. The page hands them over as ``plan["answer"]["contrasts"]``.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from reports import marks, theme, words
+
+TITLE = "Difference to the control"
+SHORT = "Differences"
+PLACE = 10
+READING = (
+    "Each arm minus the control, paired by seed and clip. Small marks are single seeds, the bar is the interval of the "
+    "claim, corrected for the number of arms. The shaded band holds differences too small to matter by the claim."
+)
+SQL = """
+select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference
+from finals as arm
+join finals as control using (edition, seed, split)
+where edition = $edition and control.is_control and not arm.is_control
+  and not arm.pruned and not control.pruned
+  and arm.map is not null and not isnan(arm.map) and control.map is not null and not isnan(control.map)
+order by arm.arm, arm.seed, arm.replicate, arm.split
+"""
+
+ROW = 40
+SCHEMA = {"arm": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p_adjusted": pl.Float64}
+
+
+def applies(plan: dict[str, Any]) -> bool:
+    """Ask for an arm beside the control."""
+    return len(plan["arms"]) > 1
+
+
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+    """Draw one row an arm: seeds, difference, interval, margin."""
+    seeds = _seeds(frame, plan["claim"]["split"])
+    contrasts = _contrasts(plan)
+    arms = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
+    y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
+    colours = theme.arm_colours(plan["arms"])
+    colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
+    x = alt.X("difference:Q", title=_x_title(plan))
+    tooltip = [
+        alt.Tooltip("arm:N"),
+        alt.Tooltip("difference:Q", format="+.1f"),
+        alt.Tooltip("low:Q", title="interval from", format="+.1f"),
+        alt.Tooltip("high:Q", title="to", format="+.1f"),
+        alt.Tooltip("p_adjusted:Q", title="adjusted p", format=".3f"),
+    ]
+    base = alt.Chart(marks.data(contrasts)).encode(y=y, color=colour)
+    bars = base.mark_rule(strokeWidth=3, strokeCap="round").encode(x="low:Q", x2="high:Q", tooltip=tooltip)
+    points = base.mark_point(filled=True, size=130, opacity=1, shape="square").encode(x=x, tooltip=tooltip)
+    text = base.mark_text(dy=-13, fontSize=11).encode(x="difference:Q", text="told:N")
+    text = text.encode(color=alt.value(theme.colour("muted")))
+    single = alt.Chart(marks.data(seeds)).mark_point(size=30, strokeWidth=1.2, yOffset=11)
+    single = single.encode(x="difference:Q", y=y, color=colour)
+    single = single.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
+    layers = [*_margin(plan), single, bars, points, text]
+    return alt.layer(*layers).properties(width="container", height=ROW * len(arms) + 10)
+
+
+def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
+    """Tell each arm's difference and interval in words."""
+    told = [
+        f"{row['arm']} {words.signed(row['difference'])} ({words.interval(row['low'], row['high'])})"
+        for row in _contrasts(plan).to_dicts()
+    ]
+    return f"Difference to {plan['claim']['control']} in points of mAP, with interval: {'; '.join(told) or 'none'}."
+
+
+def _contrasts(plan: dict[str, Any]) -> pl.DataFrame:
+    rows = [{name: contrast.get(name) for name in SCHEMA} for contrast in plan.get("answer", {}).get("contrasts", [])]
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    told = [
+        f"{words.signed(row['difference'])} ({words.interval(row['low'], row['high'])})" for row in frame.to_dicts()
+    ]
+    return frame.with_columns(pl.Series("told", told, dtype=pl.String))
+
+
+def _seeds(frame: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Give one difference a seed on the claim's split; ``val`` is the mean of seen and unseen."""
+    on = [f"{split}_seen", f"{split}_unseen"] if split in marks.NAMES else [split]
+    there = frame.filter(pl.col("split").is_in(on))
+    return there.group_by("arm", "seed", "replicate", maintain_order=True).agg(pl.col("difference").mean())
+
+
+def _margin(plan: dict[str, Any]) -> list[Any]:
+    smallest = plan["claim"]["smallest"]
+    zero = alt.Chart(marks.rows({"zero": 0})).mark_rule(color=theme.colour("muted"), strokeWidth=1.2)
+    layers = [zero.encode(x=alt.X("zero:Q"))]
+    if smallest > 0:
+        band = alt.Chart(marks.rows({"from": -smallest, "to": smallest}))
+        layers.insert(0, band.mark_rect(color=theme.colour("band"), opacity=0.16).encode(x="from:Q", x2="to:Q"))
+    return layers
+
+
+def _x_title(plan: dict[str, Any]) -> str:
+    return f"mAP minus that of {plan['claim']['control']} (points), {words.split(plan['claim']['split'])}"

@@ -1,0 +1,112 @@
+"""Muscle group x arm: where does an arm gain and where does it lose?
+
+Cells hold the paired difference to the control in average precision; the control's own column holds its value.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from reports import marks, theme, words
+
+TITLE = "Muscle groups: gains and losses against the control"
+SHORT = "Muscles"
+PLACE = 50
+READING = (
+    "Average precision of each muscle group minus the control's, mean over the seeds both have, in points; the "
+    "control's column holds its own value. Single cells rest on few clips: read rows and columns, not cells."
+)
+SQL = """
+with precision as (
+    unpivot (select edition, arm, is_control, seed, split, pruned, columns('^ap\\.') from finals)
+    on columns('^ap\\.') into name label value ap
+)
+select arm.arm, arm.is_control, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
+       avg(arm.ap) as ap, avg(arm.ap - control.ap) as difference
+from precision as arm
+join precision as control using (edition, seed, split, label)
+where edition = $edition and control.is_control and not arm.pruned and not control.pruned
+  and not isnan(arm.ap) and not isnan(control.ap)
+group by all
+order by arm.split, arm.arm, muscle
+"""
+
+ROW = 20
+MOST_TOLD = 8  # arms with numbers in their cells
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+COLOURS = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
+
+
+def applies(plan: dict[str, Any]) -> bool:
+    """Ask for an arm beside the control."""
+    return len(plan["arms"]) > 1
+
+
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+    """Draw one panel a split: muscles down, arms across."""
+    step = _step(frame)
+    arms = marks.arms_in(frame, plan)
+    splits = frame["split"].unique(maintain_order=True).to_list()
+    charts = [_panel(frame.filter(pl.col("split") == split), plan, split, step) for split in splits]
+    few = len(arms) <= MOST_TOLD
+    chart = marks.panels(charts, columns=2 if few else 1)
+    return chart.properties(usermeta={"narrowest": 110 + len(arms) * (36 if few else 18)})
+
+
+def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
+    """Tell the largest gains and losses in words."""
+    told = []
+    for (split,), group in frame.filter(~pl.col("is_control")).group_by("split", maintain_order=True):
+        ranked = group.sort("difference", "arm", "muscle")
+        low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
+        told.append(f"On {words.split(str(split))} the largest gain is {_cell(high)}, the largest loss {_cell(low)}.")
+    return " ".join(told) or "Only the control has results."
+
+
+def _cell(row: dict[str, Any]) -> str:
+    return f"{row['muscle']} with {row['arm']} ({words.signed(row['difference'])})"
+
+
+def _step(frame: pl.DataFrame) -> float:
+    """Choose the colours' first bound so that four of it reach most differences."""
+    reach = frame.filter(~pl.col("is_control"))["difference"].abs().quantile(0.9) or 0.0
+    return next((step for step in STEPS if 4 * step >= reach), STEPS[-1])
+
+
+def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -> Any:
+    arms = [arm["name"] for arm in marks.arms_in(frame, plan)]
+    there = set(frame["muscle"].to_list())
+    muscles = [label for label in plan["labels"] if label in there]
+    told = [
+        words.points(row["ap"]) if row["is_control"] else words.signed(row["difference"]) for row in frame.to_dicts()
+    ]
+    cells = frame.with_columns(pl.Series("told", told, dtype=pl.String))
+    axis = alt.Axis(grid=False, orient="top", labelAngle=0 if _short(arms) else -60, labelColor=theme.colour("ink"))
+    x = alt.X("arm:N", sort=arms, title=None, axis=axis, scale=alt.Scale(paddingInner=0.04))
+    y = alt.Y("muscle:N", sort=muscles, title=None, axis=alt.Axis(grid=False), scale=alt.Scale(paddingInner=0.06))
+    bounds = [-4 * step, -2 * step, -step, step, 2 * step, 4 * step]
+    scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in COLOURS])
+    legend = alt.Legend(title="Difference (points)", titleOrient="left", symbolType="square", format="+~g")
+    tooltip = [
+        alt.Tooltip("muscle:N"),
+        alt.Tooltip("arm:N"),
+        alt.Tooltip("difference:Q", format="+.1f"),
+        alt.Tooltip("ap:Q", title="average precision", format=".1f"),
+        alt.Tooltip("seeds:Q"),
+    ]
+    rects = alt.Chart(marks.data(cells.filter(~pl.col("is_control")))).mark_rect(cornerRadius=3)
+    layers = [rects.encode(x=x, y=y, color=alt.Color("difference:Q", scale=scale, legend=legend), tooltip=tooltip)]
+    if len(arms) <= MOST_TOLD:
+        layers.append(_text(cells, x, y, 4 * step))
+    return alt.layer(*layers).properties(height=ROW * len(muscles), title=words.split(split))
+
+
+def _text(cells: pl.DataFrame, x: alt.X, y: alt.Y, strong: float) -> Any:
+    on_strong = f"!datum.is_control && abs(datum.difference) >= {strong}"
+    colour = alt.condition(on_strong, alt.value(theme.colour("on_strong")), alt.value(theme.colour("ink")))
+    return alt.Chart(marks.data(cells)).mark_text(fontSize=11).encode(x=x, y=y, text="told:N", color=colour)
+
+
+def _short(arms: list[str]) -> bool:
+    return len(arms) <= MOST_TOLD and max(map(len, arms)) <= 9

@@ -1,0 +1,118 @@
+"""The score against a number that the study varies: the shape that answers "how many?".
+
+One panel for each such factor and stage. Arms that differ in other factors too are joined only with arms that share
+these, one line each.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from reports import marks, theme, words
+
+TITLE = "Score against the number that was varied"
+SHORT = "Response"
+PLACE = 20
+READING = (
+    "Small marks are single seeds, lines join the means, bars are 95 % t intervals over seeds. "
+    "They show the spread of each arm; the answer rests on paired differences, which vary less."
+)
+SQL = """
+select arm, is_control, seed, replicate, split, map
+from finals
+where edition = $edition and map is not null and not isnan(map) and not pruned
+order by arm, split, seed, replicate
+"""
+
+FEWEST_LEVELS = 3
+DECADES_FOR_LOG = 8.0
+
+
+def applies(plan: dict[str, Any]) -> bool:
+    """Ask for a factor with three or more numbers as levels."""
+    return bool(_numeric(plan))
+
+
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+    """Draw seeds, means and intervals for seen and unseen activities."""
+    drawn = marks.with_activities(frame)
+    series = {factor: _series(plan, factor) for factor in _numeric(plan)}
+    charts = [
+        _panel(drawn.filter(pl.col("stage") == stage), factor, levels, stage, len(series))
+        for stage in drawn["stage"].unique(maintain_order=True).to_list()
+        for factor, levels in series.items()
+    ]
+    return marks.panels(charts, columns=2)
+
+
+def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
+    """Tell the means at each level in words."""
+    sentences = []
+    for factor in _numeric(plan):
+        levels = _series(plan, factor).select("arm", "level").unique(maintain_order=True)
+        means = marks.over_seeds(frame, ["arm", "split"]).join(levels, on="arm").sort("split", "level")
+        for (split,), group in means.group_by("split", maintain_order=True):
+            values = ", ".join(f"{words.points(row['mean'])} at {row['level']:g}" for row in group.to_dicts())
+            sentences.append(f"mAP on {words.split(str(split))} against {factor}: {values}.")
+    return " ".join(sentences)
+
+
+def _numeric(plan: dict[str, Any]) -> list[str]:
+    return [
+        factor
+        for factor, levels in plan["factors"].items()
+        if len(set(levels)) >= FEWEST_LEVELS and all(theme.is_number(level) for level in levels)
+    ]
+
+
+def _series(plan: dict[str, Any], factor: str) -> pl.DataFrame:
+    """Give arm, level and series: the levels of the other factors, which the arms of one line share."""
+    rows = []
+    for arm in plan["arms"]:
+        others = {name: level for name, level in arm["levels"].items() if name != factor}
+        series = ", ".join(f"{name.rpartition('.')[2]}={words.setting(level)}" for name, level in others.items())
+        if theme.is_number(arm["levels"].get(factor)):
+            rows.append({"arm": arm["name"], "level": float(arm["levels"][factor]), "series": series})
+    frame = pl.DataFrame(rows, schema={"arm": pl.String, "level": pl.Float64, "series": pl.String})
+    return frame.filter(pl.col("level").n_unique().over("series") > 1)
+
+
+def _panel(frame: pl.DataFrame, factor: str, levels: pl.DataFrame, stage: str, factors: int) -> Any:
+    seeds = frame.join(levels, on="arm")
+    means = marks.over_seeds(seeds, ["arm", "level", "series", "activities"])
+    highlight = marks.highlighting("activities")
+    x, y = _x(levels, factor), alt.Y("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
+    colour, shape = marks.activities_colour(), marks.activities_shape()
+    detail = _dash(levels)
+    tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("activities:N"), *marks.score_tooltip()]
+    base = alt.Chart(marks.data(means)).encode(x=x, color=colour, opacity=marks.faded(highlight))
+    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=detail)
+    bars = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q", tooltip=tooltip)
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(y=y, shape=shape, tooltip=tooltip)
+    single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2)
+    single = single.encode(x=x, y="map:Q", color=colour, shape=shape, opacity=marks.faded(highlight, 0.75))
+    single = single.encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
+    title = stage if factors == 1 else f"{stage}, {factor}"
+    return alt.layer(bars, line, single, points.add_params(highlight)).properties(height=marks.HEIGHT, title=title)
+
+
+def _x(levels: pl.DataFrame, factor: str) -> alt.X:
+    values = sorted(set(levels["level"].to_list()))
+    wide = values[0] > 0 and values[-1] / values[0] >= DECADES_FOR_LOG
+    axis = alt.Axis(values=values, format="~g", grid=False, labelOverlap="greedy")
+    span = [values[0] * 0.85, values[-1] * 1.15] if wide else _linear_span(values)
+    scale = alt.Scale(type="log" if wide else "linear", domain=span, nice=False, zero=False)
+    return alt.X("level:Q", title=f"{factor}{' (log scale)' if wide else ''}", scale=scale, axis=axis)
+
+
+def _linear_span(values: list[float]) -> list[float]:
+    room = 0.04 * (values[-1] - values[0])
+    return [values[0] - room, values[-1] + room]
+
+
+def _dash(levels: pl.DataFrame) -> Any:
+    names = levels["series"].unique(maintain_order=True).to_list()
+    if len(names) == 1:
+        return alt.value([1, 0])
+    return alt.StrokeDash("series:N", sort=names, title=None)

@@ -1,0 +1,69 @@
+"""A chart made ready for a page: its drawing as JSON, its data as CSV, its SQL, and its content in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from models import catalog
+from reports import embed, query
+
+if TYPE_CHECKING:
+    import duckdb
+
+CHARTS = "reports.chart"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a page shows of one chart.
+
+    Attributes:
+        alt: the chart's content in words; where nothing could be drawn, why.
+        spec: Vega-Lite as JSON, or None if nothing could be drawn.
+        narrowest: pixels below which the chart scrolls instead of shrinking.
+        csv: the frame as a `data:` URL, or None if it has no rows.
+    """
+
+    name: str
+    title: str
+    short: str
+    reading: str
+    alt: str
+    sql: str
+    spec: Markup | None = None
+    narrowest: int = 0
+    csv: str | None = None
+    rows: int = 0
+
+
+def figures(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Figure]:
+    """Draw the charts that the plan names, in its order, else all that apply.
+
+    Raises:
+        UnknownName: the plan names a chart that there is no file for.
+    """
+    named = plan.get("charts") or []
+    modules = [catalog.load(CHARTS, name) for name in named or catalog.names(CHARTS)]
+    if not named:
+        modules = sorted((module for module in modules if module.applies(plan)), key=lambda module: module.PLACE)
+    return [_figure(module, connection, edition, plan) for module in modules]
+
+
+def _figure(
+    module: ModuleType, connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]
+) -> Figure:
+    name = module.__name__.rpartition(".")[2]
+    sql = module.SQL.strip()
+    text = (name, module.TITLE, module.SHORT, module.READING)
+    if not module.applies(plan):
+        return Figure(*text, "This chart was asked for, but does not apply to this study's factors and arms.", sql)
+    frame = query.table(connection, sql, edition=edition)
+    if frame.is_empty():
+        return Figure(*text, "Nothing to draw yet: no finished trial of this study has these numbers.", sql)
+    drawn = module.draw(frame, plan).to_dict()
+    narrowest = int(drawn.get("usermeta", {}).get("narrowest", 0))
+    csv = embed.csv_link(frame)
+    return Figure(*text, module.describe(frame, plan), sql, embed.json_block(drawn), narrowest, csv, len(frame))

@@ -1,0 +1,133 @@
+"""What was run: commits, versions, machines, what differs from the defaults, and the command that repeats it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from reports import query, words
+
+if TYPE_CHECKING:
+    import duckdb
+
+RUNS = """
+select key, kind, seconds, ended_at, "commit", diff, device, threads, world_size, host, versions
+from runs
+where state = 'done' and list_contains($keys, key)
+order by ended_at
+"""
+FINISHED = """
+select count(distinct (arm, seed, replicate)) as trials from finals where edition = $edition and not pruned
+"""
+DECLARED = """
+select declared_at, results_before from editions where edition = $edition
+"""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name, its value, and what makes it plainer."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a page tells of its runs.
+
+    Attributes:
+        versions: of Python and the packages that can change a number.
+        settings: of the control, one dotted name a line.
+        trials: how many are finished.
+        seconds: of all phases, shared ones counted once.
+        last_at: when the newest phase was done.
+        declared_after: how many results stood in the ledger when the claim was declared.
+        mixed: what differs between phases that should not: name -> its values.
+    """
+
+    facts: list[Fact]
+    command: str
+    versions: list[Fact]
+    settings: str
+    trials: int
+    seconds: float | None
+    last_at: str | None
+    declared_after: int
+    mixed: dict[str, list[str]]
+
+
+def ran(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> Ran:
+    """Collect what the ledger knows of the phases that the plan needs."""
+    keys = sorted({key for trial in plan["trials"] for key in trial["phases"].values()})
+    runs = query.table(connection, RUNS, keys=keys)
+    declared = query.table(connection, DECLARED, edition=edition)
+    declared_at = declared["declared_at"][0] if len(declared) else None
+    versions = _versions(runs)
+    mixed = {name: sorted(values) for name, values in (_values(runs) | versions).items() if len(values) > 1}
+    return Ran(
+        facts=_facts(plan, runs, declared_at),
+        command=plan["command"],
+        versions=[Fact(name, ", ".join(sorted(values))) for name, values in versions.items()],
+        settings="\n".join(f"{name}: {words.setting(value)}" for name, value in leaves(plan["settings"])),
+        trials=int(query.table(connection, FINISHED, edition=edition)["trials"][0]),
+        seconds=None if runs.is_empty() else float(runs["seconds"].sum()),
+        last_at=None if runs.is_empty() else runs["ended_at"].max(),  # type: ignore[arg-type]  # a column of text
+        declared_after=int(declared["results_before"][0] or 0) if len(declared) else 0,
+        mixed=mixed,
+    )
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """List a tree of settings by dotted name."""
+    found = []
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        found += leaves(value, f"{path}.") if isinstance(value, Mapping) else [(path, value)]
+    return found
+
+
+def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, declared_at: str | None) -> list[Fact]:
+    values = _values(runs)
+    overrides = ", ".join(f"{name}={words.setting(value)}" for name, value in plan["overrides"].items())
+    factors = "; ".join(f"{name}: {words.listing(levels, 50)}" for name, levels in plan["factors"].items())
+    return [
+        Fact("Edition", plan["edition"]),
+        Fact("Profile", plan["profile"]),
+        Fact("Data", plan["data"]),
+        Fact("Settings that differ from the profile", overrides or "none"),
+        Fact("Factors", factors),
+        Fact("Design", plan["design"]),
+        Fact("Seeds", words.listing(sorted({trial["seed"] for trial in plan["trials"]}), 50)),
+        Fact("Commit", ", ".join(values["commit"]) or words.MISSING),
+        Fact("Device, threads, processes", ", ".join(values["device"]) or words.MISSING),
+        Fact("Host", ", ".join(sorted(set(runs["host"].drop_nulls().to_list()))) or words.MISSING),
+        Fact("Claim declared", words.day(declared_at)),
+        Fact("Claim hash", plan["claim_hash"][:16]),
+        Fact("Planned", words.day(plan["at"])),
+    ]
+
+
+def _values(runs: pl.DataFrame) -> dict[str, list[str]]:
+    """List the commits and the machines' kinds that made these phases."""
+    commits, devices = [], []
+    for run in runs.to_dicts():
+        changed = f" with changes {run['diff'][:8]}" if run["diff"] else ""
+        commits.append(f"{(run['commit'] or 'unknown')[:12]}{changed}")
+        threads, processes = (
+            words.count(run["threads"], "thread"),
+            words.count(run["world_size"], "process", "processes"),
+        )
+        devices.append(f"{run['device']}, {threads}, {processes}")
+    return {"commit": list(dict.fromkeys(commits)), "device": list(dict.fromkeys(devices))}
+
+
+def _versions(runs: pl.DataFrame) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for text in runs["versions"].drop_nulls().unique(maintain_order=True).to_list():
+        for name, version in json.loads(text).items():
+            found.setdefault(name, {})[version] = None
+    return {name: list(versions) for name, versions in found.items()}
