@@ -13,7 +13,9 @@ from models import catalog
 class Frozen(BaseModel):
     """Settings that nothing writes to and that admit no unknown name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+    )
 
 
 def outside(default: Any, **constraints: Any) -> Any:
