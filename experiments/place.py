@@ -1,7 +1,7 @@
 """What stands at a dotted path of a settings class, variants included: which names there are, and what one holds."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -25,6 +25,11 @@ def field_at(root: type[BaseModel], path: str, tree: Any) -> FieldInfo | None:
     *parents, name = path.split(".")
     inside = _class_at(root, parents, tree)
     return inside.model_fields.get(name) if inside else None
+
+
+def type_of(field: FieldInfo) -> Any:
+    """Give the type of a field with its constraints."""
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
 def variant_of(field: FieldInfo) -> Variant | None:

@@ -6,13 +6,13 @@ Whether a level is a valid setting shows when its arm is checked; here it is onl
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from experiments.lines import Layer
-from experiments.place import field_at, names_at, section_of
+from experiments.place import field_at, names_at, section_of, type_of
 from experiments.problem import Problem, unknown
 from experiments.spec import Spec
 from experiments.tree import Tree, given_twice, nest
@@ -169,8 +169,7 @@ def _text(written: Any, checked: Any) -> str:
 
 def _checked(field: FieldInfo, written: Any) -> Any:
     """Give `written` as the field would hold it; as it is, if the field would refuse it."""
-    annotated: Any = Annotated[(field.annotation, *field.metadata)]  # type: ignore[misc]
-    adapter: TypeAdapter[Any] = TypeAdapter(annotated, config=ConfigDict(allow_inf_nan=False))
+    adapter: TypeAdapter[Any] = TypeAdapter(type_of(field), config=ConfigDict(allow_inf_nan=False))
     try:
         return adapter.validate_python(written)
     except ValidationError:
