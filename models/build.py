@@ -33,6 +33,7 @@ __all__ = [
     "parameter_count",
     "rgb_settings",
     "sender_settings",
+    "streams_of",
 ]
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
@@ -121,6 +122,15 @@ def sender_settings(model: ModelSettings) -> SenderModel:
 def needs_sender(model: ModelSettings) -> bool:
     """Tell whether a trial has a sender phase."""
     return bool(variant(model.distill).NEEDS_SENDER)
+
+
+def streams_of(model: RgbModel | SenderModel | ModelSettings) -> tuple[str, ...]:
+    """Name the streams that the training of a phase reads."""
+    if isinstance(model, RgbModel):
+        return ("rgb",)
+    if isinstance(model, SenderModel) or needs_sender(model):
+        return tuple(dict.fromkeys(("rgb", variant(model.modality).STREAM)))
+    return ("rgb",)
 
 
 def variant(settings: Frozen) -> ModuleType:

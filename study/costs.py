@@ -19,7 +19,7 @@ from study.key import canonical
 from study.loader import Batch
 from study.phase import Phase
 from study.planner import Plan
-from study.preparation import Prepared
+from study.preparation import Prepared, ways
 from study.trainer import Trainer
 
 TIMED_STEPS = 3
@@ -33,7 +33,7 @@ class PlanReport:
         states: kind -> state -> how many phases.
         left_hours: of one device, for what is not done; None if nothing is known (``--measure``).
         wall_hours: `left_hours` over the workers of this machine.
-        cache_bytes: decoded clips that are still to be written, and `free_bytes` of disk for them.
+        cache_bytes: the decoded clips, kept for later runs; `free_bytes` is what the disk has left.
     """
 
     plan: Plan
@@ -68,9 +68,21 @@ def report_plan(prepared: Prepared, *, measure: bool) -> PlanReport:
         hours,
         None if hours is None else hours / workers,
         "measured now" if measure else "from earlier runs",
-        sum(cache.missing_bytes(prepared.dataset, frames, store.cache) for frames in prepared.frames),
+        cache_bytes(prepared),
         shutil.disk_usage(next(path for path in (store.root, *store.root.parents) if path.exists())).free,
     )
+
+
+def cache_bytes(prepared: Prepared) -> int:
+    """Tell how much disk the decoded clips of all arms take.
+
+    Raises:
+        DataError: more than is free.
+    """
+    kept = {frames: streams for frames, streams in ways(prepared.plan.edition).items() if frames.cache != "none"}
+    size = sum(cache.size_bytes(prepared.dataset, frames, streams) for frames, streams in kept.items())
+    cache.refuse_too_large(size, prepared.store.cache)
+    return size
 
 
 def recorded_rates(plan: Plan, store: Store) -> dict[str, float]:

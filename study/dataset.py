@@ -1,7 +1,7 @@
 """The data set that a study's settings name: read, cut to its limit, without the clips that were found bad."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -38,13 +38,22 @@ class Source:
         """
         return _read(self)
 
-    def cache(
-        self, settings: FrameSettings, workers: int = 1, progress: Callable[[int, int], None] = lambda done, all_: None
+    def decode(
+        self,
+        settings: FrameSettings,
+        streams: Sequence[str],
+        workers: int = 1,
+        progress: Callable[[int, int], None] = lambda done, in_all: None,
     ) -> Cache | None:
-        """Open the decoded clips, decoding them first if nobody did; None where clips are decoded while training."""
+        """Decode what is not decoded yet and give it; where nothing is kept, only see that every clip can be read.
+
+        Raises:
+            BadClips: clips cannot be read; all of them are named.
+        """
         if settings.cache == "none":
+            cache.check(self.dataset(), settings, self.folder, workers, progress)
             return None
-        return cache.build(self.dataset(), settings, self.folder, workers, progress)
+        return cache.build(self.dataset(), settings, self.folder, workers, progress, streams)
 
 
 @lru_cache(maxsize=2)

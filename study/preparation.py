@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.clip import DataSet
 from experiments.read import find_spec, read_spec
+from models.build import streams_of
 from results.attempt import Store
 from study.cache import BadClips
 from study.dataset import Source
@@ -48,11 +49,6 @@ class Prepared:
     store: Store
     skipped: Mapping[str, str]
 
-    @property
-    def frames(self) -> list[FrameSettings]:
-        """The different ways in which the arms take frames."""
-        return frames_of(self.plan.edition)
-
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
@@ -69,15 +65,15 @@ def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int
     """
     edition, source, store = _open(request)
     skipped: dict[str, str] = {}
-    for frames in frames_of(edition):
+    for frames, streams in ways(edition).items():
         try:
-            source.cache(frames, workers, progress)
+            source.decode(frames, streams, workers, progress)
         except BadClips as bad:
             if not request.skip_bad:
                 raise
             skipped |= bad.reasons
             source = replace(source, skipped=source.skipped | frozenset(bad.reasons))
-            source.cache(frames, workers, progress)
+            source.decode(frames, streams, workers, progress)
     dataset = source.dataset()
     return Prepared(make_plan(edition, dataset), source, dataset, store, skipped)
 
@@ -92,6 +88,9 @@ def _open(request: Request) -> tuple[Edition, Source, Store]:
     return edition, Source(data.source, data.limit, frozenset(), store.cache), store
 
 
-def frames_of(edition: Edition) -> list[FrameSettings]:
-    """List the different ways in which the arms of `edition` take frames."""
-    return list(dict.fromkeys(arm.settings.data.of_frames() for arm in edition.arms))
+def ways(edition: Edition) -> dict[FrameSettings, tuple[str, ...]]:
+    """List the different ways in which the arms of `edition` take frames, each with the streams that it is taken of."""
+    found: dict[FrameSettings, set[str]] = {}
+    for arm in edition.arms:
+        found.setdefault(arm.settings.data.of_frames(), set()).update(streams_of(arm.settings.model))
+    return {frames: tuple(sorted(streams)) for frames, streams in found.items()}

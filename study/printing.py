@@ -57,7 +57,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
     saved = 1 - plan.epochs / plan.epochs_unshared
     console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
     console.print(_hours(report))
-    console.print(f"disk: {_size(report.cache_bytes)} of decoded clips to write, {_size(report.free_bytes)} free")
+    console.print(f"disk: {_size(report.cache_bytes)} of decoded clips, {_size(report.free_bytes)} free")
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:

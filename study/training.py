@@ -14,7 +14,7 @@ import torch
 
 from experiments.clip import DataSet
 from models import catalog
-from models.build import ClipShape, build, load_own_state, own_state, parameter_count
+from models.build import ClipShape, build, load_own_state, own_state, parameter_count, streams_of
 from results import predictions
 from results.attempt import Attempt, Store
 from results.record import Record, RecordWriter
@@ -138,7 +138,8 @@ class _Leg:
         self.seed = derive(phase.seed, phase.replicate, phase.kind)
         self.loss = catalog.load("models.loss", settings.model.loss.name)
         workers = place.resources.loader_workers
-        self.loader = Loader(place.dataset, settings.data, place.cache, loader_workers=workers)
+        streams = streams_of(settings.model)
+        self.loader = Loader(place.dataset, settings.data, place.cache, streams, loader_workers=workers)
         torch.manual_seed(derive(self.seed, "weights"))
         shape = ClipShape(settings.data.frames, settings.data.size)
         self.network = build(settings.model, len(place.dataset.labels), shape).to(device)

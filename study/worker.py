@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, NamedTuple, TextIO
 
+from models.build import streams_of
 from results.attempt import Attempt, Store
 from results.owner import Owner
 from study.dataset import Source
@@ -94,7 +95,7 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
 
         try:
             source = orders.source
-            place = Place(source.dataset(), source.cache(phase.settings.data), orders.resources, orders.command)
+            place = Place(source.dataset(), source.decode(phase.settings.data, streams_of(phase.settings.model)), orders.resources, orders.command)
             train(phase, place, store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))

@@ -1,0 +1,76 @@
+"""The same work for every number of a range, here or in several processes."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.process import parent_process
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+CHUNK = 4  # numbers that a process takes at once: few, so that Ctrl-C is answered soon
+_work: list[Callable[[int], Any]] = []
+
+
+def each(work: Callable[[int], Result], count: int, workers: int, progress: Callable[[int, int], None]) -> list[Result]:
+    """Call `work` with 0 to `count` - 1 and give the results in this order.
+
+    With several workers, `work` is pickled once for each, which starts afresh (nothing is forked: a parent that has
+    threads, as torch does, may not be). They end with the call, however it ends, and with the parent, however it dies.
+
+    Args:
+        progress: called with the numbers that are done, and all.
+    """
+    chunks = [range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
+    workers = min(workers, len(chunks))
+    done: dict[int, list[Result]] = {}
+    progress(0, count)
+    if workers <= 1:
+        for index in range(count):
+            done[index] = [work(index)]
+            progress(index + 1, count)
+    else:
+        _spread(work, chunks, workers, lambda first, results: done.update({first: results}), progress)
+    return [result for _, results in sorted(done.items()) for result in results]
+
+
+def _spread(
+    work: Callable[[int], Result],
+    chunks: list[range],
+    workers: int,
+    keep: Callable[[int, list[Result]], None],
+    progress: Callable[[int, int], None],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(work,))
+    finished = 0
+    try:
+        futures = {pool.submit(_run, chunk): chunk for chunk in chunks}
+        for future in as_completed(futures):
+            chunk = futures[future]
+            keep(chunk.start, future.result())
+            finished += len(chunk)
+            progress(finished, chunks[-1].stop)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(work: Callable[[int], Any]) -> None:
+    # Ctrl-C reaches every process of the terminal; the parent answers it for all.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _work[:] = [work]
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _run(chunk: range) -> list[Any]:
+    return [_work[0](index) for index in chunk]
