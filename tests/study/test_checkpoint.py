@@ -1,0 +1,42 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
+
+
+def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
+    weights = {"a.weight": torch.randn(3, 2), "a.bias": torch.zeros(3, dtype=torch.bfloat16)}
+    save_weights(tmp_path / "w.safetensors", weights)
+    read = load_weights(tmp_path / "w.safetensors")
+    assert read.keys() == weights.keys()
+    assert all(torch.equal(read[name], weights[name]) for name in weights)
+
+
+def test_a_training_comes_back_with_its_epoch(tmp_path: Path) -> None:
+    resume = Resume(3, {"w": torch.ones(2)}, {"0.exp_avg": torch.zeros(2), "0.step": torch.tensor(7.0)})
+    save_resume(tmp_path / "r.safetensors", resume)
+    read = load_resume(tmp_path / "r.safetensors")
+    assert read.epoch == 3
+    assert torch.equal(read.network["w"], torch.ones(2))
+    assert float(read.optimiser["0.step"]) == 7.0
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {"w": torch.ones(2)})
+    before = path.read_bytes()
+    with pytest.raises(Exception, match=r"\w"):
+        save_weights(path, {"w": "no tensor"})  # type: ignore[dict-item]
+    assert path.read_bytes() == before
+
+
+def test_the_file_is_never_seen_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {"w": torch.ones(1000)})
+    inode = path.stat().st_ino
+    save_weights(path, {"w": torch.zeros(1000)})
+    assert path.stat().st_ino != inode, "a new file takes the old one's place"
+    assert os.listdir(tmp_path) == ["w.safetensors"]
