@@ -6,7 +6,6 @@ run again shows the same pictures.
 Letters: T frame, H W rows and columns, J joints.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from models.settings import Frozen
+from study.seeding import derive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ERASED_SHARE = (0.02, 1 / 3)  # of the frame's area, as in arXiv:1708.04896
@@ -92,8 +92,7 @@ class Draw:
 
 def draw(settings: AugmentSettings, seed: int, epoch: int, clip: str) -> Draw:
     """Draw for the clip of this name. Every number is drawn in any case, so that one setting moves no other's."""
-    digest = hashlib.sha256(f"{seed}/{epoch}/{clip}".encode()).digest()
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+    rng = np.random.Generator(np.random.PCG64(derive(seed, "augment", epoch, clip)))
     time, top, left, flip, erase, *shape = rng.random(13).tolist()
     policy = int(rng.integers(2**31))
     is_moved = settings.crop == "jitter"
