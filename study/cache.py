@@ -126,9 +126,7 @@ def check(
             file.write_text(json.dumps({"clips": len(dataset.clips)}))
 
 
-def missing_bytes(
-    dataset: DataSet, settings: "FrameSettings", folder: Path, streams: Sequence[str] = ("rgb",)
-) -> int:
+def missing_bytes(dataset: DataSet, settings: "FrameSettings", folder: Path, streams: Sequence[str] = ("rgb",)) -> int:
     """Tell how much disk `build` would take for what `folder` does not hold yet; nothing without a cache."""
     if settings.cache == "none":
         return 0
