@@ -1,27 +1,30 @@
-"""Batches of clips: from the cache in this process, or decoded on the fly by others.
+"""Batches of clips, from the cache or decoded on the fly.
 
-Letters: B batch, T frame, C channel (or class, of labels), H W rows and columns, J joints, A axes.
+Letters: B batch, N clips, T frame, C channel (or class, of labels), H W rows and columns, J joints, A axes.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from experiments.clip import DataSet
+from study import augment, sampling
+from study.augment import Draw
 from study.cache import Cache
-from study.decoder import Decoder
-
-if TYPE_CHECKING:
-    from study.settings import FrameSettings
+from study.decoder import Decoder, Item, cut
+from study.seeding import derive
+from study.settings import FrameSettings
 
 
 class Batch(NamedTuple):
     """Some clips.
 
     Attributes:
-        streams: rgb (B, 3, T, H, W) normalised; depth (B, 1, T, H, W) in [0, 1]; skeletons (B, T, J, 2 or 3), NaN
+        streams: rgb (B, 3, T, H, W) normalised; depth (B, 1, T, H, W) from 0 to 1; skeletons (B, T, J, 2 or 3), NaN
             where a joint is missing.
         labels_BC: 1 where a muscle group works, else 0.
         index_B: positions in the data set's clips.
@@ -33,29 +36,108 @@ class Batch(NamedTuple):
 
 
 class Loader:
-    """Training and evaluation batches of a data set.
+    """Training and evaluation batches of a data set; equal seeds and epochs give equal batches.
 
-    With a cache, batches are put together here: slicing 16 small clips takes about as long as handing them over
-    from another process. Without one, `loader_workers` processes decode ahead; one iteration may run at a time.
-
-    Args:
-        streams: what a batch holds.
-        loader_workers: processes that decode; 0 decodes here. Not used with a cache.
+    With a cache, batches are put together in this process: that takes no longer than to receive them from another.
+    Without one, `loader_workers` processes decode ahead, or this one with none; then one iteration may run at a time.
     """
 
     def __init__(
         self,
         dataset: DataSet,
-        settings: "FrameSettings",
+        settings: FrameSettings,
         cache: Cache | None,
         streams: Sequence[str] = ("rgb",),
         loader_workers: int = 0,
     ) -> None:
-        self.dataset = dataset
-        self.settings = settings
-        self._streams = tuple(streams)
+        self._clips = dataset.clips
+        self._settings = settings
         self._labels_NC = _labels(dataset)
-        self._mean = torch.tensor(settings.mean).view(1, 3, 1, 1, 1)
-        self._std = torch.tensor(settings.std).view(1, 3, 1, 1, 1)
-        self._arrays = None if cache is None else {name: cache.stream(name) for name in self._streams}
-        self._decoder = None if cache else Decoder(dataset, settings, self._streams, loader_workers)
+        self._source = Decoder(dataset, settings, streams, loader_workers) if cache is None else None
+        self._arrays = {} if cache is None else {name: cache.stream(name).view(np.ndarray) for name in streams}
+        self._scale = 1 / (255 * torch.tensor(settings.std).view(1, 3, 1, 1, 1))
+        self._shift = -(torch.tensor(settings.mean) / torch.tensor(settings.std)).view(1, 3, 1, 1, 1)
+
+    def indices(self, split: str) -> list[int]:
+        """List the positions of a split's clips in the data set's."""
+        return [index for index, clip in enumerate(self._clips) if clip.split == split]
+
+    def steps(self, batch: int) -> int:
+        """Count the batches of a training epoch; the last may be smaller than `batch`."""
+        return -(-len(self.indices("train")) // batch)
+
+    def train(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
+        """Go through the training clips once, in an order and with augmentation drawn from seed, epoch and clip."""
+        indices = self.indices("train")
+        order = np.random.Generator(np.random.PCG64(derive(seed, "order", epoch))).permutation(len(indices))
+        shuffled = [indices[place] for place in order]
+        drawn = self._settings.augment
+
+        def item(index: int) -> Item:
+            return Item(index, augment.draw(drawn, seed, epoch, self._clips[index].name))
+
+        return self._batches([item(index) for index in chunk] for chunk in _chunks(shuffled, batch))
+
+    def evaluate(self, split: str, batch: int) -> Iterator[Batch]:
+        """Go through a split in order, without augmentation.
+
+        With several views, every batch comes once per view, one after the other: `index_B` says which scores to
+        average.
+        """
+        times = sampling.view_times(self._settings.views)
+        chunks = _chunks(self.indices(split), batch)
+        return self._batches([Item(index, Draw(time=time)) for index in chunk] for chunk in chunks for time in times)
+
+    def _batches(self, batches: Iterable[list[Item]]) -> Iterator[Batch]:
+        if self._source is None:
+            for items in batches:
+                yield self._batch(items, {name: self._cached(name, items) for name in self._arrays})
+            return
+        remembered: list[list[Item]] = []  # the workers are a few batches ahead
+
+        def handed() -> Iterator[list[Item]]:
+            for items in batches:
+                remembered.append(items)
+                yield items
+
+        for streams in self._source.decode(handed()):
+            yield self._batch(remembered.pop(0), streams)
+
+    def _batch(self, items: list[Item], streams: dict[str, Tensor]) -> Batch:
+        index_B = torch.tensor([item.position for item in items])
+        done = {name: self._normalised(stream) for name, stream in streams.items()}
+        return Batch(done, self._labels_NC[index_B], index_B)
+
+    def _cached(self, name: str, items: list[Item]) -> Tensor:
+        array, settings = self._arrays[name], self._settings
+        first = cut(self._row(array, items[0]), items[0].draw, settings)
+        done: NDArray[Any] = np.empty((len(items), *first.shape), first.dtype)
+        done[0] = first
+        for place, item in enumerate(items[1:], start=1):
+            done[place] = cut(self._row(array, item), item.draw, settings)
+        return torch.from_numpy(done)
+
+    def _row(self, array: NDArray[Any], item: Item) -> NDArray[Any]:
+        first = sampling.start(self._settings.slack, item.draw.time)
+        row: NDArray[Any] = array[item.position, first : first + self._settings.frames]
+        return row
+
+    def _normalised(self, stream: Tensor) -> Tensor:
+        """Turn images (B, T, H, W, C) uint8 into (B, C, T, H, W) float32; joints stay as they are."""
+        if stream.dtype != torch.uint8:
+            return stream
+        image_BCTHW = stream.permute(0, 4, 1, 2, 3).to(torch.float32, memory_format=torch.contiguous_format)
+        if image_BCTHW.shape[1] == 1:
+            return image_BCTHW.div_(255)
+        return image_BCTHW.mul_(self._scale).add_(self._shift)
+
+
+def _labels(dataset: DataSet) -> Tensor:
+    labels_NC = torch.zeros(len(dataset.clips), len(dataset.labels))
+    for row_C, clip in zip(labels_NC, dataset.clips, strict=True):
+        row_C[list(clip.muscles)] = 1
+    return labels_NC
+
+
+def _chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (indices[first : first + size] for first in range(0, len(indices), size))

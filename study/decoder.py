@@ -1,0 +1,105 @@
+"""Clips that are decoded whenever they are needed, by worker processes that read ahead.
+
+Letters: B batch, T frame, C channel, H W rows and columns, J joints, A axes.
+"""
+
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from experiments.clip import DataSet
+from study import augment, sampling
+from study.augment import Draw
+from study.settings import FrameSettings
+
+AHEAD = 2  # batches that each worker prepares before they are asked for
+
+
+class Item(NamedTuple):
+    """A clip, by its position in the data set's clips, and what is done to it."""
+
+    position: int
+    draw: Draw
+
+
+class Decoder:
+    """Decodes batches of items in `workers` processes that live across epochs, or here with none.
+
+    One iteration may run at a time: starting another ends the one before.
+    """
+
+    def __init__(self, dataset: DataSet, settings: FrameSettings, streams: Sequence[str], workers: int) -> None:
+        self._agenda = _Agenda()
+        self._loader: DataLoader[dict[str, Tensor]] = DataLoader(
+            _Clips(dataset, settings, streams),
+            batch_sampler=self._agenda,
+            collate_fn=_stacked,
+            num_workers=workers,
+            worker_init_fn=_start,
+            multiprocessing_context="spawn" if workers else None,
+            persistent_workers=workers > 0,
+            prefetch_factor=AHEAD if workers else None,
+            # Without a generator of its own it would draw from torch's global one, and so move the training's draws.
+            generator=torch.Generator(),
+        )
+
+    def decode(self, batches: Iterable[Sequence[Item]]) -> Iterator[dict[str, Tensor]]:
+        """Give the streams of each batch: images uint8 (B, T, H, W, C), skeletons float32 (B, T, J, A)."""
+        self._agenda.batches = batches
+        yield from self._loader
+
+
+class _Agenda:
+    """What the workers are to decode next."""
+
+    batches: Iterable[Sequence[Item]] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)
+
+
+class _Clips(Dataset[Any]):
+    def __init__(self, dataset: DataSet, settings: FrameSettings, streams: Sequence[str]) -> None:
+        self.dataset = dataset
+        self.settings = settings
+        self.streams = streams
+
+    def __getitem__(self, item: Item) -> dict[str, NDArray[Any]]:
+        clip, settings = self.dataset.clips[item.position], self.settings
+        length = self.dataset.length(clip)
+        indices = sampling.window(length, settings.frames, settings.slack, settings.stride, item.draw.time).tolist()
+        side = settings.size + settings.margin
+        done = {}
+        for name in self.streams:
+            if name == "rgb":
+                raw: NDArray[Any] = self.dataset.frames(clip, indices, side, settings.fit)
+            else:
+                raw = self.dataset.stream(name, clip, indices, side, settings.fit)
+            done[name] = cut(raw, item.draw, settings)
+        return done
+
+
+def cut(raw: NDArray[Any], draw: Draw, settings: FrameSettings) -> NDArray[Any]:
+    """Do what was drawn to the frames or joints of one clip: `size` + `margin` px become `size`.
+
+    Shapes:
+        (T, H, W, C) uint8 -> (T, size, size, C); (T, J, A) float32 -> the same
+    """
+    if raw.ndim == 3:
+        return augment.move_joints(raw, draw, settings.size + settings.margin, settings.size)
+    return augment.apply(raw, draw, settings.augment, settings.size)
+
+
+def _stacked(clips: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.stack([clip[name] for clip in clips])) for name in clips[0]}
+
+
+def _start(worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the training process answers it and ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
