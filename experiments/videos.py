@@ -39,7 +39,7 @@ class VideoSet:
         return tuple(name for name, source in there.items() if source is not None)
 
     @property
-    def edges(self) -> Edges:
+    def skeleton_edges(self) -> Edges:
         """Pairs of linked joints; empty without skeletons."""
         return () if self.skeletons is None else self.skeletons.layout.edges
 
