@@ -3,6 +3,7 @@
 experiments/token_count_sweep.yaml:7  model.tokens.cuont: no such setting. Did you mean 'count'? There are: ...
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,11 @@ from pydantic_core import ErrorDetails
 
 from models import catalog
 from models.errors import UserError
+
+_RULE = re.compile(r"^(Input|\w+) should ")
+"""How pydantic begins what it says of a value: "Input should be ...", "List should have ..."."""
+
+_WORDS = {"a valid dictionary": "a mapping", "a valid tuple": "a list", "a valid list": "a list"}
 
 
 class Problem(NamedTuple):
@@ -50,8 +56,10 @@ def wording(error: ErrorDetails, path: str, what: str, there: Sequence[str]) -> 
         return f"{path}: this {what} is missing and has no default. Add it."
     if error["type"] == "value_error":
         return f"{path}: {error['ctx']['error']}"
-    rule = error["msg"].removeprefix("Input should ")
-    return f"{path}: must {rule}, but got {_short(error['input'])}."
+    rule = _RULE.sub("must ", error["msg"]).partition(" after validation")[0]
+    for theirs, ours in _WORDS.items():
+        rule = rule.replace(theirs, ours)
+    return f"{path}: {rule}, but got {_short(error['input'])}."
 
 
 def _short(value: object) -> str:

@@ -18,8 +18,10 @@ SEARCH_SEEDS = 1000
 
 
 def _seeds(written: Any) -> Any:
-    if not isinstance(written, int) or isinstance(written, bool):
+    if isinstance(written, list | tuple):
         return written
+    if not isinstance(written, int) or isinstance(written, bool):
+        raise ValueError(f"must be a number of seeds or a list of them, but got {written!r}.")
     if not 1 <= written <= SEARCH_SEEDS:
         raise ValueError(f"must be 1 to {SEARCH_SEEDS} seeds, but got {written}.")
     return tuple(range(written))

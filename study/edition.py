@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.spec import Spec
+from results.claim import Claim
 from study.levels import Value
 from study.settings import Settings
 
@@ -39,6 +40,7 @@ class Edition:
 
     name: str
     spec: Spec = field(repr=False)
+    claim: Claim
     profile: str
     data: str
     overrides: Mapping[str, Any]

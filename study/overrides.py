@@ -41,9 +41,10 @@ def parse(options: Iterable[str]) -> dict[str, Any]:
     return overrides
 
 
-def override_layer(path: str, value: Any) -> Layer:
-    """Give one override as a layer, which messages call by its option."""
-    return Layer(f"--set {path}={worded(value)}", nest({path: value}), {path: 0})
+def override_layers(overrides: Mapping[str, Any]) -> dict[str, Layer]:
+    """Give each override as a layer, which messages call by its option: a variant before the settings inside it."""
+    flat = sorted(leaves(overrides), key=lambda leaf: leaf[0].removesuffix(".name"))
+    return {path: Layer(f"--set {path}={worded(value)}", nest({path: value}), {path: 0}) for path, value in flat}
 
 
 def data_layer(asked: str) -> Layer:

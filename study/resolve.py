@@ -15,10 +15,11 @@ from experiments.tree import at, leaves
 from models import catalog
 from models.settings import key_content
 from study.arms import cells, content, merged, settled
+from study.claim import claim_of
 from study.edition import Arm, Edition
 from study.layers import settle, stack
 from study.levels import Factor, LevelReader
-from study.overrides import data_layer, data_name, edition_name, override_layer
+from study.overrides import data_layer, data_name, edition_name, override_layers
 from study.settings import DataSettings, Settings
 
 __all__ = ["Arm", "Edition", "resolve"]
@@ -42,7 +43,7 @@ def resolve(
     base = read_profile(profile or spec.profile, f"--profile {profile}" if profile else spec.layer.where("profile"))
     own = [*base.layers, spec.settings_layer]
     data_option = [data_layer(data)] if data else []
-    options = {path: override_layer(path, value) for path, value in leaves(overrides or {})}
+    options = override_layers(overrides or {})
     factors, control, notes = _read_levels(spec, own, [*data_option, *options.values()])
     combined = cells(spec, factors, control)
 
@@ -62,6 +63,7 @@ def resolve(
             overrides=changes,
         ),
         spec=spec,
+        claim=claim_of(spec, arms),
         profile=base.name,
         data=its_data,
         overrides=changes,
@@ -96,7 +98,8 @@ def _clashes(spec: Spec, factors: Mapping[str, Factor], options: Sequence[Layer]
     for layer in (spec.settings_layer, *options):
         paths = {path.removesuffix(".name") for path, _ in leaves(layer.tree)} | set(layer.lines)
         for name, path in ((name, path) for name, own in varied.items() for path in sorted(own & paths)):
-            text = f"{path}: is varied by factor {name}, so it cannot be set for all arms. Remove one of the two."
+            by = "this study" if name == path else f"the factor {name}"
+            text = f"{path}: is varied by {by}, so it cannot be set for all arms. Remove one of the two."
             yield Problem(layer.where(path), text)
     names = sorted(factors)
     for name, other in ((name, other) for index, name in enumerate(names) for other in names[index + 1 :]):
@@ -125,7 +128,7 @@ def _unknown_charts(spec: Spec) -> Iterator[Problem]:
 
 
 def _refuse_unclear(spec: Spec, arms: Sequence[Arm]) -> None:
-    """See that arms can be told apart, that there is one to compare, and that the claim names arms there are."""
+    """See that arms can be told apart, and that there is one to compare with the control."""
     names = [arm.name for arm in arms]
     others = [arm.name for arm in arms if not arm.is_control]
     problems = [
@@ -136,9 +139,6 @@ def _refuse_unclear(spec: Spec, arms: Sequence[Arm]) -> None:
     if not others and not spec.control_again:
         text = f"factors: there is no arm beside the control, {names[0]}. Add a level."
         problems.append(Problem(spec.layer.where("factors"), text))
-    if spec.claim.says.which not in ("any", "all", *others):
-        text = f"claim.says.which: {catalog.unknown(spec.claim.says.which, 'arm', ['any', 'all', *others])}"
-        problems.append(Problem(spec.layer.where("claim.says.which"), text))
     if problems:
         raise SpecError(problems)
 

@@ -1,0 +1,45 @@
+"""The claim of a spec, which names settings, becomes the claim of the statistics, which knows arms."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from experiments.problem import Problem, SpecError, wording
+from experiments.spec import Spec
+from models import catalog
+from results.claim import ALL, ANY, Claim
+from study.edition import Arm
+
+_WRITTEN = {"which": "claim.says.which", "direction": "claim.says.direction"}
+"""Where a spec writes what the statistics call so; the rest stands under `claim`."""
+
+
+def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
+    """Translate the claim of `spec`.
+
+    Raises:
+        SpecError: it names an arm that there is not, or cannot be decided.
+    """
+    others = [arm.name for arm in arms if not arm.is_control]
+    asked = spec.claim
+    if asked.says.which not in (ANY, ALL, *others):
+        text = f"claim.says.which: {catalog.unknown(asked.says.which, 'arm', [ANY, ALL, *others])}"
+        raise SpecError([Problem(spec.layer.where("claim.says.which"), text)])
+    claim: dict[str, Any] = {
+        **asked.model_dump(exclude={"says"}),
+        **asked.says.model_dump(),
+        "control": next(arm.name for arm in arms if arm.is_control),
+        "over": asked.over.replace(" ", "_"),
+    }
+    try:
+        return Claim(**claim)
+    except ValidationError as error:
+        raise SpecError([_problem(spec, details) for details in error.errors()]) from error
+
+
+def _problem(spec: Spec, details: ErrorDetails) -> Problem:
+    name = ".".join(str(part) for part in details["loc"])
+    path = _WRITTEN.get(name, f"claim.{name}" if name else "claim")
+    return Problem(spec.layer.where(path), wording(details, path, "key", []))
