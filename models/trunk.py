@@ -243,7 +243,7 @@ def drop_path(rate: float) -> nn.Module:
     """Give stochastic depth (arXiv:1603.09382) for one residual branch; the identity at rate 0."""
     if rate == 0:
         return nn.Identity()
-    from timm.layers.drop import DropPath  # noqa: PLC0415 - a second and a half that a network without it need not wait
+    from timm.layers.drop import DropPath
 
     return DropPath(rate)
 

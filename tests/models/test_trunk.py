@@ -1,0 +1,181 @@
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torchvision.models.video import MViT, mvit_v2_s
+from torchvision.models.video.mvit import MSBlockConfig
+
+from models.build import ClipShape
+from models.geometry import Grid
+from models.settings import key_content
+from models.tokens import Tokens
+from models.trunk import Trunk, TrunkSettings, block_shapes
+from models.weights import load_torchvision
+
+
+def trunk_like(peer: nn.Module, settings: TrunkSettings, clip: ClipShape) -> Trunk:
+    trunk = Trunk(settings, Tokens(1, settings.width, receivers=False), clip).eval()
+    load_torchvision(trunk, peer.state_dict())
+    return trunk
+
+
+def features(peer: MViT) -> MViT:
+    """Take the head off, and draw what torchvision starts at one, at zero or close to it, so that every weight counts."""
+    peer.head = nn.Identity()
+    for name, parameter in peer.named_parameters():
+        if any(part in name for part in ("norm", "bias", "rel_pos")):
+            nn.init.normal_(parameter, mean=float(name.endswith("weight")), std=0.1)
+    return peer.eval()
+
+
+@torch.no_grad()
+def test_with_one_token_it_equals_torchvisions_mvit_v2_s_at_full_size() -> None:
+    peer = features(mvit_v2_s())
+    trunk = trunk_like(peer, TrunkSettings(), ClipShape(16, 224))
+    clip = torch.randn(1, 3, 16, 224, 224)
+    ours, theirs = trunk(clip).own[:, 0], peer(clip)
+    assert theirs.std() > 0.5
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
+
+
+def small_peer(settings: TrunkSettings, clip: ClipShape) -> MViT:
+    def blocks() -> Sequence[MSBlockConfig]:
+        for shape in block_shapes(settings, clip):
+            strides = list(shape.query_stride), list(shape.key_value_stride)
+            kernel = list(settings.pool_kernel)
+            yield MSBlockConfig(shape.heads, shape.width_in, shape.width, kernel, kernel, *strides)
+
+    return MViT(
+        (clip.size, clip.size),
+        clip.frames,
+        list(blocks()),
+        residual_pool=True,
+        residual_with_cls_embed=False,
+        rel_pos_embed=True,
+        proj_after_attn=True,
+        patch_embed_kernel=settings.patch_kernel,
+        patch_embed_stride=settings.patch_stride,
+        patch_embed_padding=settings.patch_padding,
+    )
+
+
+TINY: dict[str, Any] = {"width": 24, "depth": 4, "stage_starts": (1, 3)}
+SMALLER = [
+    (TINY, ClipShape(8, 64)),
+    (TINY | {"patch_stride": (2, 8, 8), "key_value_stride": (1, 4, 4)}, ClipShape(8, 64)),
+    (TINY | {"width": 16, "heads": 2, "query_stride": (2, 2, 2), "key_value_stride": (2, 4, 4)}, ClipShape(16, 32)),
+    ({"width": 8, "depth": 2, "stage_starts": (), "pool_kernel": (1, 3, 3)}, ClipShape(2, 32)),
+]
+
+
+@pytest.mark.parametrize(("changes", "clip"), SMALLER)
+@torch.no_grad()
+def test_with_one_token_it_equals_torchvisions_mvit_at_other_settings(changes: dict[str, Any], clip: ClipShape) -> None:
+    settings = TrunkSettings(**changes)
+    peer = features(small_peer(settings, clip))
+    clips = torch.randn(2, 3, clip.frames, clip.size, clip.size)
+    torch.testing.assert_close(trunk_like(peer, settings, clip)(clips).own[:, 0], peer(clips), rtol=0, atol=2e-5)
+
+
+def test_the_defaults_are_the_official_small_model() -> None:
+    shapes = block_shapes(TrunkSettings(), ClipShape(16, 224))
+    assert [shape.width for shape in shapes] == [96] + [192] * 2 + [384] * 11 + [768] * 2
+    assert [shape.heads for shape in shapes] == [1] + [2] * 2 + [4] * 11 + [8] * 2
+    assert [shape.grid.rows for shape in shapes] == [56] * 2 + [28] * 2 + [14] * 11 + [7]
+    assert [shape.key_value_stride[1] for shape in shapes] == [8, 4, 4] + [2] * 11 + [1] * 2
+    assert shapes[0].grid == Grid(8, 56, 56)
+    assert shapes[0].drop_path == 0
+    assert shapes[-1].drop_path == pytest.approx(0.2)
+    steps = [later.drop_path - earlier.drop_path for earlier, later in itertools.pairwise(shapes)]
+    assert steps == pytest.approx([0.2 / 15] * 15)
+
+
+@pytest.mark.parametrize(("frames", "size"), [(3, 30), (7, 45), (1, 33)])
+def test_any_number_of_frames_and_any_size_will_do(frames: int, size: int) -> None:
+    settings = TrunkSettings(**TINY)
+    trunk = Trunk(settings, Tokens(2, 24, receivers=True), ClipShape(frames, size))
+    encoded = trunk(torch.randn(1, 3, frames, size, size))
+    assert [tuple(tokens.shape) for tokens in encoded.own_by_block] == [(1, 2, width) for width in (24, 48, 48, 96)]
+    assert len(encoded.receivers_by_block) == 4
+    encoded.own.sum().backward()
+
+
+def test_without_receivers_there_are_none() -> None:
+    encoded = Trunk(TrunkSettings(**TINY), Tokens(2, 24, receivers=False), ClipShape(4, 32))(
+        torch.randn(1, 3, 4, 32, 32)
+    )
+    assert encoded.receivers is None
+    assert encoded.receivers_by_block == ()
+
+
+def test_recomputing_blocks_changes_neither_numbers_nor_gradients() -> None:
+    clip, clips = ClipShape(4, 32), torch.randn(4, 3, 4, 32, 32)
+    results: list[list[Tensor]] = []
+    for checkpoint_blocks in (False, True):
+        torch.manual_seed(1)
+        settings = TrunkSettings(**TINY, drop_path=0.5, checkpoint_blocks=checkpoint_blocks)
+        trunk = Trunk(settings, Tokens(2, 24, receivers=False), clip).train()
+        loss = trunk(clips).own.square().sum()
+        loss.backward()
+        gradients = [each.grad for each in trunk.parameters() if each.grad is not None]
+        results.append([loss, *gradients])
+    assert len(results[0]) > 50
+    for plain, recomputed in zip(*results, strict=True):
+        torch.testing.assert_close(plain, recomputed, rtol=0, atol=0)
+
+
+def test_recomputing_blocks_stays_out_of_the_key() -> None:
+    assert "checkpoint_blocks" not in key_content(TrunkSettings())
+
+
+class Doubled(nn.Module):
+    def forward(self, sequence: Tensor) -> Tensor:
+        return 2 * sequence
+
+
+def test_a_temporal_module_reads_and_gives_the_whole_sequence_after_its_block() -> None:
+    clips = torch.randn(1, 3, 4, 32, 32)
+    trunks = []
+    for temporal in ({}, {1: Doubled()}):
+        torch.manual_seed(1)
+        tokens = Tokens(2, 24, receivers=False)
+        trunks.append(Trunk(TrunkSettings(**TINY), tokens, ClipShape(4, 32), temporal=temporal).eval())
+    without, doubled = (trunk(clips).own_by_block for trunk in trunks)
+    torch.testing.assert_close(doubled[0], without[0])
+    torch.testing.assert_close(doubled[1], 2 * without[1])
+    assert not torch.allclose(doubled[2], without[2])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 32, 32), (1, 3, 4, 32, 64), (1, 1, 4, 32, 32), (3, 4, 32, 32)])
+def test_a_clip_of_another_shape_is_refused_with_both_shapes(shape: tuple[int, ...]) -> None:
+    trunk = Trunk(TrunkSettings(**TINY), Tokens(2, 24, receivers=False), ClipShape(4, 32))
+    with pytest.raises(ValueError, match=r"\(batch, 3, 4, 32, 32\).*but got.*data\.frames") as error:
+        trunk(torch.zeros(shape))
+    assert str(shape) in str(error.value)
+
+
+def test_a_clip_smaller_than_a_patch_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"2 frames of 2 px.*raise data\.frames"):
+        block_shapes(TrunkSettings(patch_padding=(0, 0, 0)), ClipShape(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"depth": 4}, r"below depth 4, but got \[1, 3, 14\]"),
+        ({"stage_starts": (3, 1)}, r"rising block indices"),
+        ({"stage_starts": (-1,)}, r"greater than or equal to 0"),
+        ({"width": 9, "heads": 2}, r"multiple of heads, but got 9 and 2"),
+        ({"pool_kernel": (3, 2, 3)}, r"must be odd.*\[3, 2, 3\]"),
+        ({"query_stride": (1, 3, 3)}, r"1 or even.*\[1, 3, 3\]"),
+        ({"drop_path": 1.0}, r"less than 1"),
+        ({"widht": 24}, r"widht"),
+    ],
+)
+def test_settings_that_make_no_trunk_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TrunkSettings(**changes)
