@@ -142,7 +142,7 @@ def build(settings: RgbModel | SenderModel | ModelSettings, classes: int, clip: 
     """Build the network of a phase, its weights drawn from torch's global generator.
 
     Raises:
-        ValueError: the clip is too small for the trunk.
+        UserError: the clip is too small for the trunk.
     """
     if isinstance(settings, RgbModel):
         return RgbNetwork(_trunk(settings, clip, receivers=False), _head(settings, classes))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from models.attention import NORM_EPS, AttentionShape, PoolingAttention
+from models.errors import UserError
 from models.geometry import ClipShape, Grid, Triple, convolved_grid, half, pooled_grid
 from models.settings import Frozen, outside
 from models.tokens import Tokens
@@ -91,12 +92,12 @@ def block_shapes(settings: TrunkSettings, clip: ClipShape) -> list[BlockShape]:
     """Lay out all blocks for a clip.
 
     Raises:
-        ValueError: the clip is too small for the patches.
+        UserError: the clip is too small for the patches.
     """
     pixels = Grid(clip.frames, clip.size, clip.size)
     grid = convolved_grid(pixels, settings.patch_kernel, settings.patch_stride, settings.patch_padding)
     if min(grid) < 1:
-        raise ValueError(
+        raise UserError(
             f"trunk: a clip of {clip.frames} frames of {clip.size} px has no patch of kernel "
             f"{list(settings.patch_kernel)}: raise data.frames or data.size, or lower model.trunk.patch_kernel."
         )
@@ -243,7 +244,7 @@ def drop_path(rate: float) -> nn.Module:
     """Give stochastic depth (arXiv:1603.09382) for one residual branch; the identity at rate 0."""
     if rate == 0:
         return nn.Identity()
-    from timm.layers.drop import DropPath
+    from timm.layers.drop import DropPath  # here, because importing timm takes longer than building the network
 
     return DropPath(rate)
 

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.errors import UserError
+
 State = Mapping[str, Tensor]
 Renames = tuple[tuple[str, str], ...]
 
@@ -73,7 +75,7 @@ OFFICIAL_FUSION: Renames = (
 )
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """Weights that do not fit the network; the message says which, how many and what to do."""
 
 

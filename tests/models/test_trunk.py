@@ -10,6 +10,7 @@ from torchvision.models.video import MViT, mvit_v2_s
 from torchvision.models.video.mvit import MSBlockConfig
 
 from models.build import ClipShape
+from models.errors import UserError
 from models.geometry import Grid
 from models.settings import key_content
 from models.tokens import Tokens
@@ -24,7 +25,7 @@ def trunk_like(peer: nn.Module, settings: TrunkSettings, clip: ClipShape) -> Tru
 
 
 def features(peer: MViT) -> MViT:
-    """Take the head off, and draw what torchvision starts at one, at zero or close to it, so that every weight counts."""
+    """Take the head off, and draw weights large enough for each of them to show in the result."""
     peer.head = nn.Identity()
     for name, parameter in peer.named_parameters():
         if any(part in name for part in ("norm", "bias", "rel_pos")):
@@ -159,7 +160,7 @@ def test_a_clip_of_another_shape_is_refused_with_both_shapes(shape: tuple[int, .
 
 
 def test_a_clip_smaller_than_a_patch_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"2 frames of 2 px.*raise data\.frames"):
+    with pytest.raises(UserError, match=r"2 frames of 2 px.*raise data\.frames"):
         block_shapes(TrunkSettings(patch_padding=(0, 0, 0)), ClipShape(2, 2))
 
 

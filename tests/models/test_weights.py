@@ -1,4 +1,5 @@
 import pickle
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from models.tokens import Tokens
 from models.trunk import Trunk, TrunkSettings
 from models.weights import WeightsError, load_exactly, load_official, load_pyslowfast, load_torchvision, read
 
+CLIP = ClipShape(4, 32)
 SMALL = TrunkSettings(width=8, depth=2, stage_starts=(1,), key_value_stride=(1, 4, 4))
 
 
-def trunk(*, tokens: int = 1, clip: ClipShape = ClipShape(4, 32), settings: TrunkSettings = SMALL) -> Trunk:
+def trunk(*, tokens: int = 1, clip: ClipShape = CLIP, settings: TrunkSettings = SMALL) -> Trunk:
     return Trunk(settings, Tokens(tokens, settings.width, receivers=False), clip)
 
 
@@ -45,9 +47,8 @@ def pyslowfast(trunk: Trunk) -> dict[str, Tensor]:
         (".widen.", ".proj."),
     )
     state = {}
-    for name, value in trunk.state_dict().items():
-        for ours, theirs in renames:
-            name = name.replace(ours, theirs)
+    for own_name, value in trunk.state_dict().items():
+        name = reduce(lambda name, pair: name.replace(*pair), renames, own_name)
         state[name] = value[None] if name == "cls_token" else value
     return state
 
