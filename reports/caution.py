@@ -33,7 +33,7 @@ def cautions(
         *_missing(left),
         *_unmeasured(unmeasured),
         *_mixed(ran),
-        *_skipped(plan),
+        *_skipped(ran),
         *_vanished(contrasts),
         *plan.get("notes", ()),
     ]
@@ -78,12 +78,11 @@ def _mixed(ran: Ran) -> list[str]:
     ]
 
 
-def _skipped(plan: Mapping[str, Any]) -> list[str]:
-    skipped = plan.get("skipped") or []
-    if not skipped:
+def _skipped(ran: Ran) -> list[str]:
+    if not ran.skipped:
         return []
-    named = words.listing([f"{clip['clip']} ({clip['reason']})" for clip in skipped], 5)
-    return [f"{words.count(len(skipped), 'clip was', 'clips were')} left out as unreadable: {named}."]
+    clips = words.count(len(ran.skipped), "clip was", "clips were")
+    return [f"{clips} left out as unreadable: {words.listing(ran.skipped)}."]
 
 
 def _vanished(contrasts: Sequence[Any]) -> list[str]:

@@ -28,6 +28,7 @@ class Headline:
     note: str
     further: str
     claim: str
+    declared: str
     facts: list[Fact]
 
 
@@ -40,6 +41,7 @@ def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
         note=answer.note or "",
         further=_further(answer),
         claim=words.claim(plan["claim"]),
+        declared=_declared(ran),
         facts=_facts(answer, plan, ran),
     )
 
@@ -101,6 +103,13 @@ def _facts(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> list[Fact]:
     facts.append(Fact("Trainings finished", f"{ran.trials} of {planned}", words.count(len(plan["arms"]), "arm")))
     facts.append(Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"))
     return facts
+
+
+def _declared(ran: Ran) -> str:
+    if ran.declared_at is None:
+        return ""
+    before = words.count(ran.declared_after, "result") if ran.declared_after else ""
+    return f"Declared {words.day(ran.declared_at)}, {f'after {before}' if before else 'before the first result'}."
 
 
 def _further(answer: "Answer") -> str:

@@ -4,6 +4,7 @@ A chart file draws from the frame that its SQL gives. Its data are written into 
 same drawing stands alone, on a page or exported.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,12 +53,12 @@ def arms_in(frame: pl.DataFrame, plan: Mapping[str, Any]) -> list[dict[str, Any]
     return [arm for arm in plan["arms"] if arm["name"] in there]
 
 
-def arm_colour(frame: pl.DataFrame, plan: Mapping[str, Any], legend: bool = True) -> alt.Color:
+def arm_colour(frame: pl.DataFrame, plan: Mapping[str, Any]) -> alt.Color:
     """Colour marks by arm, with the same colours in every chart of a page."""
     names = [arm["name"] for arm in arms_in(frame, plan)]
     colours = theme.arm_colours(plan["arms"])
     scale = alt.Scale(domain=names, range=[colours[name] for name in names])
-    return alt.Color("arm:N", scale=scale, legend=_legend(len(names)) if legend else None)
+    return alt.Color("arm:N", scale=scale, legend=_legend(len(names)))
 
 
 def arm_dash(frame: pl.DataFrame, plan: Mapping[str, Any]) -> alt.StrokeDash:
@@ -85,6 +86,24 @@ def with_activities(frame: pl.DataFrame) -> pl.DataFrame:
     parts = pl.col("split").str.split_exact("_", 1).struct
     stage = parts.field("field_0").replace(NAMES)
     return frame.with_columns(stage.alias("stage"), parts.field("field_1").alias("activities"))
+
+
+def arm_axis(plan: Mapping[str, Any], lines: bool = False, **more: Any) -> alt.Axis:
+    """Label rows or columns with arms, and say which one is the control.
+
+    Args:
+        lines: say it on a second line.
+    """
+    control = json.dumps(next(arm["name"] for arm in plan["arms"] if arm["is_control"]))
+    marked = "[datum.label, 'control']" if lines else "datum.label + ' (control)'"
+    expression = f"datum.label === {control} ? {marked} : datum.label"
+    return alt.Axis(grid=False, labelColor=theme.colour("ink"), labelExpr=expression, **more)
+
+
+def haloed(text: Any) -> list[Any]:
+    """Set a text on a halo of the page's ground, so that lines behind it do not cross it out."""
+    ground = text.encode(color=alt.value(theme.colour("card")), stroke=alt.value(theme.colour("card")))
+    return [ground.encode(strokeWidth=alt.value(4)), text]
 
 
 def highlighting(field: str) -> alt.Parameter:

@@ -3,10 +3,15 @@
   const config = JSON.parse(document.getElementById("config").textContent);
   const narrow = 640;
 
+  const columnsOf = (spec, width) => {
+    const most = spec.columns || spec.concat.length;
+    return Math.min(width < narrow ? 1 : width < 900 ? 2 : most, most, spec.concat.length);
+  };
+
   // Charts side by side know no container width: give each its share, stacked where the page is narrow.
   const place = (spec, width, surplus) => {
     if (!spec.concat) return spec;
-    const columns = width < narrow ? 1 : Math.min(spec.columns || spec.concat.length, spec.concat.length);
+    const columns = columnsOf(spec, width);
     const each = Math.max(120, Math.floor((width - surplus) / columns));
     return { ...spec, columns, concat: spec.concat.map((view) => ({ ...view, width: each })) };
   };
@@ -15,7 +20,7 @@
     const width = box.clientWidth;
     const axis = { ...config.axis, labelLimit: Math.max(90, Math.min(220, 0.28 * width)) };
     const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: { ...config, axis } };
-    const columns = width < narrow || !spec.concat ? 1 : Math.min(spec.columns || spec.concat.length, spec.concat.length);
+    const columns = spec.concat ? columnsOf(spec, width) : 1;
     let result = await vegaEmbed(box, place(spec, width, 70 * columns), options);
     const over = spec.concat ? box.querySelector("svg").getBoundingClientRect().width - width : 0;
     if (Math.abs(over) > 4) {

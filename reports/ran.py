@@ -7,23 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from models.catalog import unknown
+from models.errors import UserError
 from reports import query, words
 
 if TYPE_CHECKING:
     import duckdb
 
 RUNS = """
-select key, kind, seconds, ended_at, "commit", diff, device, threads, world_size, host, versions
+select distinct key, runs.phase, seconds, finished_at, runs."commit", diff, device, threads, world_size, host, versions
 from runs
-where state = 'done' and list_contains($keys, key)
-order by ended_at
+join phases using (key)
+where edition = $edition and state = 'done'
+order by finished_at, key
 """
 FINISHED = """
 select count(distinct (arm, seed, replicate)) as trials from finals where edition = $edition and not pruned
 """
-DECLARED = """
-select declared_at, results_before from editions where edition = $edition
+EDITION = """
+select declared_at, results_before, revealed_at, revealed_by from editions where edition = $edition
 """
+EDITIONS = "select edition from editions order by edition"
+SKIPPED = "select unnest(skipped_clips) as clip from editions where edition = $edition"
+
+
+class NoEdition(LookupError, UserError):
+    """The ledger holds no edition of this name."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,9 @@ class Ran:
         trials: how many are finished.
         seconds: of all phases, shared ones counted once.
         last_at: when the newest phase was done.
-        declared_after: how many results stood in the ledger when the claim was declared.
+        declared_at: when the claim was written to the store.
+        declared_after: how many results there were when the claim was declared.
+        skipped: clips that were left out as unreadable.
         mixed: what differs between phases that should not: name -> its values.
     """
 
@@ -56,29 +67,43 @@ class Ran:
     trials: int
     seconds: float | None
     last_at: str | None
+    declared_at: str | None
     declared_after: int
+    skipped: list[str]
     mixed: dict[str, list[str]]
 
 
 def ran(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> Ran:
-    """Collect what the ledger knows of the phases that the plan needs."""
-    keys = sorted({key for trial in plan["trials"] for key in trial["phases"].values()})
-    runs = query.table(connection, RUNS, keys=keys)
-    declared = query.table(connection, DECLARED, edition=edition)
-    declared_at = declared["declared_at"][0] if len(declared) else None
+    """Collect what the ledger knows of the phases that `edition` needs.
+
+    Raises:
+        NoEdition: the ledger does not hold the edition.
+    """
+    row = _edition(connection, edition)
+    runs = query.table(connection, RUNS, edition=edition)
     versions = _versions(runs)
-    mixed = {name: sorted(values) for name, values in (_values(runs) | versions).items() if len(values) > 1}
+    mixed = {name: sorted(values) for name, values in (_made_by(runs) | versions).items() if len(values) > 1}
     return Ran(
-        facts=_facts(plan, runs, declared_at),
+        facts=_facts(plan, runs, row),
         command=plan["command"],
         versions=[Fact(name, ", ".join(sorted(values))) for name, values in versions.items()],
         settings="\n".join(f"{name}: {words.setting(value)}" for name, value in leaves(plan["settings"])),
         trials=int(query.table(connection, FINISHED, edition=edition)["trials"][0]),
         seconds=None if runs.is_empty() else float(runs["seconds"].sum()),
-        last_at=None if runs.is_empty() else runs["ended_at"].max(),  # type: ignore[arg-type]  # a column of text
-        declared_after=int(declared["results_before"][0] or 0) if len(declared) else 0,
+        last_at=None if runs.is_empty() else str(runs["finished_at"].max()),
+        declared_at=row["declared_at"],
+        declared_after=row["results_before"] or 0,
+        skipped=query.table(connection, SKIPPED, edition=edition)["clip"].to_list(),
         mixed=mixed,
     )
+
+
+def _edition(connection: "duckdb.DuckDBPyConnection", edition: str) -> dict[str, Any]:
+    found = query.table(connection, EDITION, edition=edition)
+    if found.is_empty():
+        there = query.table(connection, EDITIONS)["edition"].to_list()
+        raise NoEdition(f"{unknown(edition, 'edition in the ledger', there)} Run the study, or `study sync`.")
+    return found.row(0, named=True)
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -90,8 +115,8 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, declared_at: str | None) -> list[Fact]:
-    values = _values(runs)
+def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, edition: Mapping[str, Any]) -> list[Fact]:
+    made_by = _made_by(runs)
     overrides = ", ".join(f"{name}={words.setting(value)}" for name, value in plan["overrides"].items())
     factors = "; ".join(f"{name}: {words.listing(levels, 50)}" for name, levels in plan["factors"].items())
     return [
@@ -102,16 +127,24 @@ def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, declared_at: str | None)
         Fact("Factors", factors),
         Fact("Design", plan["design"]),
         Fact("Seeds", words.listing(sorted({trial["seed"] for trial in plan["trials"]}), 50)),
-        Fact("Commit", ", ".join(values["commit"]) or words.MISSING),
-        Fact("Device, threads, processes", ", ".join(values["device"]) or words.MISSING),
+        Fact("Commit", ", ".join(made_by["commit"]) or words.MISSING),
+        Fact("Device, threads, processes", ", ".join(made_by["device"]) or words.MISSING),
         Fact("Host", ", ".join(sorted(set(runs["host"].drop_nulls().to_list()))) or words.MISSING),
-        Fact("Claim declared", words.day(declared_at)),
+        Fact("Claim declared", words.day(edition["declared_at"])),
         Fact("Claim hash", plan["claim_hash"][:16]),
         Fact("Planned", words.day(plan["at"])),
+        Fact("Test splits", _opened(edition)),
     ]
 
 
-def _values(runs: pl.DataFrame) -> dict[str, list[str]]:
+def _opened(edition: Mapping[str, Any]) -> str:
+    if edition["revealed_at"] is None:
+        return "sealed"
+    by = f" by {edition['revealed_by']}" if edition["revealed_by"] else ""
+    return f"opened {words.day(edition['revealed_at'])}{by}"
+
+
+def _made_by(runs: pl.DataFrame) -> dict[str, list[str]]:
     """List the commits and the machines' kinds that made these phases."""
     commits, devices = [], []
     for run in runs.to_dicts():

@@ -141,6 +141,7 @@ def config() -> dict[str, Any]:
         "font": FONT,
         "view": {"stroke": None},
         "axis": text | axis | {"titlePadding": 10, "labelLimit": 180},
+        "axisX": {"labelFlush": False, "tickCount": {"expr": "ceil(width / 90)"}},
         "legend": text | {"orient": "top", "title": None, "symbolStrokeWidth": 2, "labelLimit": 260},
         "title": {"color": colour("ink"), "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 8},
         "text": {"color": colour("ink"), "fontSize": 12},

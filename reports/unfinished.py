@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     import duckdb
 
 FINISHED = "select distinct arm, seed, replicate from finals where edition = $edition and not pruned"
+REASONS = {
+    "stopped": "interrupted; running the study again goes on from there",
+    "pruned": "given up by the pruner: a censored observation",
+    "damaged": "its files are torn or missing; `study verify` names them",
+}
 FAILURES = """
-select key, kind, state, error, attempt, ended_at
+select arm, seed, replicate, phase, key, state, error, log
 from failures
 where edition = $edition
-order by ended_at
+order by finished_at, attempt
 """
 
 
@@ -45,14 +50,17 @@ def unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapp
 
 
 def _trial(trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]]) -> Unfinished:
-    for kind, key in trial["phases"].items():
+    for phase, key in trial["phases"].items():
         if key in failures:
             failure = failures[key]
-            blocked = key != trial["final"] and failure["state"] == "failed"
-            why = failure["error"] or "no reason recorded"
-            state = "blocked" if blocked else failure["state"]
-            return Unfinished(*_name(trial), state, kind, f"its {kind} phase failed: {why}" if blocked else why)
+            blocked = failure["state"] == "failed" and key != trial["final"]
+            return Unfinished(*_name(trial), "blocked" if blocked else failure["state"], phase, _why(failure))
     return Unfinished(*_name(trial), "waiting", "", "not trained yet, or still running")
+
+
+def _why(failure: Mapping[str, Any]) -> str:
+    error = failure["error"] or REASONS.get(failure["state"], "no reason was recorded")
+    return f"{error} (log: {failure['log']})" if failure["log"] else error
 
 
 def _name(trial: Mapping[str, Any]) -> tuple[str, int, int]:

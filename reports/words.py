@@ -108,6 +108,11 @@ def metric(name: str) -> str:
     return {"map": "mAP"}.get(name, name.replace("ap.", "average precision of ", 1))
 
 
+def muscle(label: str) -> str:
+    """Name a muscle group: ``lower_back`` is ``lower back``."""
+    return label.replace("_", " ")
+
+
 def split(name: str) -> str:
     """Name a split: ``val_unseen`` is ``unseen activities (validation)``."""
     if name == "val":

@@ -56,12 +56,12 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     base = alt.Chart(marks.data(contrasts)).encode(y=y, color=colour)
     bars = base.mark_rule(strokeWidth=3, strokeCap="round").encode(x="low:Q", x2="high:Q", tooltip=tooltip)
     points = base.mark_point(filled=True, size=130, opacity=1, shape="square").encode(x=x, tooltip=tooltip)
-    text = base.mark_text(dy=-13, fontSize=11).encode(x="difference:Q", text="told:N")
-    text = text.encode(color=alt.value(theme.colour("muted")))
+    text = alt.Chart(marks.data(contrasts)).mark_text(dy=-13, fontSize=11).encode(x="difference:Q", y=y, text="told:N")
+    told = marks.haloed(text.encode(color=alt.value(theme.colour("muted"))))
     single = alt.Chart(marks.data(seeds)).mark_point(size=30, strokeWidth=1.2, yOffset=11)
     single = single.encode(x="difference:Q", y=y, color=colour)
     single = single.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
-    layers = [*_margin(plan), single, bars, points, text]
+    layers = [*_margin(plan), *told, single, bars, points]
     return alt.layer(*layers).properties(width="container", height=ROW * len(arms) + 10)
 
 

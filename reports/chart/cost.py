@@ -15,8 +15,9 @@ READING = (
     "the time that training it again for each arm would have taken."
 )
 SQL = """
-select phase, count(*) as trainings, sum(trials) as needed, sum(epochs) as epochs,
-       sum(epochs * (trials - 1)) as epochs_saved, sum(seconds) as seconds, sum(seconds * (trials - 1)) as seconds_saved
+select phase, count(distinct key) as trainings, count(*) as needed,
+       sum(epochs / shared_by) as epochs, sum(epochs) - sum(epochs / shared_by) as epochs_saved,
+       sum(seconds / shared_by) as seconds, sum(seconds) - sum(seconds / shared_by) as seconds_saved
 from costs
 where edition = $edition and seconds is not null
 group by phase
@@ -67,7 +68,7 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 def _told(row: dict[str, Any]) -> str:
     spent = f"{words.count(row['trainings'], 'training')}, {words.count(row['epochs'], 'epoch')}"
     told = f"{spent}, {words.duration(row['seconds'])}"
-    if not row["seconds_saved"]:
+    if row["needed"] == row["trainings"]:
         return told
     saved = f"{words.duration(row['seconds_saved'])} ({words.count(row['epochs_saved'], 'epoch')})"
     return f"{told}; sharing saved {saved}"

@@ -66,7 +66,7 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], stage: str) -> Any:
         ((pl.col("seen") + pl.col("unseen")) / 2).alias("middle"),
     )
     means = marks.over_seeds(frame, ["arm", "activities"])
-    y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
+    y = alt.Y("arm:N", sort=arms, title=None, axis=marks.arm_axis(plan))
     x = alt.X("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
     joined = alt.Chart(marks.data(gaps)).encode(y=y)
     rule = joined.mark_rule(color=theme.colour("band"), strokeWidth=2).encode(x="seen:Q", x2="unseen:Q")

@@ -41,7 +41,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     start = _joint_start(frame)
     kinds = curves.select("metric", "split").unique(maintain_order=True).iter_rows()
     charts = [_panel(curves, plan, (metric, split), start, highlight) for metric, split in kinds]
-    return marks.panels(charts, columns=2)
+    return marks.panels(charts, columns=3).add_params(highlight)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -84,8 +84,8 @@ def _panel(curves: pl.DataFrame, plan: dict[str, Any], kind: tuple[str, str], st
     mean = alt.Chart(marks.data(means)).encode(x=x, y=y, color=colour, strokeDash=dash)
     layers = [
         *_boundary(start),
-        *_seeds(lines, plan, highlight),
-        mean.mark_line(strokeWidth=2.4).encode(opacity=marks.faded(highlight)).add_params(highlight),
+        *_seeds(lines, plan, colour, highlight),
+        mean.mark_line(strokeWidth=2.4).encode(opacity=marks.faded(highlight)),
         alt.Chart(marks.data(means)).mark_point(size=70, opacity=0, filled=True).encode(x=x, y=y, tooltip=tooltip),
     ]
     if not ends.is_empty():
@@ -95,14 +95,14 @@ def _panel(curves: pl.DataFrame, plan: dict[str, Any], kind: tuple[str, str], st
     return alt.layer(*layers).properties(height=HEIGHT, title=name)
 
 
-def _seeds(lines: pl.DataFrame, plan: dict[str, Any], highlight: Any) -> list[Any]:
+def _seeds(lines: pl.DataFrame, plan: dict[str, Any], colour: alt.Color, highlight: Any) -> list[Any]:
     if len(marks.arms_in(lines, plan)) > MOST_SEEDS_DRAWN:
         lines = lines.filter(pl.col("pruned"))
     if lines.is_empty():
         return []
     drawn = alt.Chart(marks.data(lines.select("arm", "trial", "epoch", "value"))).mark_line(strokeWidth=1)
-    colour = marks.arm_colour(lines, plan, legend=False)
-    return [drawn.encode(x="epoch:Q", y="value:Q", color=colour, detail="trial:N", opacity=marks.faded(highlight, 0.4))]
+    opacity = marks.faded(highlight, 0.4)
+    return [drawn.encode(x="epoch:Q", y="value:Q", color=colour, detail="trial:N", opacity=opacity)]
 
 
 def _boundary(start: int) -> list[Any]:

@@ -65,7 +65,7 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{row['muscle']} with {row['arm']} ({words.signed(row['difference'])})"
+    return f"{words.muscle(row['muscle'])} with {row['arm']} ({words.signed(row['difference'])})"
 
 
 def _step(frame: pl.DataFrame) -> float:
@@ -77,17 +77,19 @@ def _step(frame: pl.DataFrame) -> float:
 def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -> Any:
     arms = [arm["name"] for arm in marks.arms_in(frame, plan)]
     there = set(frame["muscle"].to_list())
-    muscles = [label for label in plan["labels"] if label in there]
+    muscles = [words.muscle(label) for label in plan["labels"] if label in there]
     told = [
         words.points(row["ap"]) if row["is_control"] else words.signed(row["difference"]) for row in frame.to_dicts()
     ]
-    cells = frame.with_columns(pl.Series("told", told, dtype=pl.String))
-    axis = alt.Axis(grid=False, orient="top", labelAngle=0 if _short(arms) else -60, labelColor=theme.colour("ink"))
+    cells = frame.with_columns(
+        pl.col("muscle").str.replace_all("_", " ", literal=True), pl.Series("told", told, dtype=pl.String)
+    )
+    axis = marks.arm_axis(plan, lines=_short(arms), orient="top", labelAngle=0 if _short(arms) else -60)
     x = alt.X("arm:N", sort=arms, title=None, axis=axis, scale=alt.Scale(paddingInner=0.04))
     y = alt.Y("muscle:N", sort=muscles, title=None, axis=alt.Axis(grid=False), scale=alt.Scale(paddingInner=0.06))
     bounds = [-4 * step, -2 * step, -step, step, 2 * step, 4 * step]
     scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in COLOURS])
-    legend = alt.Legend(title="Difference (points)", titleOrient="left", symbolType="square", format="+~g")
+    legend = alt.Legend(title="Difference (points)", titleOrient="left", gradientLength=240, format="+~g")
     tooltip = [
         alt.Tooltip("muscle:N"),
         alt.Tooltip("arm:N"),

@@ -39,7 +39,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     drawn = marks.with_activities(frame)
     series = {factor: _series(plan, factor) for factor in _numeric(plan)}
     charts = [
-        _panel(drawn.filter(pl.col("stage") == stage), factor, levels, stage, len(series))
+        _panel(drawn.filter(pl.col("stage") == stage), plan, factor, levels, stage)
         for stage in drawn["stage"].unique(maintain_order=True).to_list()
         for factor, levels in series.items()
     ]
@@ -72,17 +72,18 @@ def _series(plan: dict[str, Any], factor: str) -> pl.DataFrame:
     for arm in plan["arms"]:
         others = {name: level for name, level in arm["levels"].items() if name != factor}
         series = ", ".join(f"{name.rpartition('.')[2]}={words.setting(level)}" for name, level in others.items())
-        if theme.is_number(arm["levels"].get(factor)):
+        if theme.is_number(arm["levels"].get(factor)) and not arm.get("replicate"):
             rows.append({"arm": arm["name"], "level": float(arm["levels"][factor]), "series": series})
     frame = pl.DataFrame(rows, schema={"arm": pl.String, "level": pl.Float64, "series": pl.String})
     return frame.filter(pl.col("level").n_unique().over("series") > 1)
 
 
-def _panel(frame: pl.DataFrame, factor: str, levels: pl.DataFrame, stage: str, factors: int) -> Any:
+def _panel(frame: pl.DataFrame, plan: dict[str, Any], factor: str, levels: pl.DataFrame, stage: str) -> Any:
+    control = next((arm["levels"].get(factor) for arm in plan["arms"] if arm["is_control"]), None)
     seeds = frame.join(levels, on="arm")
     means = marks.over_seeds(seeds, ["arm", "level", "series", "activities"])
     highlight = marks.highlighting("activities")
-    x, y = _x(levels, factor), alt.Y("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
+    x, y = _x(levels, factor, control), alt.Y("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
     colour, shape = marks.activities_colour(), marks.activities_shape()
     detail = _dash(levels)
     tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("activities:N"), *marks.score_tooltip()]
@@ -93,16 +94,19 @@ def _panel(frame: pl.DataFrame, factor: str, levels: pl.DataFrame, stage: str, f
     single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2)
     single = single.encode(x=x, y="map:Q", color=colour, shape=shape, opacity=marks.faded(highlight, 0.75))
     single = single.encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
-    title = stage if factors == 1 else f"{stage}, {factor}"
+    title = stage if len(plan["factors"]) == 1 else f"{stage}, {factor}"
     return alt.layer(bars, line, single, points.add_params(highlight)).properties(height=marks.HEIGHT, title=title)
 
 
-def _x(levels: pl.DataFrame, factor: str) -> alt.X:
+def _x(levels: pl.DataFrame, factor: str, control: float | None) -> alt.X:
     values = sorted(set(levels["level"].to_list()))
     wide = values[0] > 0 and values[-1] / values[0] >= DECADES_FOR_LOG
-    axis = alt.Axis(values=values, format="~g", grid=False, labelOverlap="greedy")
+    expression = "datum.label"
+    if control is not None:
+        expression = f"datum.value === {control:g} ? [datum.label, 'control'] : datum.label"
+    axis = alt.Axis(values=values, format="~g", grid=False, labelOverlap="greedy", labelExpr=expression)
     span = [values[0] * 0.85, values[-1] * 1.15] if wide else _linear_span(values)
-    scale = alt.Scale(type="log" if wide else "linear", domain=span, nice=False, zero=False)
+    scale = alt.Scale(type="log", domain=span, nice=False) if wide else alt.Scale(domain=span, nice=False, zero=False)
     return alt.X("level:Q", title=f"{factor}{' (log scale)' if wide else ''}", scale=scale, axis=axis)
 
 

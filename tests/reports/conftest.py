@@ -1,0 +1,254 @@
+"""A ledger made by hand on the real schema: token counts x seeds, with curves, costs, and what a test wants wrong."""
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import results
+from results.finals import make_view
+
+EDITION = "token_count_sweep"
+FACTOR = "model.tokens.count"
+BEGAN = datetime(2026, 11, 22, 20, 9)
+LABELS = ("neck", "chest", "biceps", "upper_back", "abdominals", "glutes", "quadriceps", "calves")
+EPOCHS = {"rgb": 6, "sender": 6, "joint": 3}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    arm: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    seeds: tuple[int, ...]
+    df: float = 4.0
+    se_seed: float = 0.5
+    se_clips: float = 0.6
+    vanished: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    verdict: str
+    sentence: str
+    contrasts: Sequence[Contrast]
+    further_seeds: int | None = None
+    note: str = ""
+
+
+@dataclass
+class Ledger:
+    """An edition's rows before they are in a database; tests change them, then `connect`."""
+
+    plan: dict[str, Any]
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    records: list[tuple[Any, ...]] = field(default_factory=list)
+    results_before: int = 0
+    revealed_at: datetime | None = None
+    skipped: Sequence[str] = ()
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        connection.execute((Path(results.__file__).parent / "schema.sql").read_text())
+        plan, edition = self.plan, self.plan["edition"]
+        connection.execute(
+            "insert into editions by name select $edition as edition, $study as study, $profile as profile, "
+            "$data as data, $labels as labels, $before as results_before, $began as declared_at, "
+            "$revealed as revealed_at, $skipped as skipped_clips",
+            {
+                **{name: plan[name] for name in ("edition", "study", "profile", "data", "labels")},
+                "before": self.results_before,
+                "began": BEGAN,
+                "revealed": self.revealed_at,
+                "skipped": list(self.skipped),
+            },
+        )
+        arms = [
+            (edition, arm["name"], place, arm["is_control"], arm["replicate"], json.dumps(arm["levels"]))
+            for place, arm in enumerate(plan["arms"])
+        ]
+        insert(connection, "arms", arms)
+        trials = [(edition, trial["arm"], trial["seed"], trial["replicate"], trial["final"]) for trial in plan["trials"]]
+        insert(connection, "trials", trials)
+        phases = [
+            (edition, trial["arm"], trial["seed"], trial["replicate"], kind, place, EPOCHS[kind], key)
+            for trial in plan["trials"]
+            for place, (kind, key) in enumerate(trial["phases"].items())
+        ]
+        insert(connection, "phases", phases)
+        columns = [column[1] for column in connection.execute("pragma table_info('runs')").fetchall()]
+        insert(connection, "runs", [tuple(run.get(column) for column in columns) for run in self.runs.values()])
+        insert(connection, "records", self.records)
+        make_view(connection)
+        return connection
+
+    def lose(self, arm: str, seed: int, phase: str = "joint", state: str = "failed", error: str | None = "boom") -> None:
+        """Turn a finished phase, and what needed it, into one that has no result."""
+        trial = next(trial for trial in self.plan["trials"] if (trial["arm"], trial["seed"]) == (arm, seed))
+        for kind in list(trial["phases"])[list(trial["phases"]).index(phase) :]:
+            key = trial["phases"][kind]
+            run = self.runs.pop(key)
+            self.records = [row for row in self.records if row[0] != key or state == "pruned"]
+            if kind == phase:
+                self.runs[key] = run | {"state": state, "error": error, "pruned_by": EDITION if state == "pruned" else None}
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        places = ", ".join(f"({', '.join('?' * len(row))})" for row in part)
+        connection.execute(f"insert into {table} values {places}", [value for row in part for value in row])
+
+
+def make_plan(levels: Sequence[Any], control: Any, seeds: Sequence[int], factor: str, evil: str) -> dict[str, Any]:
+    short = factor.rpartition(".")[2]
+    arms = [
+        {"name": f"{short}={level}{evil}", "is_control": level == control, "levels": {factor: level}, "replicate": 0}
+        for level in levels
+    ]
+    trials = []
+    for seed in seeds:
+        for arm in arms:
+            names = {"rgb": arm["name"], "sender": "shared", "joint": arm["name"]}
+            phases = {kind: digest(kind, name, seed) for kind, name in names.items()}
+            trials.append(
+                {"arm": arm["name"], "seed": seed, "replicate": 0, "phases": phases, "final": phases["joint"]}
+            )
+    claim = {
+        "metric": "map",
+        "split": "val",
+        "control": next(arm["name"] for arm in arms if arm["is_control"]),
+        "which": "any",
+        "direction": "better",
+        "smallest": 1.0,
+        "alpha": 0.05,
+        "over": "seeds_and_activities",
+    }
+    return {
+        "edition": EDITION,
+        "study": EDITION,
+        "profile": "tiny",
+        "data": "synthetic",
+        "overrides": {"optim.lr": 0.0003},
+        "claim_hash": digest("claim"),
+        "at": "2026-11-22T20:08:58.120+00:00",
+        "command": "study run token_count_sweep --set optim.lr=0.0003",
+        "question": {
+            "ask": f"How many classification tokens does a muscle group need?{evil}",
+            "source": "Paper, ablation of the number of tokens",
+        },
+        "claim": claim,
+        "design": "sweep",
+        "factors": {factor: list(levels)},
+        "charts": None,
+        "labels": list(LABELS),
+        "settings": {"model": {"tokens": {"count": control, "dropout": 0.0}}, "optim": {"lr": 0.0003}},
+        "arms": arms,
+        "trials": trials,
+    }
+
+
+def make_ledger(
+    levels: Sequence[Any] = (1, 5, 20),
+    control: Any = 20,
+    seeds: Sequence[int] = (0, 1, 2),
+    *,
+    factor: str = FACTOR,
+    splits: Sequence[str] = ("val_seen", "val_unseen"),
+    evil: str = "",
+) -> Ledger:
+    """Make an edition whose trials are all done; more tokens score higher, unseen activities lower."""
+    ledger = Ledger(make_plan(levels, control, seeds, factor, evil))
+    draw = random.Random(5)
+    places = {arm["name"]: place for place, arm in enumerate(ledger.plan["arms"])}
+    for number, trial in enumerate(ledger.plan["trials"]):
+        quality = 40 + 6 * math.log(1 + places[trial["arm"]]) + draw.gauss(0, 0.8)
+        for kind, key in trial["phases"].items():
+            if key in ledger.runs:
+                continue
+            ledger.runs[key] = make_run(kind, key, trial["seed"], number)
+            for step in range(1, EPOCHS[kind] + 1):
+                epoch = step + (EPOCHS["rgb"] if kind == "joint" else 0)
+                ledger.records += measure(key, step, quality, 1 - math.exp(-epoch / 3), splits, draw)
+    return ledger
+
+
+def make_run(kind: str, key: str, seed: int, number: int) -> dict[str, Any]:
+    return {
+        "key": key,
+        "attempt": 1,
+        "phase": kind,
+        "state": "done",
+        "seed": seed,
+        "replicate": 0,
+        "epochs": EPOCHS[kind],
+        "seconds": 2.5 * EPOCHS[kind],
+        "peak_memory_bytes": 812_000_000,
+        "parameters": 423_123,
+        "finished_at": BEGAN + timedelta(seconds=40 * number),
+        "commit": "1938b16d66f2",
+        "device": "cpu",
+        "threads": 1,
+        "world_size": 1,
+        "host": "node-1",
+        "versions": json.dumps({"python": "3.11.2", "torch": "2.14.1"}),
+        "log": f"runs/{key}/1/log.txt",
+    }
+
+
+def measure(
+    key: str, step: int, quality: float, learnt: float, splits: Sequence[str], draw: random.Random
+) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = [(key, 1, "loss", "train", step, 0.7 - 0.5 * learnt, "")]
+    for split in splits:
+        base = quality if split.endswith("_seen") else 0.7 * quality
+        precisions = [learnt * base + 6 * math.sin(place) + draw.gauss(0, 2) for place in range(len(LABELS))]
+        rows.append((key, 1, "map", split, step, sum(precisions) / len(precisions), "points"))
+        rows.append((key, 1, "loss", split, step, 0.8 - 0.4 * learnt, ""))
+        named = zip(LABELS, precisions, strict=True)
+        rows += [(key, 1, f"ap.{label}", split, step, value, "points") for label, value in named]
+    return rows
+
+
+def make_answer(plan: dict[str, Any], verdict: str = "undecided", evil: str = "") -> Answer:
+    seeds = tuple(sorted({trial["seed"] for trial in plan["trials"]}))
+    others = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
+    contrasts = [
+        Contrast(arm, 1.2 * place - 2.5, 1.2 * place - 4.6, 1.2 * place - 0.4, 0.02 * place, 0.04 * place, seeds)
+        for place, arm in enumerate(others)
+    ]
+    return Answer(verdict, f"The data do not decide it.{evil}", contrasts, further_seeds=5)
+
+
+def digest(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Three token counts, three seeds, all done."""
+    return make_ledger()
+
+
+@pytest.fixture
+def making() -> Callable[..., Ledger]:
+    """Make a ledger of another shape."""
+    return make_ledger
+
+
+@pytest.fixture
+def answering() -> Callable[..., Answer]:
+    """Make an answer for a plan."""
+    return make_answer
+
+
