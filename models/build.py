@@ -188,9 +188,8 @@ def parameter_count(network: nn.Module) -> Parameters:
 
 def own_state(network: Network) -> dict[str, Tensor]:
     """Give what is kept as a checkpoint: the state dict without a frozen sender, which its own phase keeps."""
-    return {
-        name: value for name, value in network.state_dict().items() if not name.startswith(_kept_elsewhere(network))
-    }
+    elsewhere = _kept_elsewhere(network)
+    return {name: value for name, value in network.state_dict().items() if not name.startswith(elsewhere)}
 
 
 def load_own_state(network: Network, state: Mapping[str, Tensor]) -> None:

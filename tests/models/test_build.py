@@ -18,6 +18,7 @@ from models.build import (
     parameter_count,
     rgb_settings,
     sender_settings,
+    streams_of,
 )
 from models.settings import key_content
 
@@ -82,6 +83,11 @@ def test_any_number_of_tokens_will_do(count: int, settings: ModelSettings, clip:
 def test_a_sender_is_needed_only_to_distil() -> None:
     assert needs_sender(ModelSettings())
     assert not needs_sender(ModelSettings.model_validate({"distill": "none"}))
+
+
+def test_training_reads_rgb_and_the_stream_of_a_sender_that_is_needed() -> None:
+    for settings in (RgbModel(), SenderModel(), ModelSettings(), ModelSettings.model_validate({"distill": "none"})):
+        assert streams_of(settings) == ("rgb",)
 
 
 def test_the_rgb_phase_sees_nothing_of_the_joint_one() -> None:

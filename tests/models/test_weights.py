@@ -121,7 +121,7 @@ class Bomb:
 
 def test_a_pickle_that_carries_code_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for save in (torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))):
+    for save in (torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))):
         save({"a": Bomb()}, tmp_path / "weights.pth")
         with pytest.raises(WeightsError, match=r"weights\.pth: not a readable file of weights.*save the state dict"):
             read(tmp_path / "weights.pth")
