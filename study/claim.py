@@ -40,6 +40,9 @@ def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
 
 
 def _problem(spec: Spec, details: ErrorDetails) -> Problem:
+    if not details["loc"]:  # of several parts together: the message begins with the path it is about
+        text = str(details["ctx"]["error"])
+        return Problem(spec.layer.where(text.partition(":")[0]), text)
     name = ".".join(str(part) for part in details["loc"])
-    path = _WRITTEN.get(name, f"claim.{name}" if name else "claim")
+    path = _WRITTEN.get(name, f"claim.{name}")
     return Problem(spec.layer.where(path), wording(details, path, "key", []))

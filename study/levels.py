@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from experiments.lines import Layer
@@ -169,8 +169,7 @@ def _text(written: Any, checked: Any) -> str:
 
 def _checked(field: FieldInfo, written: Any) -> Any:
     """Give `written` as the field would hold it; as it is, if the field would refuse it."""
-    adapter: TypeAdapter[Any] = TypeAdapter(type_of(field), config=ConfigDict(allow_inf_nan=False))
     try:
-        return adapter.validate_python(written)
+        return TypeAdapter(type_of(field)).validate_python(written)
     except ValidationError:
         return written
