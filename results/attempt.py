@@ -5,7 +5,6 @@ on NFS too), and the highest number holds it. `runs/<key>/done.json` is linked i
 everything it stands for is on the disk. An attempt that was taken over can therefore not publish a second result.
 """
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -228,7 +227,7 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
         version = self.root / "VERSION"
         if not version.exists():
-            link_json(version, FORMAT, self.root / f"VERSION.{os.getpid()}.tmp")
+            link_json(version, FORMAT)
 
     def attempts(self, key: str) -> list[Attempt]:
         """List the attempts at `key`, oldest first."""
@@ -258,7 +257,7 @@ class Store:
                 attempt.folder.rmdir()
                 return None
         replace_json(attempt.folder / "settings.json", settings)
-        replace_json(attempt.folder / "claim.json", owner.content())
+        replace_json(attempt.folder / "claim.json", owner.content() | {"claimed_at": now()})
         attempt.heartbeat()
         return attempt
 

@@ -73,11 +73,15 @@ def replace_json(path: Path, content: Any) -> None:
         sync_folder(path.parent)
 
 
-def link_json(path: Path, content: Any, temporary: Path) -> bool:
+def link_json(path: Path, content: Any, temporary: Path | None = None) -> bool:
     """Write JSON once and for ever: False, and nothing changed, if `path` is there already.
 
-    `temporary` lies on the same file system; the content is on the disk before `path` appears.
+    The content is on the disk before `path` appears.
+
+    Args:
+        temporary: where it is written first, on the same file system and by nobody else; beside `path` by default.
     """
+    temporary = temporary or path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with writing(path):
         try:
             _write_through(temporary, content)
@@ -106,7 +110,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_through(path: Path, content: Any) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    # File names and tracebacks may hold bytes that are no text: they must not keep a failure from being recorded.
+    with path.open("w", encoding="utf-8", errors="replace") as file:
         file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,175 @@
+"""What the files of an edition say, as rows of the ledger, and how its test splits are opened."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import catalog
+from models.errors import UserError
+from results.attempt import Store, now
+from results.files import StoreError, link_json, read_json
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+TABLES = ("editions", "claims", "arms", "trials", "phases")
+
+
+class UnknownEdition(UserError):
+    """No edition of this name was ever run in this store."""
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """What `reveal` opened.
+
+    Attributes:
+        at: when, ISO 8601; the first time counts.
+        again: it had been opened before, and nothing changed.
+        finished: trials whose test numbers can be read now.
+        planned: all trials of the edition; those that finish later are open from the start.
+    """
+
+    edition: str
+    at: str
+    by: str
+    again: bool
+    finished: int
+    planned: int
+
+
+def names(store: Store) -> list[str]:
+    """List the editions that have a plan."""
+    return sorted(path.parent.name for path in store.editions.glob("*/plan.json"))
+
+
+def digest(folder: Path) -> str:
+    """Hash the files of an edition's folder; empty if it has no plan."""
+    paths = sorted(folder.glob("*.json")) + sorted(folder.glob("claims/*.json"))
+    if folder / "plan.json" not in paths:
+        return ""
+    content = hashlib.sha256()
+    for path in paths:
+        content.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+def reveal(store: Store, edition: str, by: str, command: str) -> Revealed:
+    """Open the test splits of `edition`, for all its arms at once and for ever.
+
+    Raises:
+        UnknownEdition: there is no such edition.
+        StoreError: the store cannot be written.
+    """
+    store.check_version()
+    folder = store.editions / edition
+    if edition not in names(store):
+        raise UnknownEdition(f"{store.editions}: {catalog.unknown(edition, 'edition', names(store))}")
+    opened = link_json(folder / "revealed.json", {"at": now(), "by": by, "command": command})
+    said = read_json(folder / "revealed.json")
+    trials = read_json(folder / "plan.json")["trials"]
+    finished = sum((store.runs / trial["final"] / "done.json").exists() for trial in trials)
+    return Revealed(edition, said["at"], said["by"], not opened, finished, len(trials))
+
+
+def read_edition(folder: Path) -> Tables:
+    """Read an edition's files as rows of the `TABLES`.
+
+    Raises:
+        StoreError: a file is no JSON, or the plan lacks a part.
+    """
+    plan = read_json(folder / "plan.json")
+    try:
+        plan["edition"] = folder.name
+        claims = [_claim(read_json(path), plan) for path in sorted(folder.glob("claims/*.json"))]
+        return {
+            "editions": [_edition(folder, plan, claims)],
+            "claims": claims,
+            "arms": [_arm(plan["edition"], place, arm) for place, arm in enumerate(plan["arms"])],
+            "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
+            "phases": [row for trial in plan["trials"] for row in _phases(plan, trial)],
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        parts = ", ".join(plan) if isinstance(plan, dict) else type(plan).__name__
+        raise StoreError(
+            f"{folder}: the plan or a claim lacks a part: {type(error).__name__}: {error}. plan.json has: {parts}. "
+            "Run the study again: it writes the plan anew."
+        ) from error
+
+
+def _edition(folder: Path, plan: Row, claims: list[Row]) -> Row:
+    question = plan["question"]
+    declared = next((claim for claim in claims if claim["is_current"]), {})
+    revealed = _optional(folder / "revealed.json", {})
+    return {
+        "edition": plan["edition"],
+        "study": plan["study"],
+        "profile": plan["profile"],
+        "data": plan["data"],
+        "design": plan["design"],
+        "question": question.get("ask"),
+        "source": question.get("source"),
+        "overrides": plan["overrides"],
+        "factors": plan["factors"],
+        "labels": plan["labels"],
+        "claim_hash": plan["claim_hash"],
+        "declared_at": declared.get("declared_at"),
+        "results_before": declared.get("results_before"),
+        "planned_at": plan["at"],
+        "command": plan["command"],
+        "revealed_at": revealed.get("at"),
+        "revealed_by": revealed.get("by"),
+        "skipped_clips": [skipped["clip"] for skipped in _optional(folder / "skipped.json", [])],
+    }
+
+
+def _claim(content: Row, plan: Row) -> Row:
+    return {
+        "edition": plan["edition"],
+        "hash": content["hash"],
+        "is_current": content["hash"] == plan["claim_hash"],
+        "declared_at": content["declared_at"],
+        "results_before": content["results_before"],
+        "claim": content["claim"],
+        "question": content["question"],
+    }
+
+
+def _arm(edition: str, position: int, arm: Row) -> Row:
+    return {
+        "edition": edition,
+        "arm": arm["name"],
+        "position": position,
+        "is_control": arm["is_control"],
+        "replicate": arm.get("replicate", 0),
+        "levels": arm["levels"],
+    }
+
+
+def _trial(edition: str, trial: Row) -> Row:
+    return {"edition": edition} | {name: trial[name] for name in ("arm", "seed", "replicate", "final")}
+
+
+def _phases(plan: Row, trial: Row) -> list[Row]:
+    known = plan.get("phases", {})
+    return [
+        {
+            "edition": plan["edition"],
+            "arm": trial["arm"],
+            "seed": trial["seed"],
+            "replicate": trial["replicate"],
+            "phase": kind,
+            "position": position,
+            "epochs": known.get(key, {}).get("epochs"),
+            "key": key,
+        }
+        for position, (kind, key) in enumerate(trial["phases"].items())
+    ]
+
+
+def _optional(path: Path, otherwise: Any) -> Any:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return otherwise

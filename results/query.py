@@ -1,0 +1,133 @@
+"""Questions to the ledger in SQL: read-only, and unable to touch any other file."""
+
+import re
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from models.errors import UserError
+from results.attempt import Store
+from results.files import StoreError
+
+if TYPE_CHECKING:
+    import polars
+
+_READS = ("SELECT", "EXPLAIN", "PRAGMA", "MULTI")  # MULTI: a pivot
+_PLAIN = re.compile(r"(BOOLEAN|VARCHAR|FLOAT|DOUBLE|U?(TINY|SMALL|BIG)?INT|U?INTEGER|DATE|TIME|TIMESTAMP)(\[\])*")
+_NUMBERS = {"HUGEINT": "bigint", "DECIMAL": "double"}
+
+
+class QueryError(UserError):
+    """SQL that writes, or that DuckDB does not understand."""
+
+
+class DatabaseUnreadable(StoreError):
+    """There is no database, or its file is none that this version of DuckDB reads."""
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """Open the database for reading; what it shows stays as it is while others `sync`.
+
+    Raises:
+        DatabaseUnreadable: there is none, or it is damaged.
+        StoreError: another program holds it open for writing.
+    """
+    path = store.database
+    if not path.exists():
+        raise DatabaseUnreadable(
+            f"{path}: there is no database yet; it is made from the files of the store. "
+            "Run `study sync`, or point $STUDY_HOME at the folder that holds the store."
+        )
+    # Attached, not opened: within a process, opening a path twice gives the first file again, also after a rename.
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as ledger (read_only)")
+        connection.execute("use ledger; set enable_external_access = false; set lock_configuration = true")
+    except duckdb.Error as error:
+        connection.close()
+        if "lock" in str(error):
+            raise StoreError(
+                f"{path}: another program holds it open for writing, so nobody else may read it: {error} "
+                "Close that program, or let it open the file read-only (`duckdb -readonly`)."
+            ) from error
+        raise DatabaseUnreadable(
+            f"{path}: is no database that DuckDB {duckdb.__version__} reads: {error} "
+            "Remove it and run `study sync`: it is made from the files of the store, nothing is lost."
+        ) from error
+    return connection
+
+
+def query(store: Store, sql: str) -> "polars.DataFrame":
+    """Run one statement that reads and give its rows; types that tables and files lack come as text.
+
+    Raises:
+        QueryError: it writes, there is more than one, or DuckDB refuses it.
+        StoreError: there is no readable database.
+    """
+    with connect(store) as connection:
+        try:
+            _check_reads(connection, sql)
+            return _frame(connection, sql)
+        except duckdb.Error as error:
+            raise QueryError(_wording(connection, error)) from error
+
+
+def _check_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryError(
+            f"the SQL must be one statement, but got {len(statements)}. There are: {_tables(connection)}. "
+            'Ask for one thing, e.g. study sql "select arm, seed, split, map from finals".'
+        )
+    kind = statements[0].type.name
+    if kind not in _READS:
+        raise QueryError(_refusal(kind))
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, sql: str) -> "polars.DataFrame":
+    import polars  # 0.2 s that opening a connection need not cost
+
+    relation = connection.sql(sql)
+    columns = [
+        f"{_shown(f'#{place}', str(kind))} as {_quoted(name)}"
+        for place, (name, kind) in enumerate(zip(_distinct(relation.columns), relation.types, strict=True), start=1)
+    ]
+    # Polars takes DuckDB's rows through Arrow's C interface: the 40 MB package pyarrow is not needed.
+    return polars.DataFrame(relation.project(", ".join(columns)))
+
+
+def _shown(column: str, kind: str) -> str:
+    if _PLAIN.fullmatch(kind):
+        return column
+    return f"cast({column} as {_NUMBERS.get(kind.partition('(')[0], 'varchar')})"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number the repeated names of a join: ``key``, ``key_2``."""
+    return [
+        name if (count := names[: place + 1].count(name)) == 1 else f"{name}_{count}"
+        for place, name in enumerate(names)
+    ]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _refusal(what: str) -> str:
+    return (
+        f"{what}: refused: the SQL of `study sql` may only read, so that nothing changes a result. There are SELECT, "
+        "DESCRIBE, SHOW, SUMMARIZE, PIVOT and EXPLAIN. To save what you see, use --csv, --json or --parquet; to write "
+        "tables of your own, work on a copy of study.duckdb."
+    )
+
+
+def _wording(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
+    text = str(error).strip()
+    if isinstance(error, duckdb.PermissionException) or "read-only mode" in text or "has been locked" in text:
+        return _refusal(text.splitlines()[0])
+    return f'{text}\nThere are: {_tables(connection)}. Look at one with `study sql "describe finals"`.'
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> str:
+    return ", ".join(name for (name,) in connection.execute("show tables").fetchall())

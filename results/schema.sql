@@ -1,0 +1,166 @@
+-- The database that people query. `study sync` makes it from the files of the store; deleting it loses nothing.
+-- Times are UTC. A key is the SHA-256 of everything that can change a phase's numbers: phases that agree are stored once.
+-- The view `finals` is made by results/finals.py, because its columns follow the factors and labels of the store.
+
+create table editions (
+    edition varchar primary key,
+    study varchar,
+    profile varchar,
+    data varchar,
+    design varchar,
+    question varchar,
+    source varchar,
+    overrides json,
+    factors json,
+    labels varchar[],
+    claim_hash varchar,
+    declared_at timestamp,
+    results_before integer,
+    planned_at timestamp,
+    command varchar,
+    revealed_at timestamp,
+    revealed_by varchar,
+    skipped_clips varchar[]
+);
+comment on table editions is 'a study with one profile, data set and set of overrides; never mix editions in a mean';
+comment on column editions.results_before is 'final results that existed when the claim was declared; 0 = blind to them';
+comment on column editions.revealed_at is 'when its test splits were opened by study reveal; null = sealed';
+
+create table claims (
+    edition varchar,
+    hash varchar,
+    is_current boolean,
+    declared_at timestamp,
+    results_before integer,
+    claim json,
+    question json
+);
+comment on table claims is 'what was claimed before the results, every version ever declared';
+
+create table arms (
+    edition varchar,
+    arm varchar,
+    position integer,
+    is_control boolean,
+    replicate integer,
+    levels json
+);
+comment on table arms is 'one level for every factor; exactly one arm of an edition is the control';
+
+create table trials (
+    edition varchar,
+    arm varchar,
+    seed bigint,
+    replicate integer,
+    final varchar
+);
+comment on table trials is 'planned: one arm with one seed; final = key of the phase that holds its numbers';
+
+create table phases (
+    edition varchar,
+    arm varchar,
+    seed bigint,
+    replicate integer,
+    phase varchar,
+    position integer,
+    epochs integer,
+    key varchar
+);
+comment on table phases is 'planned: the legs of each trial; several trials, also of several editions, may share a key';
+
+create table runs (
+    key varchar,
+    attempt integer,
+    phase varchar,
+    state varchar,
+    seed bigint,
+    replicate integer,
+    epochs integer,
+    seconds double,
+    peak_memory_bytes bigint,
+    parameters bigint,
+    started_at timestamp,
+    finished_at timestamp,
+    commit varchar,
+    diff varchar,
+    device varchar,
+    threads integer,
+    world_size integer,
+    host varchar,
+    command varchar,
+    versions json,
+    settings json,
+    parents json,
+    data_fingerprint varchar,
+    error varchar,
+    traceback varchar,
+    pruned_by varchar,
+    log varchar,
+    sealed_loaded boolean
+);
+comment on table runs is 'attempts at a phase: done, failed, stopped, pruned, unfinished (running or killed), or damaged';
+comment on column runs.seconds is 'training and evaluation of all epochs, those of resumed attempts included';
+comment on column runs.epochs is 'epochs with records';
+comment on column runs.log is 'path of the log, from the store''s folder';
+comment on column runs.pruned_by is 'the edition that gave this attempt up';
+
+create table records (
+    key varchar,
+    attempt integer,
+    metric varchar,
+    split varchar,
+    step integer,
+    value double,
+    unit varchar
+);
+comment on table records is 'every measured number; of a key''s attempts only the done one, else the newest that ended';
+
+create table predictions (
+    key varchar,
+    clip varchar,
+    activity varchar,
+    split varchar,
+    seed bigint,
+    scores float[],
+    labels utinyint[]
+);
+comment on table predictions is 'final scores of every clip, in the order of editions.labels; labels are 0 or 1';
+
+create table sources (
+    path varchar primary key,
+    digest varchar
+);
+comment on table sources is 'which state of which folder was read: how sync knows what is new';
+
+create view curves as
+select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, metric, split, step, value,
+    exists (from runs where runs.key = phases.key and runs.pruned_by = edition) as pruned
+from phases
+join editions using (edition)
+join arms using (edition, arm)
+join records using (key)
+where key in (select key from runs where state in ('done', 'pruned'))
+    and (records.split not like 'test%' or editions.revealed_at is not null);
+comment on view curves is 'every number of every epoch of the finished and pruned phases, for learning curves';
+
+create view costs as
+select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, key, runs.seconds,
+    runs.epochs, count(*) over (partition by edition, key) as shared_by, runs.peak_memory_bytes, runs.parameters
+from phases
+join editions using (edition)
+join arms using (edition, arm)
+join runs using (key, phase)
+where runs.state = 'done';
+comment on view costs is 'what each phase of each trial took; sum(seconds / shared_by) counts a shared phase once';
+comment on column costs.shared_by is 'how many trials of this edition use the same phase';
+
+create view failures as
+select editions.study, edition, phases.arm, phases.seed, phases.replicate, phases.phase, key, runs.attempt, runs.state,
+    runs.error, runs.traceback, runs.log, runs.finished_at
+from phases
+join editions using (edition)
+join runs using (key)
+where runs.state in ('failed', 'stopped', 'pruned', 'damaged')
+    and not exists (from runs as newer where newer.key = phases.key
+                    and (newer.state = 'done' or newer.attempt > runs.attempt));
+comment on view failures is 'phases without a result whose newest attempt failed, was stopped, was pruned or is damaged';
