@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def parse(options: Iterable[str]) -> dict[str, Any]:
         if not (path.strip() and equals):
             raise SpecError([Problem(where, "must be a setting and its value. Write --set optim.lr=3e-4.")])
         value = lines.value(text, where)
-        for leaf, inner in leaves({path.strip(): value}):
+        for leaf, inner in _flat({path.strip(): value}):
             if leaf in overrides:
                 raise SpecError([Problem(where, f"{leaf}: given twice. Keep one.")])
             overrides[leaf] = inner
@@ -43,8 +43,14 @@ def parse(options: Iterable[str]) -> dict[str, Any]:
 
 def override_layers(overrides: Mapping[str, Any]) -> dict[str, Layer]:
     """Give each override as a layer, which messages call by its option: a variant before the settings inside it."""
-    flat = sorted(leaves(overrides), key=lambda leaf: leaf[0].removesuffix(".name"))
+    flat = sorted(_flat(overrides), key=lambda leaf: leaf[0])
     return {path: Layer(f"--set {path}={worded(value)}", nest({path: value}), {path: 0}) for path, value in flat}
+
+
+def _flat(overrides: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """List the single overrides; `model.fusion.name` is spelled `model.fusion`."""
+    for path, value in leaves(overrides):
+        yield path.removesuffix(".name") if isinstance(value, str) else path, value
 
 
 def data_layer(asked: str) -> Layer:

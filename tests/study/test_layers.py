@@ -53,3 +53,9 @@ def test_what_two_settings_break_together_is_traced_to_the_upper_one() -> None:
 
 def test_every_problem_is_named() -> None:
     assert len(refusal(layer("a", {"optim.lr": -1, "data.size": 0, "phase": {}})).splitlines()) == 3
+
+
+@pytest.mark.parametrize("value", [1, None, [], "tiny"])
+def test_one_value_in_place_of_a_group_is_refused_though_a_layer_above_hides_it(value: object) -> None:
+    message = refusal(layer("a", {"model": value}), layer("b", {"model.tokens.count": 5}))
+    assert message.startswith(f"a:7  model: must be a group of settings, but got {value!r}. There are: trunk, tokens, ")

@@ -24,6 +24,7 @@ def test_values_are_read_as_in_a_spec() -> None:
         (["optim.lr"], "--set optim.lr  must be a setting and its value. Write --set optim.lr=3e-4."),
         (["=3"], "--set =3  must be a setting and its value."),
         (["optim.lr=1", "optim={lr: 2}"], "--set optim={lr: 2}  optim.lr: given twice. Keep one."),
+        (["model.fusion=a", "model.fusion.name=b"], "--set model.fusion.name=b  model.fusion: given twice."),
         (["optim.lr=[1"], "--set optim.lr=[1:1  cannot be read as YAML"),
         (["optim.lr=!!float 1"], "--set optim.lr=!!float 1:1  cannot be read as YAML: tag"),
     ],
@@ -34,9 +35,13 @@ def test_an_option_that_sets_nothing_is_refused(options: list[str], message: str
     assert str(caught.value).startswith(message)
 
 
+def test_a_variant_has_one_spelling() -> None:
+    assert parse(["model.fusion={name: none}"]) == parse(["model.fusion.name=none"]) == parse(["model.fusion=none"])
+
+
 def test_a_variant_comes_before_its_settings() -> None:
     layers = override_layers({"data.source.folder": "x", "data.source.name": "musclemap"})
-    assert list(layers) == ["data.source.name", "data.source.folder"]
+    assert list(layers) == ["data.source", "data.source.folder"]
 
 
 def test_data_is_a_manifest_its_folder_or_a_reader(tmp_path: Path) -> None:
