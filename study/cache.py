@@ -9,26 +9,24 @@ The digest is that of the data's content and of every setting that shapes the ar
 only unused. It is written under another name and renamed when it is whole.
 """
 
-import fcntl
-import glob
+import dataclasses
 import hashlib
 import json
 import os
 import shutil
-import socket
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.clip import BadClip, DataError, DataSet, fingerprint
+from experiments.clip import BadClip, Clip, DataError, DataSet, fingerprint
 from study import sampling
 from study.pool import each
+from study.publish import draft, sole_builder
 
 if TYPE_CHECKING:  # study.settings imports torch
     from study.settings import FrameSettings
@@ -98,31 +96,25 @@ def build(
         BadClips: clips cannot be read; all of them are named, nothing is kept.
         DataError: the disk is too small, or cannot be written.
     """
-    mark = fingerprint(dataset)
-    cache = Cache({stream: folder / f"{_name(dataset.name, mark, settings, stream)}.npy" for stream in streams})
+    mark, form = fingerprint(dataset), _Form.of(settings)
+    cache = Cache({stream: _file(folder, dataset, mark, form, stream) for stream in streams})
     for stream, file in cache.files.items():
-        with _sole_builder(file) as is_due:
+        with sole_builder(file) as is_due:
             if is_due:
-                _decode(dataset, settings, stream, file, workers, progress)
+                _decode(dataset, form, stream, file, workers, progress)
     return cache
 
 
-def check(
-    dataset: DataSet,
-    settings: "FrameSettings",
-    folder: Path,
-    workers: int = 1,
-    progress: Progress = lambda done, total: None,
-) -> None:
+def check(dataset: DataSet, folder: Path, workers: int = 1, progress: Progress = lambda done, total: None) -> None:
     """Decode every clip once and keep nothing, for trainings without a cache; done once for the same content.
 
     Raises:
         BadClips: clips cannot be read; all of them are named.
     """
-    file = folder / f"{_name(dataset.name, fingerprint(dataset), settings, 'checked')}.json"
-    with _sole_builder(file) as is_due:
+    file = folder / f"{dataset.name}-checked-{fingerprint(dataset)[:20]}.json"
+    with sole_builder(file) as is_due:
         if is_due:
-            _refuse_bad(dataset, each(_Look(dataset, settings), len(dataset.clips), workers, progress))
+            _refuse_bad(dataset, each(_Look(dataset), len(dataset.clips), workers, progress))
             file.write_text(json.dumps({"clips": len(dataset.clips)}))
 
 
@@ -130,14 +122,14 @@ def missing_bytes(dataset: DataSet, settings: "FrameSettings", folder: Path, str
     """Tell how much disk `build` would take for what `folder` does not hold yet; nothing without a cache."""
     if settings.cache == "none":
         return 0
-    mark = fingerprint(dataset)
-    due = [stream for stream in streams if not (folder / f"{_name(dataset.name, mark, settings, stream)}.npy").exists()]
+    mark, form = fingerprint(dataset), _Form.of(settings)
+    due = [stream for stream in streams if not _file(folder, dataset, mark, form, stream).exists()]
     return size_bytes(dataset, settings, due)
 
 
 def size_bytes(dataset: DataSet, settings: "FrameSettings", streams: Sequence[str] = ("rgb",)) -> int:
     """Tell how much disk the decoded clips take."""
-    rows = [_row(dataset, settings, stream) for stream in streams]
+    rows = [_Form.of(settings).example(dataset, stream) for stream in streams]
     return len(dataset.clips) * sum(row.nbytes for row in rows)
 
 
@@ -156,26 +148,40 @@ def refuse_too_large(size: int, folder: Path) -> None:
         )
 
 
-def _name(data: str, mark: str, settings: "FrameSettings", stream: str) -> str:
-    shape = [settings.frames, settings.slack, _side(settings), settings.stride, settings.fit]
-    digest = hashlib.sha256(json.dumps([FORMAT, mark, stream, *shape]).encode()).hexdigest()
-    return f"{data}-{stream}-{digest[:20]}"
+@dataclass(frozen=True)
+class _Form:
+    """What shapes a row: passed to the processes that decode, which so need not import the settings and torch."""
+
+    count: int
+    side: int
+    stride: int | None
+    fit: str
+
+    @classmethod
+    def of(cls, settings: "FrameSettings") -> "_Form":
+        return cls(settings.frames + settings.slack, settings.size + settings.margin, settings.stride, settings.fit)
+
+    def row(self, dataset: DataSet, clip: Clip, stream: str) -> NDArray[Any]:
+        """Decode one clip: (T + slack, ...)."""
+        indices = sampling.spread(dataset.length(clip), self.count, self.stride).tolist()
+        if stream == "rgb":
+            return dataset.frames(clip, indices, self.side, self.fit)
+        return dataset.stream(stream, clip, indices, self.side, self.fit)
+
+    def example(self, dataset: DataSet, stream: str) -> NDArray[Any]:
+        """Give an array of the form and type of a row; only for other streams than RGB is something decoded."""
+        if stream == "rgb":
+            return np.broadcast_to(np.uint8(0), (self.count, self.side, self.side, 3))
+        for clip in dataset.clips:
+            with suppress(BadClip):
+                shown: NDArray[Any] = dataset.stream(stream, clip, [0], self.side, self.fit)
+                return np.broadcast_to(shown[:1], (self.count, *shown.shape[1:]))
+        raise DataError(f"{dataset.name}: no clip has a readable stream {stream!r}. Choose another modality.")
 
 
-def _side(settings: "FrameSettings") -> int:
-    return settings.size + settings.margin
-
-
-def _row(dataset: DataSet, settings: "FrameSettings", stream: str) -> NDArray[Any]:
-    """Give an array of the form that one clip takes; other streams than RGB are asked for an example."""
-    count, side = settings.frames + settings.slack, _side(settings)
-    if stream == "rgb":
-        return np.broadcast_to(np.uint8(0), (count, side, side, 3))
-    for clip in dataset.clips:
-        with suppress(BadClip):
-            example = dataset.stream(stream, clip, [0], side, settings.fit)
-            return np.broadcast_to(example[:1], (count, *example.shape[1:]))
-    raise DataError(f"{dataset.name}: no clip has a readable stream {stream!r}. Choose another modality.")
+def _file(folder: Path, dataset: DataSet, mark: str, form: _Form, what: str) -> Path:
+    content = json.dumps([FORMAT, mark, what, *dataclasses.astuple(form)])
+    return folder / f"{dataset.name}-{what}-{hashlib.sha256(content.encode()).hexdigest()[:20]}.npy"
 
 
 @dataclass(frozen=True)
@@ -186,21 +192,14 @@ class _Fill:
     """
 
     dataset: DataSet
-    settings: "FrameSettings"
+    form: _Form
     stream: str
     file: Path
     offset: int
 
     def __call__(self, index: int) -> tuple[str, str] | None:
-        clip, settings = self.dataset.clips[index], self.settings
-        side = _side(settings)
         try:
-            count = settings.frames + settings.slack
-            indices = sampling.spread(self.dataset.length(clip), count, settings.stride).tolist()
-            if self.stream == "rgb":
-                row: NDArray[Any] = self.dataset.frames(clip, indices, side, settings.fit)
-            else:
-                row = self.dataset.stream(self.stream, clip, indices, side, settings.fit)
+            row = self.form.row(self.dataset, self.dataset.clips[index], self.stream)
         except BadClip as bad:
             return bad.clip, bad.reason
         with self.file.open("r+b") as file:
@@ -214,87 +213,32 @@ class _Look:
     """Decode clip number `index` from its first to its last frame."""
 
     dataset: DataSet
-    settings: "FrameSettings"
 
     def __call__(self, index: int) -> tuple[str, str] | None:
         clip = self.dataset.clips[index]
         try:
-            self.dataset.frames(clip, [0, self.dataset.length(clip) - 1], 8, self.settings.fit)
+            self.dataset.frames(clip, [0, self.dataset.length(clip) - 1], 8, "squash")
         except BadClip as bad:
             return bad.clip, bad.reason
         return None
 
 
-def _decode(
-    dataset: DataSet, settings: "FrameSettings", stream: str, file: Path, workers: int, progress: Progress
-) -> None:
-    row, count = _row(dataset, settings, stream), len(dataset.clips)
+def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int, progress: Progress) -> None:
+    row, count = form.example(dataset, stream), len(dataset.clips)
     refuse_too_large(count * row.nbytes, file.parent)
-    with _draft(file) as (draft, opened):
+    with draft(file) as (part, opened):
         np.lib.format.write_array_header_1_0(
             opened, {"descr": row.dtype.str, "fortran_order": False, "shape": (count, *row.shape)}
         )
         offset = opened.tell()
         opened.truncate(offset + count * row.nbytes)
         opened.flush()
-        fill = _Fill(dataset, settings, stream, draft, offset)
-        _refuse_bad(dataset, each(fill, count, workers, progress))
+        _refuse_bad(dataset, each(_Fill(dataset, form, stream, part, offset), count, workers, progress))
         os.fsync(opened.fileno())
-        os.replace(draft, file)
+        os.replace(part, file)
 
 
 def _refuse_bad(dataset: DataSet, results: Sequence[tuple[str, str] | None]) -> None:
     reasons = dict(bad for bad in results if bad is not None)
     if reasons:
         raise BadClips(dataset.name, len(dataset.clips), reasons)
-
-
-@contextmanager
-def _sole_builder(file: Path) -> Iterator[bool]:
-    """Wait for whoever is building `file`, then say whether it is still due.
-
-    The kernel frees the lock of a process that dies. Where a file system has no locks, two processes build the same
-    file twice: each under a name of its own, and the later one's takes the place of an equal one.
-    """
-    if file.exists():
-        yield False
-        return
-    lock = file.with_suffix(".lock")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as opened:
-            with suppress(OSError):
-                fcntl.flock(opened, fcntl.LOCK_EX)
-            yield not file.exists()
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or file.parent}: decoded clips cannot be written ({error.strerror}). They are kept in "
-            f"{file.parent}. Make room or give write access there, set STUDY_HOME to another folder, or decode while "
-            f"training (data.cache: none)."
-        ) from error
-    finally:
-        # Whoever waits for the removed lock will see for itself whether the file is there.
-        with suppress(OSError):
-            lock.unlink()
-
-
-@contextmanager
-def _draft(file: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open a file of a unique name beside `file`, locked as long as its owner lives, and gone afterwards."""
-    stem = f"{file.name}.{socket.gethostname()}."
-    for left in file.parent.glob(f"{glob.escape(stem)}*.part"):
-        _remove_if_orphaned(left)
-    draft = file.with_name(f"{stem}{uuid.uuid4().hex}.part")
-    try:
-        with draft.open("w+b") as opened:
-            with suppress(OSError):
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield draft, opened
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _remove_if_orphaned(draft: Path) -> None:
-    with suppress(OSError), draft.open("r+b") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        draft.unlink()

@@ -11,8 +11,7 @@ from statistics import fmean
 
 import torch
 
-from models import catalog
-from models.build import ClipShape, build
+from models.build import ClipShape, build, variant
 from results.attempt import Store
 from study import cache
 from study.key import canonical
@@ -74,14 +73,15 @@ def report_plan(prepared: Prepared, *, measure: bool) -> PlanReport:
 
 
 def cache_bytes(prepared: Prepared) -> int:
-    """Tell how much disk the decoded clips of all arms take.
+    """Tell how much disk the clips that are still to be decoded take.
 
     Raises:
         DataError: more than is free.
     """
-    kept = {frames: streams for frames, streams in ways(prepared.plan.edition).items() if frames.cache != "none"}
-    size = sum(cache.size_bytes(prepared.dataset, frames, streams) for frames, streams in kept.items())
-    cache.refuse_too_large(size, prepared.store.cache)
+    kept = ways(prepared.plan.edition).items()
+    folder = prepared.store.cache
+    size = sum(cache.missing_bytes(prepared.dataset, frames, folder, streams) for frames, streams in kept)
+    cache.refuse_too_large(size, folder)
     return size
 
 
@@ -123,7 +123,7 @@ def seconds_a_step(phase: Phase, classes: int, device: torch.device) -> float:
     settings = phase.settings
     frames, size, batch = settings.data.frames, settings.data.size, settings.optim.batch
     network = build(settings.model, classes, ClipShape(frames, size)).to(device)
-    loss = catalog.load("models.loss", settings.model.loss.model_dump()["name"])
+    loss = variant(settings.model.loss)
     trainer = Trainer(network, loss.loss, settings.optim, 1, TIMED_STEPS + 1, 0, device)
     streams = {"rgb": torch.rand(batch, 3, frames, size, size)}
     clips = Batch(streams, torch.zeros(batch, classes), torch.arange(batch))

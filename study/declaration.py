@@ -1,9 +1,9 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
-from results.answer import Claim
 from results.attempt import Store, now
 from results.files import link_json, replace_json, writing
 from study.key import canonical
@@ -11,22 +11,7 @@ from study.phase import Phase
 from study.planner import Plan
 
 
-def claim_of(plan: Plan) -> Claim:
-    """Translate the claim of a spec, which names settings, into that of the statistics, which knows arms."""
-    asked = plan.edition.spec.claim
-    return Claim(
-        metric=asked.metric,
-        split=asked.split,
-        control=plan.edition.control.name,
-        which=asked.says.which,
-        direction=asked.says.direction,
-        smallest=asked.smallest,
-        alpha=asked.alpha,
-        over="seeds" if asked.over == "seeds" else "seeds_and_activities",
-    )
-
-
-def declare(plan: Plan, store: Store, command: str, skipped: dict[str, str]) -> dict[str, Any]:
+def declare(plan: Plan, store: Store, command: str, skipped: Mapping[str, str]) -> dict[str, Any]:
     """Write the claim of `plan`, if it is new, and the plan itself; return what `plan.json` holds.
 
     Args:
@@ -52,7 +37,7 @@ def declare(plan: Plan, store: Store, command: str, skipped: dict[str, str]) -> 
 def describe(plan: Plan, command: str) -> dict[str, Any]:
     """Describe a plan as the store keeps it: everything that a report needs, and the keys of every trial."""
     edition, spec = plan.edition, plan.edition.spec
-    question, claim = spec.question.model_dump(), claim_of(plan).model_dump()
+    question, claim = spec.question.model_dump(), edition.claim.model_dump()
     arms = [
         {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
         for arm in edition.arms

@@ -10,8 +10,19 @@ from typing import NamedTuple
 
 from study.layout import LayoutError, check_siblings, store_folder
 
-NEEDED = ("torch", "torchvision", "timm", "torch-geometric", "optuna", "submitit", "polars", "duckdb", "altair", "rich")
-NEEDED += ("av", "vl-convert-python", "safetensors", "scipy", "pydantic", "typer", "psutil", "pyyaml")
+PACKAGES = [
+    "torch",
+    "torchvision",
+    "timm",
+    "torch-geometric",
+    "optuna",
+    "submitit",
+    "polars",
+    "duckdb",
+    "altair",
+    "rich",
+]
+PACKAGES += ["av", "vl-convert-python", "safetensors", "scipy", "pydantic", "typer", "psutil", "pyyaml", "jinja2"]
 ENOUGH_DISK_BYTES = 5 * 2**30
 
 
@@ -43,7 +54,7 @@ def _siblings() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in NEEDED:
+    for name in PACKAGES:
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -44,6 +44,7 @@ def _spread(
     keep: Callable[[int, list[Result]], None],
     progress: Callable[[int, int], None],
 ) -> None:
+    others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(work,))
     finished = 0
@@ -54,6 +55,11 @@ def _spread(
             keep(chunk.start, future.result())
             finished += len(chunk)
             progress(finished, chunks[-1].stop)
+    except BaseException:
+        # Nothing they have begun will be used, and it may take long.
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from experiments.clip import DataSet
-from models import catalog
-from models.build import ClipShape, build, load_own_state, own_state, parameter_count, streams_of
+from models.build import ClipShape, build, load_own_state, own_state, parameter_count, streams_of, variant
+from models.transm3e import TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
 from results.record import Record, RecordWriter
@@ -136,16 +136,16 @@ class _Leg:
         self.dataset = place.dataset
         self.device = device
         self.seed = derive(phase.seed, phase.replicate, phase.kind)
-        self.loss = catalog.load("models.loss", settings.model.loss.name)
+        self.loss = variant(settings.model.loss)
         workers = place.resources.loader_workers
         streams = streams_of(settings.model)
         self.loader = Loader(place.dataset, settings.data, place.cache, streams, loader_workers=workers)
         torch.manual_seed(derive(self.seed, "weights"))
         shape = ClipShape(settings.data.frames, settings.data.size)
         self.network = build(settings.model, len(place.dataset.labels), shape).to(device)
-        weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
-        if weights:
-            self.network.load_parents(**weights)
+        if isinstance(self.network, TransM3E):
+            weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
+            self.network.load_parents(weights["rgb"], weights.get("sender"))
         steps = self.loader.steps(settings.optim.batch)
         self.trainer = Trainer(self.network, self.loss.loss, _optim(phase), settings.epochs, steps, self.seed, device)
 

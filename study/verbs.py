@@ -6,6 +6,7 @@ them, so that the others answer at once.
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from results.answer import Answer
     from results.attempt import Store
     from results.clean import Item
+    from results.edition import Revealed
     from results.ledger import Synced
     from results.verify import Problem
     from study.costs import PlanReport
@@ -76,10 +78,12 @@ def check(request: Request) -> list[Size]:
 
 
 def run(request: Request, command: str = "", console: Console | None = None, workers: int | None = None) -> Outcome:
-    """Train what is due of a study on this machine, and answer."""
+    """Train what is due of a study on this machine, and answer; shows nothing without a `console`."""
+    from rich.console import Console
+
     from study.runner import run as run_study
 
-    return run_study(request, command, console, workers)
+    return run_study(request, command, console or Console(quiet=True), workers)
 
 
 def status(name: str | None = None) -> list[Standing]:
@@ -97,14 +101,11 @@ def report(name: str) -> list[tuple[Answer, Path]]:
     return write_pages(_store(), name)
 
 
-def reveal(name: str, command: str = "") -> str:
+def reveal(name: str, command: str = "") -> Revealed:
     """Open the sealed test splits of an edition, for all its arms; the ledger keeps who and when."""
     from results.ledger import reveal as open_splits
-    from study.standing import editions
 
-    store = _store()
-    editions(store, name)
-    return str(open_splits(store, name, command))
+    return open_splits(_store(), name, getpass.getuser(), command)
 
 
 def sql(query: str) -> polars.DataFrame:

@@ -94,9 +94,9 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
             connection.send(Event(phase.key, "epoch", progress))
 
         try:
-            source = orders.source
-            place = Place(source.dataset(), source.decode(phase.settings.data, streams_of(phase.settings.model)), orders.resources, orders.command)
-            train(phase, place, store, attempt, report, stop)
+            source, settings = orders.source, phase.settings
+            cache = source.decode(settings.data, streams_of(settings.model))
+            train(phase, Place(source.dataset(), cache, orders.resources, orders.command), store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))
             return Event(phase.key, "stopped")

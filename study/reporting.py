@@ -1,0 +1,35 @@
+"""From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
+
+from pathlib import Path
+
+from reports import index, page
+from reports.headline import as_plain
+from results.answer import Answer, answer
+from results.attempt import Store
+from results.claim import Claim
+from results.contrast import contrasts
+from results.files import replace_json
+from results.frame import predictions
+from results.ledger import connect, sync
+from study.layout import pages_folder
+from study.standing import editions
+
+
+def report(store: Store, name: str) -> list[tuple[Answer, Path]]:
+    """Answer every edition of a study (or the one edition) called `name`, and write its page and the index.
+
+    Raises:
+        UserError: the store holds no such study.
+    """
+    plans = editions(store, name)
+    sync(store)
+    written: list[tuple[Answer, Path]] = []
+    with connect(store) as connection:
+        for plan in plans:
+            edition, claim = plan["edition"], Claim.model_validate(plan["claim"])
+            found = answer(claim, contrasts(predictions(connection, edition), claim))
+            replace_json(store.editions / edition / "answer.json", as_plain(found))
+            out = pages_folder() / f"{edition}.html"
+            written.append((found, page.build(connection, edition, found, plan, out)))
+        index.build(connection, pages_folder() / "index.html")
+    return written
