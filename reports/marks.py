@@ -16,6 +16,8 @@ from reports import theme, words
 
 HEIGHT = 300
 NAMES = {"val": "validation", "test": "test"}
+ACTIVITIES = ["seen activities", "unseen activities"]
+LEGEND = alt.Legend(symbolLimit=0, symbolOpacity=1)
 
 
 def data(frame: pl.DataFrame) -> alt.Data:
@@ -58,45 +60,47 @@ def arm_colour(frame: pl.DataFrame, plan: Mapping[str, Any]) -> alt.Color:
     names = [arm["name"] for arm in arms_in(frame, plan)]
     colours = theme.arm_colours(plan["arms"])
     scale = alt.Scale(domain=names, range=[colours[name] for name in names])
-    return alt.Color("arm:N", scale=scale, legend=_legend(len(names)))
+    return alt.Color("arm:N", scale=scale, legend=LEGEND)
 
 
-def arm_dash(frame: pl.DataFrame, plan: Mapping[str, Any]) -> alt.StrokeDash:
+def arm_dash(frame: pl.DataFrame, plan: Mapping[str, Any]) -> Any:
     """Dash lines by arm, where there are more arms than hues."""
     names = [arm["name"] for arm in arms_in(frame, plan)]
     dashes = theme.arm_dashes(plan["arms"])
-    legend = _legend(len(names)) if len({tuple(dash) for dash in dashes.values()}) > 1 else None
-    return alt.StrokeDash("arm:N", scale=alt.Scale(domain=names, range=[dashes[name] for name in names]), legend=legend)
+    if all(dash == theme.DASHES[0] for dash in dashes.values()):
+        return alt.value(theme.DASHES[0])
+    scale = alt.Scale(domain=names, range=[dashes[name] for name in names])
+    return alt.StrokeDash("arm:N", scale=scale, legend=LEGEND)
 
 
-def activities_colour(title: str | None = None) -> alt.Color:
+def activities_colour() -> alt.Color:
     """Colour marks by whether the activities were seen in training."""
-    scale = alt.Scale(domain=["seen", "unseen"], range=[theme.colour("seen"), theme.colour("unseen")])
-    legend = alt.Legend(labelExpr="datum.label + ' activities'")
-    return alt.Color("activities:N", scale=scale, title=title, legend=legend)
+    scale = alt.Scale(domain=ACTIVITIES, range=[theme.colour("seen"), theme.colour("unseen")])
+    return alt.Color("activities:N", scale=scale, legend=LEGEND)
 
 
 def activities_shape() -> alt.Shape:
     """Shape marks by whether the activities were seen, so that colour is not the only sign."""
-    return alt.Shape("activities:N", scale=alt.Scale(domain=["seen", "unseen"], range=["circle", "diamond"]))
+    return alt.Shape("activities:N", scale=alt.Scale(domain=ACTIVITIES, range=["circle", "diamond"]), legend=LEGEND)
 
 
 def with_activities(frame: pl.DataFrame) -> pl.DataFrame:
-    """Split ``val_unseen`` into its stage (validation) and its activities (unseen)."""
+    """Split ``val_unseen`` into its stage (validation) and its activities (unseen activities)."""
     parts = pl.col("split").str.split_exact("_", 1).struct
     stage = parts.field("field_0").replace(NAMES)
-    return frame.with_columns(stage.alias("stage"), parts.field("field_1").alias("activities"))
+    return frame.with_columns(stage.alias("stage"), (parts.field("field_1") + " activities").alias("activities"))
 
 
 def arm_axis(plan: Mapping[str, Any], lines: bool = False, **more: Any) -> alt.Axis:
     """Label rows or columns with arms, and say which one is the control.
 
     Args:
-        lines: say it on a second line.
+        lines: say it on a line above the name.
     """
     control = json.dumps(next(arm["name"] for arm in plan["arms"] if arm["is_control"]))
-    marked = "[datum.label, 'control']" if lines else "datum.label + ' (control)'"
-    expression = f"datum.label === {control} ? {marked} : datum.label"
+    expression = f"datum.label === {control} ? datum.label + ' (control)' : datum.label"
+    if lines:
+        expression = f"[datum.label === {control} ? 'control' : '', datum.label]"
     return alt.Axis(grid=False, labelColor=theme.colour("ink"), labelExpr=expression, **more)
 
 
@@ -131,11 +135,24 @@ def seed_tooltip(field: str = "map", title: str = "mAP") -> list[alt.Tooltip]:
     return [alt.Tooltip("seed:O"), alt.Tooltip(f"{field}:Q", title=title, format=".1f")]
 
 
-def panels(charts: Sequence[Any], columns: int) -> Any:
-    """Set charts side by side; one chart alone fills the width of the page."""
-    if len(charts) == 1:
-        return charts[0].properties(width="container")
-    return alt.concat(*charts, columns=columns, spacing=28)
+def score_axis() -> alt.Y:
+    """Give the axis of scores; it need not begin at zero, for what counts are differences."""
+    return alt.Y("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
+
+
+def panels(charts: Sequence[Any], columns: int, highlight: alt.Parameter | None = None) -> Any | None:
+    """Set charts side by side; one chart alone fills the width of the page; none gives None.
+
+    Args:
+        highlight: the legend's switches; they stand once and hold for all panels, as the legend does.
+    """
+    if not charts:
+        return None
+    first, *others = charts
+    first = first if highlight is None else first.add_params(highlight)
+    if not others:
+        return first.properties(width="container")
+    return alt.concat(first, *others, columns=columns, spacing=28)
 
 
 def best(groups: pl.DataFrame) -> tuple[str, float]:
@@ -147,7 +164,3 @@ def best(groups: pl.DataFrame) -> tuple[str, float]:
 def mean_text(mean: float, low: float | None, high: float | None) -> str:
     """Say a mean with its interval: ``41.3 (39.0 to 43.6)``."""
     return words.points(mean) if low is None else f"{words.points(mean)} ({words.points(low)} to {words.points(high)})"
-
-
-def _legend(entries: int) -> alt.Legend:
-    return alt.Legend(symbolLimit=0) if entries <= 8 else alt.Legend(symbolLimit=0, columns=8)

@@ -1,33 +1,46 @@
 // Draws every chart of the page from the JSON beside it. No chart asks the network: the page's policy forbids it.
 (() => {
   const config = JSON.parse(document.getElementById("config").textContent);
-  const narrow = 640;
+  const letter = 7; // pixels, about
 
-  const columnsOf = (spec, width) => {
-    const most = spec.columns || spec.concat.length;
-    return Math.min(width < narrow ? 1 : width < 900 ? 2 : most, most, spec.concat.length);
+  // The longest entry of any legend decides how many stand side by side.
+  const longest = (node) => {
+    if (!node || typeof node !== "object") return 0;
+    const own = node.legend !== null && node.scale && Array.isArray(node.scale.domain) ? node.scale.domain : [];
+    const lengths = own.filter((entry) => typeof entry === "string").map((entry) => entry.length);
+    return Math.max(0, ...lengths, ...Object.entries(node).filter(([key]) => key !== "datasets").map(([, part]) => longest(part)));
   };
 
-  // Charts side by side know no container width: give each its share, stacked where the page is narrow.
-  const place = (spec, width, surplus) => {
+  const columnsOf = (spec, width) => {
+    if (!spec.concat) return 1;
+    const most = Math.min(spec.columns || spec.concat.length, spec.concat.length);
+    return Math.min(most, width < 640 ? 1 : width < 900 ? 2 : most);
+  };
+
+  // Charts side by side know no container width: each gets its share of what axes and gaps leave.
+  const placed = (spec, width, surplus) => {
     if (!spec.concat) return spec;
     const columns = columnsOf(spec, width);
     const each = Math.max(120, Math.floor((width - surplus) / columns));
     return { ...spec, columns, concat: spec.concat.map((view) => ({ ...view, width: each })) };
   };
 
+  const fitted = (spec, width) => ({
+    ...config,
+    axis: { ...config.axis, labelLimit: Math.max(120, Math.min(220, 0.28 * width)) },
+    axisX: { ...config.axisX, tickCount: Math.max(3, Math.floor(width / columnsOf(spec, width) / 90)) },
+    legend: { ...config.legend, columns: Math.max(1, Math.floor((width - 60) / (letter * longest(spec) + 30))) },
+  });
+
   const draw = async (box, spec) => {
     const width = box.clientWidth;
-    const axis = { ...config.axis, labelLimit: Math.max(90, Math.min(220, 0.28 * width)) };
-    const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: { ...config, axis } };
-    const columns = spec.concat ? columnsOf(spec, width) : 1;
-    let result = await vegaEmbed(box, place(spec, width, 70 * columns), options);
+    const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: fitted(spec, width) };
+    const guess = 70 * columnsOf(spec, width);
+    const first = await vegaEmbed(box, placed(spec, width, guess), options);
     const over = spec.concat ? box.querySelector("svg").getBoundingClientRect().width - width : 0;
-    if (Math.abs(over) > 4) {
-      result.finalize();
-      result = await vegaEmbed(box, place(spec, width, 70 * columns + over), options);
-    }
-    return result;
+    if (Math.abs(over) < 4) return first;
+    first.finalize();
+    return vegaEmbed(box, placed(spec, width, guess + over), options);
   };
 
   const start = async (box) => {

@@ -135,15 +135,16 @@ def resolve(text: str, arms: Sequence[Mapping[str, Any]] = ()) -> str:
 def config() -> dict[str, Any]:
     """Give the Vega-Lite defaults that all charts share: quiet axes, the page's font, nothing behind the marks."""
     text = {"labelColor": colour("muted"), "titleColor": colour("muted"), "labelFontSize": 12, "titleFontSize": 12}
+    corner = {"anchor": "start", "frame": "group", "offset": 8}
     axis = {"domain": False, "ticks": False, "gridColor": colour("grid"), "labelPadding": 6, "titleFontWeight": 500}
     return {
         "background": "transparent",
         "font": FONT,
         "view": {"stroke": None},
         "axis": text | axis | {"titlePadding": 10, "labelLimit": 180},
-        "axisX": {"labelFlush": False, "tickCount": {"expr": "ceil(width / 90)"}},
-        "legend": text | {"orient": "top", "title": None, "symbolStrokeWidth": 2, "labelLimit": 260},
-        "title": {"color": colour("ink"), "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 8},
+        "axisX": {"labelFlush": False, "tickCount": 8},
+        "legend": text | {"orient": "top", "title": None, "symbolStrokeWidth": 3, "labelLimit": 260},
+        "title": {"color": colour("ink"), "fontSize": 13, "fontWeight": 600} | corner,
         "text": {"color": colour("ink"), "fontSize": 12},
         "header": {"labelColor": colour("ink"), "labelFontSize": 13, "labelFontWeight": 600, "title": None},
         "aria": False,

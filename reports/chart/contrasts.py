@@ -15,8 +15,8 @@ TITLE = "Difference to the control"
 SHORT = "Differences"
 PLACE = 10
 READING = (
-    "Each arm minus the control, paired by seed and clip. Small marks are single seeds, the bar is the interval of the "
-    "claim, corrected for the number of arms. The shaded band holds differences too small to matter by the claim."
+    "Each arm minus the control on the claim's splits, paired by seed and clip. Small marks are single seeds, the "
+    "bar is the claim's interval. The shaded band holds differences that the claim calls too small to matter."
 )
 SQL = """
 select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference
@@ -45,7 +45,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colours = theme.arm_colours(plan["arms"])
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
-    x = alt.X("difference:Q", title=_x_title(plan))
+    x = alt.X("difference:Q", title="mAP difference (points)")
     tooltip = [
         alt.Tooltip("arm:N"),
         alt.Tooltip("difference:Q", format="+.1f"),
@@ -98,7 +98,3 @@ def _margin(plan: dict[str, Any]) -> list[Any]:
         band = alt.Chart(marks.rows({"from": -smallest, "to": smallest}))
         layers.insert(0, band.mark_rect(color=theme.colour("band"), opacity=0.16).encode(x="from:Q", x2="to:Q"))
     return layers
-
-
-def _x_title(plan: dict[str, Any]) -> str:
-    return f"mAP minus that of {plan['claim']['control']} (points), {words.split(plan['claim']['split'])}"

@@ -24,7 +24,9 @@ group by phase
 order by min(case phase when 'rgb' then 0 when 'sender' then 1 else 2 end)
 """
 
-ROW = 46
+ROW = 62
+BAR = 20
+PARTS = ["spent", "saved by sharing"]
 UNITS = ((2 * 3600.0, "hours", 3600.0), (180.0, "minutes", 60.0), (0.0, "seconds", 1.0))
 
 
@@ -37,38 +39,51 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     """Draw one bar a kind of phase: spent, and saved."""
     most = max(row["seconds"] + row["seconds_saved"] for row in frame.to_dicts())
     unit, scale = next((unit, scale) for least, unit, scale in UNITS if most >= least)
-    told = pl.Series("told", [_told(row) for row in frame.to_dicts()], dtype=pl.String)
-    bars = frame.with_columns(told).unpivot(
-        on=["seconds", "seconds_saved"], index=["phase", "told"], variable_name="part", value_name="time"
-    )
-    spent = pl.when(pl.col("part") == "seconds").then(pl.lit("spent")).otherwise(pl.lit("saved by sharing"))
-    bars = bars.with_columns(spent.alias("part"), pl.col("time") / scale)
-    order = frame["phase"].to_list()
     axis = alt.Axis(grid=False, labelColor=theme.colour("ink"))
-    y = alt.Y("phase:N", sort=order, title=None, axis=axis, scale=alt.Scale(paddingInner=0.55, paddingOuter=0.4))
-    parts = alt.Scale(domain=["spent", "saved by sharing"], range=[theme.colour("seen"), theme.colour("up1")])
-    tooltip = [alt.Tooltip("phase:N"), alt.Tooltip("part:N"), alt.Tooltip("time:Q", title=unit, format=",.1f")]
-    base = alt.Chart(marks.data(bars.filter(pl.col("time") > 0))).encode(y=y)
-    drawn = base.mark_bar(cornerRadius=2).encode(
-        x=alt.X("sum(time):Q", title=f"time ({unit})", stack=True),
-        color=alt.Color("part:N", scale=parts),
-        order=alt.Order("part:N", sort="descending"),
-        tooltip=tooltip,
+    rows = alt.Scale(paddingInner=0.7, paddingOuter=0.55)
+    y = alt.Y("phase:N", sort=frame["phase"].to_list(), title=None, axis=axis, scale=rows)
+    colours = alt.Scale(domain=PARTS, range=[theme.colour("seen"), theme.colour("up1")])
+    bars = (
+        alt.Chart(marks.data(_parts(frame, scale)))
+        .mark_bar(cornerRadius=2, height=BAR)
+        .encode(
+            x=alt.X("sum(time):Q", title=f"time ({unit})", stack=True),
+            y=y,
+            color=alt.Color("part:N", scale=colours, legend=marks.LEGEND),
+            order=alt.Order("part:N", sort="descending"),
+            tooltip=["phase:N", "part:N", alt.Tooltip("time:Q", title=unit, format=",.1f")],
+        )
     )
-    text = alt.Chart(marks.data(frame.with_columns(told))).mark_text(align="left", dy=-18, fontSize=11)
-    text = text.encode(y=y, x=alt.value(0), text="told:N", color=alt.value(theme.colour("muted")))
-    return alt.layer(drawn, text).properties(width="container", height=ROW * len(order) + 10)
+    told = frame.with_columns(
+        pl.Series("spent", [_spent(row) for row in frame.to_dicts()], dtype=pl.String),
+        pl.Series("saved", [_saved(row) for row in frame.to_dicts()], dtype=pl.String),
+    )
+    text = alt.Chart(marks.data(told)).encode(y=y, x=alt.value(0), color=alt.value(theme.colour("muted")))
+    above = text.mark_text(align="left", baseline="bottom", dy=-BAR / 2 - 2, fontSize=11).encode(text="spent:N")
+    below = text.mark_text(align="left", baseline="top", dy=BAR / 2 + 3, fontSize=11).encode(text="saved:N")
+    return alt.layer(bars, above, below).properties(width="container", height=ROW * len(frame) + 10)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     """Tell the cost of each kind of phase in words."""
-    return " ".join(f"{row['phase']}: {_told(row)}." for row in frame.to_dicts())
+    told = [": ".join([row["phase"], "; ".join(filter(None, (_spent(row), _saved(row))))]) for row in frame.to_dicts()]
+    return f"{'. '.join(told)}."
 
 
-def _told(row: dict[str, Any]) -> str:
-    spent = f"{words.count(row['trainings'], 'training')}, {words.count(row['epochs'], 'epoch')}"
-    told = f"{spent}, {words.duration(row['seconds'])}"
+def _parts(frame: pl.DataFrame, scale: float) -> pl.DataFrame:
+    """Give one row a bar's part: phase, part, time (in units of `scale` seconds)."""
+    parts = dict(zip(("seconds", "seconds_saved"), PARTS, strict=True))
+    long = frame.unpivot(on=list(parts), index="phase", variable_name="part", value_name="time")
+    return long.filter(pl.col("time") > 0).with_columns(pl.col("part").replace(parts), pl.col("time") / scale)
+
+
+def _spent(row: dict[str, Any]) -> str:
+    trainings, epochs = words.count(row["trainings"], "training"), words.count(row["epochs"], "epoch")
+    return f"{trainings}, {epochs}, {words.duration(row['seconds'])}"
+
+
+def _saved(row: dict[str, Any]) -> str:
+    """Say what sharing saved; empty if nothing was shared."""
     if row["needed"] == row["trainings"]:
-        return told
-    saved = f"{words.duration(row['seconds_saved'])} ({words.count(row['epochs_saved'], 'epoch')})"
-    return f"{told}; sharing saved {saved}"
+        return ""
+    return f"sharing saved {words.duration(row['seconds_saved'])} ({words.count(row['epochs_saved'], 'epoch')})"

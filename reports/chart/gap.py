@@ -30,7 +30,7 @@ def applies(plan: dict[str, Any]) -> bool:
     return True
 
 
-def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one row an arm and stage, from the seen mean to the unseen mean."""
     drawn = marks.with_activities(frame)
     stages = drawn["stage"].unique(maintain_order=True).to_list()
@@ -55,7 +55,8 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 def _gaps(frame: pl.DataFrame) -> pl.DataFrame:
     """Give stage, arm, seen, unseen (mean points) and gap, for arms that have both."""
     means = frame.group_by("stage", "arm", "activities", maintain_order=True).agg(pl.col("map").mean())
-    wide = means.pivot(on="activities", on_columns=["seen", "unseen"], index=["stage", "arm"], values="map")
+    wide = means.pivot(on="activities", on_columns=marks.ACTIVITIES, index=["stage", "arm"], values="map")
+    wide = wide.rename(dict(zip(marks.ACTIVITIES, ("seen", "unseen"), strict=True)))
     return wide.drop_nulls(["seen", "unseen"]).with_columns((pl.col("unseen") - pl.col("seen")).alias("gap"))
 
 

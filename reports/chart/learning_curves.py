@@ -34,14 +34,14 @@ def applies(plan: dict[str, Any]) -> bool:
     return True
 
 
-def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one panel a validation split, and one for the training loss."""
     curves = _over_trial(frame)
     highlight = marks.highlighting("arm")
     start = _joint_start(frame)
     kinds = curves.select("metric", "split").unique(maintain_order=True).iter_rows()
     charts = [_panel(curves, plan, (metric, split), start, highlight) for metric, split in kinds]
-    return marks.panels(charts, columns=3).add_params(highlight)
+    return marks.panels(charts, 3, highlight)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -78,8 +78,9 @@ def _panel(curves: pl.DataFrame, plan: dict[str, Any], kind: tuple[str, str], st
     ends = lines.filter(pl.col("pruned")).group_by("arm", "trial", maintain_order=True).last()
     colour, dash = marks.arm_colour(curves, plan), marks.arm_dash(curves, plan)
     title = "mAP (points)" if metric == "map" else "loss"
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(zero=False))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True))
+    axis = alt.Axis(tickMinStep=1, tickCount=6, grid=False)
+    x = alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(zero=False))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
     tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", title=title, format=".3~f")]
     mean = alt.Chart(marks.data(means)).encode(x=x, y=y, color=colour, strokeDash=dash)
     layers = [

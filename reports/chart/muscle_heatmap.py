@@ -34,7 +34,7 @@ order by arm.split, arm.arm, muscle
 
 ROW = 20
 MOST_TOLD = 8  # arms with numbers in their cells
-STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
 COLOURS = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
 
 
@@ -43,15 +43,18 @@ def applies(plan: dict[str, Any]) -> bool:
     return len(plan["arms"]) > 1
 
 
-def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one panel a split: muscles down, arms across."""
+    if frame["is_control"].all():
+        return None
     step = _step(frame)
     arms = marks.arms_in(frame, plan)
     splits = frame["split"].unique(maintain_order=True).to_list()
     charts = [_panel(frame.filter(pl.col("split") == split), plan, split, step) for split in splits]
     few = len(arms) <= MOST_TOLD
-    chart = marks.panels(charts, columns=2 if few else 1)
-    return chart.properties(usermeta={"narrowest": 110 + len(arms) * (36 if few else 18)})
+    column = max(40, 7 * max(len(arm["name"]) for arm in arms) + 8) if _short([arm["name"] for arm in arms]) else 18
+    chart: Any = marks.panels(charts, columns=2 if few else 1)
+    return chart.properties(usermeta={"narrowest": 110 + column * len(arms)})
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -61,7 +64,7 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
         ranked = group.sort("difference", "arm", "muscle")
         low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
         told.append(f"On {words.split(str(split))} the largest gain is {_cell(high)}, the largest loss {_cell(low)}.")
-    return " ".join(told) or "Only the control has results."
+    return " ".join(told)
 
 
 def _cell(row: dict[str, Any]) -> str:
@@ -69,9 +72,9 @@ def _cell(row: dict[str, Any]) -> str:
 
 
 def _step(frame: pl.DataFrame) -> float:
-    """Choose the colours' first bound so that four of it reach most differences."""
+    """Choose the colours' first bound so that three of it reach most differences."""
     reach = frame.filter(~pl.col("is_control"))["difference"].abs().quantile(0.9) or 0.0
-    return next((step for step in STEPS if 4 * step >= reach), STEPS[-1])
+    return next((step for step in STEPS if 3 * step >= reach), STEPS[-1])
 
 
 def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -> Any:
@@ -84,12 +87,13 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -
     cells = frame.with_columns(
         pl.col("muscle").str.replace_all("_", " ", literal=True), pl.Series("told", told, dtype=pl.String)
     )
-    axis = marks.arm_axis(plan, lines=_short(arms), orient="top", labelAngle=0 if _short(arms) else -60)
+    turned = {"labelAngle": 0, "labelPadding": 18} if _short(arms) else {"labelAngle": -60}
+    axis = marks.arm_axis(plan, lines=_short(arms), orient="top", **turned)
     x = alt.X("arm:N", sort=arms, title=None, axis=axis, scale=alt.Scale(paddingInner=0.04))
     y = alt.Y("muscle:N", sort=muscles, title=None, axis=alt.Axis(grid=False), scale=alt.Scale(paddingInner=0.06))
-    bounds = [-4 * step, -2 * step, -step, step, 2 * step, 4 * step]
+    bounds = [-3 * step, -2 * step, -step, step, 2 * step, 3 * step]
     scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in COLOURS])
-    legend = alt.Legend(title="Difference (points)", titleOrient="left", gradientLength=240, format="+~g")
+    legend = alt.Legend(title="Difference (points)", gradientLength=240, format="+~g")
     tooltip = [
         alt.Tooltip("muscle:N"),
         alt.Tooltip("arm:N"),
@@ -100,7 +104,7 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -
     rects = alt.Chart(marks.data(cells.filter(~pl.col("is_control")))).mark_rect(cornerRadius=3)
     layers = [rects.encode(x=x, y=y, color=alt.Color("difference:Q", scale=scale, legend=legend), tooltip=tooltip)]
     if len(arms) <= MOST_TOLD:
-        layers.append(_text(cells, x, y, 4 * step))
+        layers.append(_text(cells, x, y, 3 * step))
     return alt.layer(*layers).properties(height=ROW * len(muscles), title=words.split(split))
 
 

@@ -26,7 +26,8 @@ order by arm, split, seed, replicate
 """
 
 FEWEST_LEVELS = 3
-DECADES_FOR_LOG = 8.0
+RATIO_FOR_LOG = 8.0
+MOST_LABELS = 8
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -34,16 +35,19 @@ def applies(plan: dict[str, Any]) -> bool:
     return bool(_numeric(plan))
 
 
-def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
+def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw seeds, means and intervals for seen and unseen activities."""
     drawn = marks.with_activities(frame)
-    series = {factor: _series(plan, factor) for factor in _numeric(plan)}
-    charts = [
-        _panel(drawn.filter(pl.col("stage") == stage), plan, factor, levels, stage)
-        for stage in drawn["stage"].unique(maintain_order=True).to_list()
-        for factor, levels in series.items()
-    ]
-    return marks.panels(charts, columns=2)
+    highlight = marks.highlighting("activities")
+    control = next(arm["levels"] for arm in plan["arms"] if arm["is_control"])
+    charts = []
+    for stage in drawn["stage"].unique(maintain_order=True).to_list():
+        for factor in _numeric(plan):
+            seeds = drawn.filter(pl.col("stage") == stage).join(_series(plan, factor), on="arm")
+            if not seeds.is_empty():
+                title = stage if len(plan["factors"]) == 1 else f"{stage}, {factor}"
+                charts.append(_panel(seeds, factor, control.get(factor), highlight).properties(title=title))
+    return marks.panels(charts, 2, highlight)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -59,11 +63,12 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 
 
 def _numeric(plan: dict[str, Any]) -> list[str]:
-    return [
+    numeric = [
         factor
         for factor, levels in plan["factors"].items()
-        if len(set(levels)) >= FEWEST_LEVELS and all(theme.is_number(level) for level in levels)
+        if all(theme.is_number(level) for level in levels) and len(set(levels)) >= FEWEST_LEVELS
     ]
+    return [factor for factor in numeric if not _series(plan, factor).is_empty()]
 
 
 def _series(plan: dict[str, Any], factor: str) -> pl.DataFrame:
@@ -78,33 +83,35 @@ def _series(plan: dict[str, Any], factor: str) -> pl.DataFrame:
     return frame.filter(pl.col("level").n_unique().over("series") > 1)
 
 
-def _panel(frame: pl.DataFrame, plan: dict[str, Any], factor: str, levels: pl.DataFrame, stage: str) -> Any:
-    control = next((arm["levels"].get(factor) for arm in plan["arms"] if arm["is_control"]), None)
-    seeds = frame.join(levels, on="arm")
+def _panel(seeds: pl.DataFrame, factor: str, control: float | None, highlight: Any) -> Any:
     means = marks.over_seeds(seeds, ["arm", "level", "series", "activities"])
-    highlight = marks.highlighting("activities")
-    x, y = _x(levels, factor, control), alt.Y("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
+    x = _x(sorted(set(seeds["level"].to_list())), factor, control)
+    y = marks.score_axis()
     colour, shape = marks.activities_colour(), marks.activities_shape()
-    detail = _dash(levels)
     tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("activities:N"), *marks.score_tooltip()]
     base = alt.Chart(marks.data(means)).encode(x=x, color=colour, opacity=marks.faded(highlight))
-    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=detail)
-    bars = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q", tooltip=tooltip)
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(y=y, shape=shape, tooltip=tooltip)
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5)
+    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=_dash(seeds))
+    points = base.mark_point(filled=True, size=90).encode(y=y, shape=shape, tooltip=tooltip)
     single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2)
     single = single.encode(x=x, y="map:Q", color=colour, shape=shape, opacity=marks.faded(highlight, 0.75))
     single = single.encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
-    title = stage if len(plan["factors"]) == 1 else f"{stage}, {factor}"
-    return alt.layer(bars, line, single, points.add_params(highlight)).properties(height=marks.HEIGHT, title=title)
+    layers = [bars.encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=tooltip), line, single, points]
+    return alt.layer(*layers).properties(height=marks.HEIGHT)
 
 
-def _x(levels: pl.DataFrame, factor: str, control: float | None) -> alt.X:
-    values = sorted(set(levels["level"].to_list()))
-    wide = values[0] > 0 and values[-1] / values[0] >= DECADES_FOR_LOG
+def _x(values: list[float], factor: str, control: float | None) -> alt.X:
+    wide = values[0] > 0 and values[-1] / values[0] >= RATIO_FOR_LOG
     expression = "datum.label"
     if control is not None:
         expression = f"datum.value === {control:g} ? [datum.label, 'control'] : datum.label"
-    axis = alt.Axis(values=values, format="~g", grid=False, labelOverlap="greedy", labelExpr=expression)
+    axis = alt.Axis(
+        values=values,
+        format="~g",
+        grid=False,
+        labelOverlap="greedy" if len(values) > MOST_LABELS else False,
+        labelExpr=expression,
+    )
     span = [values[0] * 0.85, values[-1] * 1.15] if wide else _linear_span(values)
     scale = alt.Scale(type="log", domain=span, nice=False) if wide else alt.Scale(domain=span, nice=False, zero=False)
     return alt.X("level:Q", title=f"{factor}{' (log scale)' if wide else ''}", scale=scale, axis=axis)
@@ -115,8 +122,8 @@ def _linear_span(values: list[float]) -> list[float]:
     return [values[0] - room, values[-1] + room]
 
 
-def _dash(levels: pl.DataFrame) -> Any:
-    names = levels["series"].unique(maintain_order=True).to_list()
+def _dash(seeds: pl.DataFrame) -> Any:
+    names = seeds["series"].unique(maintain_order=True).to_list()
     if len(names) == 1:
         return alt.value([1, 0])
     return alt.StrokeDash("series:N", sort=names, title=None)

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+
 import results
 from results.finals import make_view
 
@@ -78,8 +79,8 @@ class Ledger:
             for place, arm in enumerate(plan["arms"])
         ]
         insert(connection, "arms", arms)
-        trials = [(edition, trial["arm"], trial["seed"], trial["replicate"], trial["final"]) for trial in plan["trials"]]
-        insert(connection, "trials", trials)
+        named = ("arm", "seed", "replicate", "final")
+        insert(connection, "trials", [(edition, *(trial[name] for name in named)) for trial in plan["trials"]])
         phases = [
             (edition, trial["arm"], trial["seed"], trial["replicate"], kind, place, EPOCHS[kind], key)
             for trial in plan["trials"]
@@ -92,15 +93,15 @@ class Ledger:
         make_view(connection)
         return connection
 
-    def lose(self, arm: str, seed: int, phase: str = "joint", state: str = "failed", error: str | None = "boom") -> None:
-        """Turn a finished phase, and what needed it, into one that has no result."""
+    def lose(self, arm: str, seed: int, *, phase: str = "joint", state: str = "failed", error: str = "boom") -> None:
+        """Turn a finished phase into one without a result, and take the joint phase that needed it."""
         trial = next(trial for trial in self.plan["trials"] if (trial["arm"], trial["seed"]) == (arm, seed))
-        for kind in list(trial["phases"])[list(trial["phases"]).index(phase) :]:
-            key = trial["phases"][kind]
-            run = self.runs.pop(key)
-            self.records = [row for row in self.records if row[0] != key or state == "pruned"]
-            if kind == phase:
-                self.runs[key] = run | {"state": state, "error": error, "pruned_by": EDITION if state == "pruned" else None}
+        key, final = trial["phases"][phase], trial["final"]
+        run = self.runs[key]
+        self.runs.pop(final)
+        self.records = [row for row in self.records if row[0] not in (key, final) or state == "pruned"]
+        pruned_by = EDITION if state == "pruned" else None
+        self.runs[key] = run | {"state": state, "error": error, "pruned_by": pruned_by}
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -250,5 +251,3 @@ def making() -> Callable[..., Ledger]:
 def answering() -> Callable[..., Answer]:
     """Make an answer for a plan."""
     return make_answer
-
-
