@@ -1,4 +1,4 @@
-"""Small real videos, made on the spot."""
+"""Small real videos, made on the spot, and a data set of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from experiments.clip import Clip
+from experiments.joints import LAYOUTS, Skeletons
+from experiments.videos import VideoSet
+
 WriteVideo = Callable[..., Path]
+SPLIT_OF = ("train", "train", "train", "train", "train", "val_seen", "val_seen", "val_unseen", "test_seen")
 
 
 @pytest.fixture
@@ -31,3 +36,23 @@ def write_video() -> WriteVideo:
         return path
 
     return write
+
+
+@pytest.fixture
+def video_set(tmp_path: Path, write_video: WriteVideo) -> VideoSet:
+    """Give nine noisy clips of 24 frames of 40 x 32 px, with themselves as depth and with 33 joints."""
+    rng = np.random.default_rng(0)
+    names = [f"clip{number}.mp4" for number in range(len(SPLIT_OF))]
+    joints = {name: rng.random((24, 33, 4)).astype(np.float16) for name in names}
+    for name in names:
+        noise = rng.integers(0, 255, (24, 4, 5, 3), np.uint8)
+        write_video(tmp_path / "videos" / name, noise.repeat(8, axis=1).repeat(8, axis=2))
+        joints[name][0, 0] = np.nan
+    np.savez(tmp_path / "videos" / "skeletons.npz", **joints)  # type: ignore[arg-type]  # an argument is named alike
+    clips = [
+        Clip(name, split, "row" if "unseen" in split else "curl", (number % 3, 3), "ann")
+        for number, (name, split) in enumerate(zip(names, SPLIT_OF, strict=True))
+    ]
+    files = {name: tmp_path / "videos" / name for name in names}
+    skeletons = Skeletons(tmp_path / "videos" / "skeletons.npz", {name: name for name in names}, LAYOUTS["blazepose"])
+    return VideoSet("gym", ("neck", "chest", "biceps", "wrists"), tuple(clips), files, skeletons, files)
