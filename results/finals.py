@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 
+from results.sql import name, text
+
 _VIEW = """
 create or replace view finals as
 with last_step as (
@@ -67,16 +69,6 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
         )
     )
     connection.execute(f"comment on view finals is {text(_COMMENT)}")
-
-
-def name(word: str) -> str:
-    """Quote `word` as a name in SQL."""
-    return '"' + word.replace('"', '""') + '"'
-
-
-def text(word: str) -> str:
-    """Quote `word` as a text in SQL."""
-    return "'" + word.replace("'", "''") + "'"
 
 
 def _precisions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:

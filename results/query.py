@@ -1,6 +1,8 @@
 """Questions to the ledger in SQL: read-only, and unable to touch any other file."""
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -8,12 +10,14 @@ import duckdb
 from models.errors import UserError
 from results.attempt import Store
 from results.files import StoreError
+from results.sql import name as sql_name
+from results.sql import text
 
 if TYPE_CHECKING:
     import polars
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "MULTI")  # MULTI: a pivot
-_PLAIN = re.compile(r"(BOOLEAN|VARCHAR|FLOAT|DOUBLE|U?(TINY|SMALL|BIG)?INT|U?INTEGER|DATE|TIME|TIMESTAMP)(\[\])*")
+_PLAIN = re.compile(r"(BOOLEAN|VARCHAR|FLOAT|DOUBLE|U?(TINY|SMALL|BIG)?INT|U?INTEGER|DATE|TIMESTAMP)(\[\])*")
 _NUMBERS = {"HUGEINT": "bigint", "DECIMAL": "double"}
 
 
@@ -25,8 +29,11 @@ class DatabaseUnreadable(StoreError):
     """There is no database, or its file is none that this version of DuckDB reads."""
 
 
-def connect(store: Store) -> duckdb.DuckDBPyConnection:
+def connect(store: Store, scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
     """Open the database for reading; what it shows stays as it is while others `sync`.
+
+    Args:
+        scratch: the one folder that statements may write files to; none by default.
 
     Raises:
         DatabaseUnreadable: there is none, or it is damaged.
@@ -41,8 +48,10 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
     # Attached, not opened: within a process, opening a path twice gives the first file again, also after a rename.
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as ledger (read_only)")
-        connection.execute("use ledger; set enable_external_access = false; set lock_configuration = true")
+        connection.execute(f"attach {text(str(path))} as ledger (read_only); use ledger")
+        if scratch:
+            connection.execute(f"set allowed_directories = [{text(str(scratch))}]")
+        connection.execute("set enable_external_access = false; set lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
         if "lock" in str(error):
@@ -64,10 +73,10 @@ def query(store: Store, sql: str) -> "polars.DataFrame":
         QueryError: it writes, there is more than one, or DuckDB refuses it.
         StoreError: there is no readable database.
     """
-    with connect(store) as connection:
+    with TemporaryDirectory(prefix="study-") as folder, connect(store, Path(folder)) as connection:
         try:
             _check_reads(connection, sql)
-            return _frame(connection, sql)
+            return _frame(connection, sql, Path(folder))
         except duckdb.Error as error:
             raise QueryError(_wording(connection, error)) from error
 
@@ -84,16 +93,17 @@ def _check_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryError(_refusal(kind))
 
 
-def _frame(connection: duckdb.DuckDBPyConnection, sql: str) -> "polars.DataFrame":
+def _frame(connection: duckdb.DuckDBPyConnection, sql: str, folder: Path) -> "polars.DataFrame":
     import polars  # 0.2 s that opening a connection need not cost
 
     relation = connection.sql(sql)
     columns = [
-        f"{_shown(f'#{place}', str(kind))} as {_quoted(name)}"
+        f"{_shown(f'#{place}', str(kind))} as {sql_name(name)}"
         for place, (name, kind) in enumerate(zip(_distinct(relation.columns), relation.types, strict=True), start=1)
     ]
-    # Polars takes DuckDB's rows through Arrow's C interface: the 40 MB package pyarrow is not needed.
-    return polars.DataFrame(relation.project(", ".join(columns)))
+    # Through a file: rows as tuples take 30 times as long, and Arrow's C interface makes DuckDB 2.0 complain on exit.
+    relation.project(", ".join(columns)).write_parquet(str(folder / "rows.parquet"))
+    return polars.read_parquet(folder / "rows.parquet")
 
 
 def _shown(column: str, kind: str) -> str:
@@ -108,10 +118,6 @@ def _distinct(names: list[str]) -> list[str]:
         name if (count := names[: place + 1].count(name)) == 1 else f"{name}_{count}"
         for place, name in enumerate(names)
     ]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _refusal(what: str) -> str:
