@@ -31,11 +31,12 @@ class Item(NamedTuple):
 class Decoder:
     """Decodes batches of items in `workers` processes that live across epochs, or here with none.
 
-    One iteration may run at a time: starting another ends the one before.
+    One iteration may run at a time: starting another ends the one before, which says so when it is asked for more.
     """
 
     def __init__(self, dataset: DataSet, settings: FrameSettings, streams: Sequence[str], workers: int) -> None:
         self._agenda = _Agenda()
+        self._turn = 0
         self._loader: DataLoader[dict[str, Tensor]] = DataLoader(
             _Clips(dataset, settings, streams),
             batch_sampler=self._agenda,
@@ -52,7 +53,12 @@ class Decoder:
     def decode(self, batches: Iterable[Sequence[Item]]) -> Iterator[dict[str, Tensor]]:
         """Give the streams of each batch: images uint8 (B, T, H, W, C), skeletons float32 (B, T, J, A)."""
         self._agenda.batches = batches
-        yield from self._loader
+        self._turn += 1
+        own_turn = self._turn
+        for streams in self._loader:
+            yield streams
+            if self._turn != own_turn:
+                raise RuntimeError("this iteration was ended by a later one of the same loader: use two loaders.")
 
 
 class _Agenda:

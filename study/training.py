@@ -122,7 +122,9 @@ def train(
             report(_progress(epoch, epochs, records))
     save_weights(attempt.checkpoint, own_state(leg.network))
     seconds = time.monotonic() - started
-    cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device), **parameter_count(leg.network)._asdict()}
+    trained, in_all = parameter_count(leg.network)
+    cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
+    cost |= {"parameters": trained, "parameters_total": in_all}
     provenance.write(attempt.provenance, provenance.describe(place.command, str(device), torch.get_num_threads(), cost))
     return attempt.publish(seconds)
 

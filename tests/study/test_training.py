@@ -1,0 +1,197 @@
+"""One phase from its key to its published result: the same numbers, whoever trains it, however often it is stopped."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from results.attempt import Attempt, Store
+from results.owner import Owner
+from results.record import Record, read_records
+from study.phase import Phase
+from study.preparation import Prepared, Request, prepare
+from study.training import Place, Progress, Stopped, Superseded, train
+
+EPOCHS = 4
+SETTINGS = {
+    "data.limit": 6,
+    "data.frames": 2,
+    "data.size": 16,
+    "data.margin": 2,
+    "model.trunk.width": 4,
+    "model.trunk.depth": 2,
+    "model.trunk.stage_starts": [1],
+    "model.head_dropout": 0.2,
+    "model.trunk.drop_path": 0.0,
+    "optim.batch": 4,
+    "phases.rgb_epochs": EPOCHS,
+    "phases.sender_epochs": 1,
+    "phases.joint_epochs": 2,
+}
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    return prepare(Request("token_count_sweep", profile="smoke", overrides=SETTINGS))
+
+
+def phases(prepared: Prepared) -> dict[str, Phase]:
+    """The phases of the first trial."""
+    return dict(prepared.plan.trials[0].phases)
+
+
+def place(prepared: Prepared) -> Place:
+    settings = prepared.plan.edition.settings
+    cache = prepared.source.decode(settings.data.of_frames(), ("rgb",))
+    return Place(prepared.dataset, cache, settings.resources, "a test")
+
+
+def claimed(phase: Phase, store: Store) -> Attempt:
+    attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current("a test"))
+    assert attempt is not None
+    return attempt
+
+
+def numbers(store: Store, phase: Phase) -> list[Record]:
+    """All records of a result except times, which never repeat."""
+    result = store.result(phase.key)
+    assert result is not None
+    return [record for record in read_records(result.records) if record.metric != "seconds"]
+
+
+def stop_in(epoch: int) -> tuple[Callable[[Progress], None], Callable[[], None]]:
+    """Give a report and a stop that end a training within `epoch`."""
+    reached: list[int] = []
+
+    def stop() -> None:
+        if reached and reached[-1] == epoch - 1:
+            raise Stopped("enough")
+
+    return lambda progress: reached.append(progress.epoch), stop
+
+
+def test_a_phase_publishes_records_predictions_weights_and_where_it_came_from(prepared: Prepared) -> None:
+    rgb = phases(prepared)["rgb"]
+    seen: list[Progress] = []
+    assert train(rgb, place(prepared), prepared.store, claimed(rgb, prepared.store), seen.append)
+    result = prepared.store.result(rgb.key)
+    assert result is not None
+    assert [progress.epoch for progress in seen] == list(range(1, EPOCHS + 1))
+    assert {record.split for record in read_records(result.records)} == {"train", "val_seen", "val_unseen"}
+    assert {record.split for record in read_records(result.sealed)} == {"test_seen", "test_unseen"}
+    provenance = json.loads(result.provenance.read_text())
+    assert provenance["seconds"] > 0
+    assert provenance["parameters"] > 0
+    assert provenance["peak_memory_bytes"] > 2**20
+    assert not result.resume.exists(), "a finished phase needs no state to go on from"
+
+
+def test_the_loss_falls(prepared: Prepared) -> None:
+    rgb = phases(prepared)["rgb"]
+    train(rgb, place(prepared), prepared.store, claimed(rgb, prepared.store))
+    losses = [r.value for r in numbers(prepared.store, rgb) if (r.metric, r.split) == ("loss", "train")]
+    assert losses[-1] < losses[0]
+
+
+def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(prepared: Prepared, tmp_path: Path) -> None:
+    rgb, here = phases(prepared)["rgb"], place(prepared)
+    undisturbed = Store(tmp_path / "undisturbed")
+    train(rgb, here, undisturbed, claimed(rgb, undisturbed))
+    for epoch in (2, 4):
+        attempt = claimed(rgb, prepared.store)
+        report, stop = stop_in(epoch)
+        with pytest.raises(Stopped):
+            train(rgb, here, prepared.store, attempt, report, stop)
+        attempt.stop("a test")
+    train(rgb, here, prepared.store, claimed(rgb, prepared.store))
+    assert len(prepared.store.attempts(rgb.key)) == 3
+    assert numbers(prepared.store, rgb) == numbers(undisturbed, rgb)
+    assert prepared.store.checkpoint(rgb.key).read_bytes() == undisturbed.checkpoint(rgb.key).read_bytes()
+
+
+def test_shared_phases_give_bit_for_bit_what_a_trial_alone_gives(prepared: Prepared, tmp_path: Path) -> None:
+    """The trial's phases come after others in this process and store; then alone, in a fresh process and store."""
+    here, store = place(prepared), prepared.store
+    order = list(prepared.plan.phases.values())
+    trial = prepared.plan.trials[1]
+    until = order.index(trial.final) + 1
+    for phase in order[:until]:
+        train(phase, here, store, claimed(phase, store))
+    alone = Store(tmp_path / "alone")
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_train_all, args=([p.content for p in trial.phases.values()], alone.root, here))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+    assert numbers(alone, trial.final) == numbers(store, trial.final)
+    assert alone.checkpoint(trial.final.key).read_bytes() == store.checkpoint(trial.final.key).read_bytes()
+
+
+def _train_all(contents: list[dict[str, object]], root: Path, here: Place) -> None:
+    store = Store(root)
+    for content in contents:
+        phase = Phase.of(content)
+        train(phase, here, store, claimed(phase, store))
+
+
+def test_a_killed_worker_costs_at_most_an_epoch_and_no_number(prepared: Prepared, tmp_path: Path) -> None:
+    rgb, here = phases(prepared)["rgb"], place(prepared)
+    undisturbed = Store(tmp_path / "undisturbed")
+    train(rgb, here, undisturbed, claimed(rgb, undisturbed))
+    kills = 0
+    for steps in (1, 5, 3):
+        process = multiprocessing.get_context("spawn").Process(
+            target=_train_and_die, args=(rgb.content, prepared.store.root, here, steps)
+        )
+        process.start()
+        process.join(120)
+        kills += process.exitcode == -signal.SIGKILL
+    assert kills == 3
+    train(rgb, here, prepared.store, claimed(rgb, prepared.store))
+    assert numbers(prepared.store, rgb) == numbers(undisturbed, rgb)
+
+
+def _train_and_die(content: dict[str, object], root: Path, here: Place, steps: int) -> None:
+    """Train, and kill this process before its step number `steps`."""
+    left = [steps]
+
+    def die() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _train(Phase.of(content), Store(root), here, die)
+
+
+def _train(phase: Phase, store: Store, here: Place, stop: Callable[[], None]) -> None:
+    train(phase, here, store, claimed(phase, store), stop=stop)
+
+
+def test_a_worker_that_was_taken_over_publishes_nothing(prepared: Prepared) -> None:
+    rgb = phases(prepared)["rgb"]
+    attempt = claimed(rgb, prepared.store)
+    (attempt.folder.parent / "2").mkdir()
+    with pytest.raises(Superseded):
+        train(rgb, place(prepared), prepared.store, attempt)
+    assert prepared.store.done(rgb.key) is None
+
+
+def test_a_phase_sees_only_what_its_key_hashes(prepared: Prepared) -> None:
+    rgb = phases(prepared)["rgb"]
+    rebuilt = Phase.of(json.loads(json.dumps(rgb.content)))
+    assert rebuilt.key == rgb.key
+    assert rebuilt.content == rgb.content
+    assert not hasattr(rebuilt.settings, "resources")
+    assert not hasattr(rebuilt.settings.data, "source")
+
+
+def test_all_arms_share_what_they_agree_on(prepared: Prepared) -> None:
+    """A token sweep shares nothing within itself: every count has its own rgb and sender."""
+    assert prepared.plan.epochs == prepared.plan.epochs_unshared
+    seeds = {trial.seed for trial in prepared.plan.trials}
+    assert len(prepared.plan.phases) == 3 * 5 * len(seeds)
