@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from reports import query, theme, words
+from reports import marks, query, theme, words
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,7 +57,7 @@ def arms(
 ) -> Table:
     """Collect the table of arms; an arm without results keeps its row."""
     finals = query.table(connection, SQL, edition=edition)
-    splits = sorted(set(finals["split"].to_list()), key=_order)
+    splits = marks.splits(finals)
     by_arm = {contrast.arm: contrast for contrast in contrasts}
     colours = theme.arm_colours(plan["arms"])
     ordered = sorted(plan["arms"], key=lambda arm: not arm["is_control"])
@@ -103,11 +103,6 @@ def _cell(scores: pl.Series) -> Cell:
 def _mean(values: pl.Series) -> float | None:
     mean = values.mean()
     return float(mean) if isinstance(mean, int | float) else None
-
-
-def _order(split: str) -> tuple[int, str]:
-    order = ("val_seen", "val_unseen", "test_seen", "test_unseen")
-    return (order.index(split) if split in order else len(order), split)
 
 
 def _heading(split: str) -> str:

@@ -99,7 +99,7 @@ def claim(stated: Mapping[str, Any]) -> str:
     over = "seeds and activities" if stated["over"] == "seeds_and_activities" else "seeds, for this set of clips"
     return (
         f"{which} {relation} {stated['control']} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
-        f"(error rate {100 * stated['alpha']:g} %, over {over})."
+        f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
     )
 
 

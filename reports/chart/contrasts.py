@@ -28,7 +28,7 @@ where edition = $edition and control.is_control and not arm.is_control
 order by arm.arm, arm.seed, arm.replicate, arm.split
 """
 
-ROW = 40
+ROW, DENSE_ROW = 40, 24
 SCHEMA = {"arm": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p_adjusted": pl.Float64}
 
 
@@ -61,6 +61,8 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     single = alt.Chart(marks.data(seeds)).mark_point(size=30, strokeWidth=1.2, yOffset=11)
     single = single.encode(x="difference:Q", y=y, color=colour)
     single = single.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
+    if len(arms) > marks.MOST_TOLD:
+        return alt.layer(*_margin(plan), bars, points).properties(width="container", height=DENSE_ROW * len(arms))
     layers = [*_margin(plan), *told, single, bars, points]
     return alt.layer(*layers).properties(width="container", height=ROW * len(arms) + 10)
 
@@ -92,9 +94,9 @@ def _seeds(frame: pl.DataFrame, split: str) -> pl.DataFrame:
 
 def _margin(plan: dict[str, Any]) -> list[Any]:
     smallest = plan["claim"]["smallest"]
-    zero = alt.Chart(marks.rows({"zero": 0})).mark_rule(color=theme.colour("muted"), strokeWidth=1.2)
+    zero = alt.Chart(marks.row(zero=0)).mark_rule(color=theme.colour("muted"), strokeWidth=1.2)
     layers = [zero.encode(x=alt.X("zero:Q"))]
     if smallest > 0:
-        band = alt.Chart(marks.rows({"from": -smallest, "to": smallest}))
-        layers.insert(0, band.mark_rect(color=theme.colour("band"), opacity=0.16).encode(x="from:Q", x2="to:Q"))
+        band = alt.Chart(marks.row(low=-smallest, high=smallest))
+        layers.insert(0, band.mark_rect(color=theme.colour("band"), opacity=0.16).encode(x="low:Q", x2="high:Q"))
     return layers

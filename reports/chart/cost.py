@@ -24,7 +24,7 @@ group by phase
 order by min(case phase when 'rgb' then 0 when 'sender' then 1 else 2 end)
 """
 
-ROW = 62
+ROW = 68
 BAR = 20
 PARTS = ["spent", "saved by sharing"]
 UNITS = ((2 * 3600.0, "hours", 3600.0), (180.0, "minutes", 60.0), (0.0, "seconds", 1.0))

@@ -22,7 +22,7 @@ where edition = $edition and map is not null and not isnan(map) and not pruned
 order by arm, split, seed, replicate
 """
 
-ROW = 34
+ROW, DENSE_ROW = 34, 22
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -33,7 +33,7 @@ def applies(plan: dict[str, Any]) -> bool:
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one row an arm and stage, from the seen mean to the unseen mean."""
     drawn = marks.with_activities(frame)
-    stages = drawn["stage"].unique(maintain_order=True).to_list()
+    stages = marks.stages(drawn)
     charts = [_panel(drawn.filter(pl.col("stage") == stage), plan, stage) for stage in stages]
     return marks.panels(charts, columns=2)
 
@@ -84,4 +84,6 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], stage: str) -> Any:
         .encode(x="map:Q", y=y, color=marks.activities_colour())
         .encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
     )
+    if len(arms) > marks.MOST_TOLD:
+        return alt.layer(rule, seeds, points).properties(height=DENSE_ROW * len(arms), title=stage)
     return alt.layer(rule, seeds, points, label).properties(height=ROW * len(arms), title=stage)

@@ -18,13 +18,22 @@ READING = (
     "the RGB phase. A cross marks where a training was pruned; it counts in no mean."
 )
 SQL = """
-select arm, is_control, seed, replicate, phase, split, metric, step, value, pruned
+select arm, seed, replicate, phase, step, pruned,
+       max(value) filter (metric = 'map' and split = 'val_seen') as map_seen,
+       max(value) filter (metric = 'map' and split = 'val_unseen') as map_unseen,
+       max(value) filter (metric = 'loss' and split = 'train') as loss
 from curves
-where edition = $edition and phase in ('rgb', 'joint') and value is not null and not isnan(value)
-  and (metric = 'map' and split like 'val%' or metric = 'loss' and split = 'train')
-order by metric desc, split, arm, seed, replicate, phase desc, step
+where edition = $edition and phase in ('rgb', 'joint') and not isnan(value)
+group by all
+order by arm, seed, replicate, phase desc, step
 """
 
+PANELS = {
+    "map_seen": (words.split("val_seen"), "mAP (points)"),
+    "map_unseen": (words.split("val_unseen"), "mAP (points)"),
+    "loss": ("training loss", "loss"),
+}
+TRIAL = ["arm", "seed", "replicate"]
 MOST_SEEDS_DRAWN = 8  # arms; with more of them single seeds only hide the means
 HEIGHT = 240
 
@@ -35,79 +44,81 @@ def applies(plan: dict[str, Any]) -> bool:
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
-    """Draw one panel a validation split, and one for the training loss."""
+    """Draw one panel for each validation split that was measured, and one for the training loss."""
     curves = _over_trial(frame)
     highlight = marks.highlighting("arm")
-    start = _joint_start(frame)
-    kinds = curves.select("metric", "split").unique(maintain_order=True).iter_rows()
-    charts = [_panel(curves, plan, (metric, split), start, highlight) for metric, split in kinds]
+    charts = [
+        _panel(curves.drop_nulls(measure), measure, plan, highlight)
+        for measure in PANELS
+        if curves[measure].is_not_null().any()
+    ]
     return marks.panels(charts, 3, highlight)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     """Tell where the curves of the control begin and end."""
-    curves = _over_trial(frame).filter(pl.col("is_control") & ~pl.col("pruned"))
+    control = next(arm["name"] for arm in plan["arms"] if arm["is_control"])
+    curves = _over_trial(frame).filter((pl.col("arm") == control) & ~pl.col("pruned"))
     told = []
-    for (metric, split), group in curves.group_by("metric", "split", maintain_order=True):
-        means = group.group_by("epoch").agg(pl.col("value").mean()).sort("epoch")["value"]
-        values = f"{means[0]:.3g} to {means[-1]:.3g}"
-        told.append(f"{words.metric(str(metric))}, {words.split(str(split))}: from {values}")
-    arms = len(marks.arms_in(frame, plan))
-    return f"Learning curves of {words.count(arms, 'arm')}. Control, first to last epoch: {'; '.join(told) or 'none'}."
-
-
-def _joint_start(frame: pl.DataFrame) -> int:
-    """Give the number of epochs of the RGB phase."""
-    steps = frame.filter(pl.col("phase") == "rgb")["step"]
-    return 0 if steps.is_empty() else int(steps.max())  # type: ignore[arg-type]  # an integer column
+    for measure, (title, unit) in PANELS.items():
+        means = curves.drop_nulls(measure).group_by("epoch").agg(pl.col(measure).mean()).sort("epoch")[measure]
+        if len(means):
+            told.append(f"{unit}, {title}: from {means[0]:.3g} to {means[-1]:.3g}")
+    arms = words.count(len(marks.arms_in(frame, plan)), "arm")
+    return f"Learning curves of {arms}. {control}, first to last epoch: {'; '.join(told) or 'not measured'}."
 
 
 def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count epochs through the phases of a trial."""
-    start = _joint_start(frame)
-    shift = pl.when(pl.col("phase") == "joint").then(start).otherwise(0)
-    trial = pl.format("{}/{}", "seed", "replicate").alias("trial")
-    return frame.with_columns((pl.col("step") + shift).alias("epoch"), trial)
+    """Count epochs through the phases of a trial: `begins` is how many the RGB phase had."""
+    rgb = pl.when(pl.col("phase") == "rgb").then(pl.col("step"))
+    counted = frame.with_columns(rgb.max().over(TRIAL).fill_null(0).alias("begins"))
+    epoch = pl.col("step") + pl.when(pl.col("phase") == "joint").then(pl.col("begins")).otherwise(0)
+    return counted.with_columns(epoch.alias("epoch"), pl.format("{}/{}", "seed", "replicate").alias("trial"))
 
 
-def _panel(curves: pl.DataFrame, plan: dict[str, Any], kind: tuple[str, str], start: int, highlight: Any) -> Any:
-    metric, split = kind
-    lines = curves.filter((pl.col("metric") == metric) & (pl.col("split") == split))
-    finished = lines.filter(~pl.col("pruned")).group_by("arm", "epoch", maintain_order=True)
-    means = finished.agg(pl.col("value").mean(), pl.len().alias("seeds"))
-    ends = lines.filter(pl.col("pruned")).group_by("arm", "trial", maintain_order=True).last()
-    colour, dash = marks.arm_colour(curves, plan), marks.arm_dash(curves, plan)
-    title = "mAP (points)" if metric == "map" else "loss"
-    axis = alt.Axis(tickMinStep=1, tickCount=6, grid=False)
-    x = alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(zero=False))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
-    tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", title=title, format=".3~f")]
-    mean = alt.Chart(marks.data(means)).encode(x=x, y=y, color=colour, strokeDash=dash)
+def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
+    title, unit = PANELS[measure]
+    means = lines.filter(~pl.col("pruned")).group_by("arm", "epoch", maintain_order=True).agg(pl.col(measure).mean())
+    x = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, tickCount=6, grid=False), scale=alt.Scale(zero=False))
+    y = alt.Y(f"{measure}:Q", title=unit, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
+    colour = marks.arm_colour(lines, plan)
+    tooltip = ["arm:N", "epoch:Q", alt.Tooltip(f"{measure}:Q", title=unit, format=".3~f")]
+    base = alt.Chart(marks.data(means)).encode(x=x, y=y)
+    mean = base.mark_line(strokeWidth=2.4).encode(color=colour, strokeDash=marks.arm_dash(lines, plan))
     layers = [
-        *_boundary(start),
-        *_seeds(lines, plan, colour, highlight),
-        mean.mark_line(strokeWidth=2.4).encode(opacity=marks.faded(highlight)),
-        alt.Chart(marks.data(means)).mark_point(size=70, opacity=0, filled=True).encode(x=x, y=y, tooltip=tooltip),
+        *_boundary(lines),
+        *_seeds(lines, measure, plan, highlight),
+        mean.encode(opacity=marks.faded(highlight)),
+        base.mark_point(size=70, opacity=0, filled=True).encode(tooltip=tooltip),
+        *_pruned(lines, measure, colour),
     ]
-    if not ends.is_empty():
-        crosses = alt.Chart(marks.data(ends)).mark_point(shape="cross", angle=45, size=70, strokeWidth=2)
-        layers.append(crosses.encode(x=x, y=y, color=colour, tooltip=["arm:N", "trial:N", "epoch:Q"]))
-    name = words.split(split) if metric == "map" else f"{title}, {split}ing clips" if split == "train" else title
-    return alt.layer(*layers).properties(height=HEIGHT, title=name)
+    return alt.layer(*layers).properties(height=HEIGHT, title=title)
 
 
-def _seeds(lines: pl.DataFrame, plan: dict[str, Any], colour: alt.Color, highlight: Any) -> list[Any]:
+def _seeds(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> list[Any]:
+    """Draw single seeds where there are few arms, and pruned ones always."""
     if len(marks.arms_in(lines, plan)) > MOST_SEEDS_DRAWN:
         lines = lines.filter(pl.col("pruned"))
     if lines.is_empty():
         return []
-    drawn = alt.Chart(marks.data(lines.select("arm", "trial", "epoch", "value"))).mark_line(strokeWidth=1)
-    opacity = marks.faded(highlight, 0.4)
-    return [drawn.encode(x="epoch:Q", y="value:Q", color=colour, detail="trial:N", opacity=opacity)]
+    seeds = alt.Chart(marks.data(lines.select("arm", "trial", "epoch", measure))).mark_line(strokeWidth=1)
+    seeds = seeds.encode(x="epoch:Q", y=f"{measure}:Q", color=marks.arm_colour(lines, plan), detail="trial:N")
+    return [seeds.encode(opacity=marks.faded(highlight, 0.4))]
 
 
-def _boundary(start: int) -> list[Any]:
-    if not start:
+def _pruned(lines: pl.DataFrame, measure: str, colour: alt.Color) -> list[Any]:
+    ends = lines.filter(pl.col("pruned")).group_by(TRIAL, maintain_order=True).last()
+    if ends.is_empty():
         return []
-    rule = alt.Chart(marks.rows({"epoch": start + 0.5})).mark_rule(strokeDash=[3, 3])
+    crosses = alt.Chart(marks.data(ends)).mark_point(shape="cross", angle=45, size=80, filled=True)
+    tooltip = ["arm:N", "seed:O", alt.Tooltip("epoch:Q", title="pruned after epoch")]
+    return [crosses.encode(x="epoch:Q", y=f"{measure}:Q", color=colour, tooltip=tooltip)]
+
+
+def _boundary(lines: pl.DataFrame) -> list[Any]:
+    """Draw where the joint phase begins, if it begins at the same epoch for all."""
+    begins = lines["begins"].unique().to_list()
+    if len(begins) > 1 or not begins[0]:
+        return []
+    rule = alt.Chart(marks.row(epoch=begins[0] + 0.5)).mark_rule(strokeDash=[3, 3])
     return [rule.encode(x="epoch:Q", color=alt.value(theme.colour("band")))]

@@ -49,7 +49,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
         return None
     step = _step(frame)
     arms = marks.arms_in(frame, plan)
-    splits = frame["split"].unique(maintain_order=True).to_list()
+    splits = marks.splits(frame)
     charts = [_panel(frame.filter(pl.col("split") == split), plan, split, step) for split in splits]
     few = len(arms) <= MOST_TOLD
     column = max(40, 7 * max(len(arm["name"]) for arm in arms) + 8) if _short([arm["name"] for arm in arms]) else 18

@@ -41,7 +41,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     highlight = marks.highlighting("activities")
     control = next(arm["levels"] for arm in plan["arms"] if arm["is_control"])
     charts = []
-    for stage in drawn["stage"].unique(maintain_order=True).to_list():
+    for stage in marks.stages(drawn):
         for factor in _numeric(plan):
             seeds = drawn.filter(pl.col("stage") == stage).join(_series(plan, factor), on="arm")
             if not seeds.is_empty():

@@ -105,10 +105,11 @@ class Ledger:
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    for start in range(0, len(rows), 500):
-        part = rows[start : start + 500]
-        places = ", ".join(f"({', '.join('?' * len(row))})" for row in part)
-        connection.execute(f"insert into {table} values {places}", [value for row in part for value in row])
+    if rows:
+        columns = ", ".join(f"unnest(${place})" for place in range(1, len(rows[0]) + 1))
+        connection.execute(
+            f"insert into {table} select {columns}", [list(column) for column in zip(*rows, strict=True)]
+        )
 
 
 def make_plan(levels: Sequence[Any], control: Any, seeds: Sequence[int], factor: str, evil: str) -> dict[str, Any]:
