@@ -243,7 +243,7 @@ class Store:
         if self.done(key) is not None:
             return None
         attempts = self.attempts(key)
-        if attempts and self._live(attempts[-1]):
+        if attempts and self.is_live(attempts[-1]):
             return None
         number = attempts[-1].number + 1 if attempts else 1
         attempt = Attempt(self.runs / key / str(number), key, number)
@@ -301,7 +301,8 @@ class Store:
         """Read the states of many keys from their files (a few system calls each); nothing is written."""
         return {key: state.read(self.runs / key, self._live_in) for key in keys}
 
-    def _live(self, attempt: Attempt) -> bool:
+    def is_live(self, attempt: Attempt) -> bool:
+        """Tell whether a process works on `attempt` now."""
         return state.read_attempt(attempt.folder, self._live_in).name == "running"
 
     def _live_in(self, folder: Path) -> bool:

@@ -38,6 +38,13 @@ class Revealed:
     finished: int
     planned: int
 
+    def __str__(self) -> str:
+        opened = f"opened already, by {self.by} at {self.at}" if self.again else "opened"
+        return (
+            f"{self.edition}: the test splits of all its arms are {opened}: {self.finished} of {self.planned} trials "
+            "have numbers; those that finish later are open from the start."
+        )
+
 
 def names(store: Store) -> list[str]:
     """List the editions that have a plan."""
@@ -45,13 +52,12 @@ def names(store: Store) -> list[str]:
 
 
 def digest(folder: Path) -> str:
-    """Hash the files of an edition's folder; empty if it has no plan."""
-    paths = sorted(folder.glob("*.json")) + sorted(folder.glob("claims/*.json"))
-    if folder / "plan.json" not in paths:
-        return ""
+    """Hash those files of an edition that the ledger takes in."""
+    paths = [folder / name for name in ("plan.json", "revealed.json", "skipped.json")]
     content = hashlib.sha256()
-    for path in paths:
-        content.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    for path in [*paths, *sorted(folder.glob("claims/*.json"))]:
+        text = path.read_bytes() if path.exists() else b""
+        content.update(f"{path.name} {len(text)}\n".encode() + text)
     return content.hexdigest()
 
 

@@ -45,6 +45,10 @@ class Synced:
     opened: int = 0
     problems: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        taken = f"read {self.runs} runs and {self.editions} editions anew, opened the test splits of {self.opened} runs"
+        return "\n".join([taken if self.runs or self.editions else "nothing is new", *self.problems])
+
 
 @dataclass(frozen=True)
 class _News:

@@ -7,10 +7,10 @@ from typing import Any
 from results import state
 from results.attempt import Attempt, Store
 from results.files import StoreError, read_json
+from results.state import ENDINGS
 
 Row = dict[str, Any]
 
-ENDINGS = ("failed", "stopped", "pruned")
 DAMAGED = "damaged "
 
 
@@ -86,13 +86,14 @@ def _done_run(store: Store, key: str, done: Row) -> Run:
     check_sizes(attempt, done, ("records.jsonl", "predictions.parquet"))
     row = _row(store, attempt) | {"state": "done", "finished_at": done["at"]}
     row |= _provenance(attempt) | {"seconds": done["seconds"]}
-    # An attempt that was taken over may fail after the result was published: that is no news of this run.
-    failures = [
-        _row(store, earlier) | _ending(earlier, "failed")
-        for earlier in store.attempts(key)
-        if earlier.number != attempt.number and _failed_before(earlier, done["at"])
+    # An attempt that was taken over may end after the result was published: that is no news of this run.
+    earlier = [
+        _row(store, other) | _ending(other, name)
+        for other in store.attempts(key)
+        for name in ("failed", "pruned")
+        if other.number != attempt.number and _ended_before(other, name, done["at"])
     ]
-    return Run(key, [*failures, row], attempt, done)
+    return Run(key, [*earlier, row], attempt, done)
 
 
 def _open_run(store: Store, key: str) -> Run:
@@ -146,8 +147,8 @@ def _ending(attempt: Attempt, name: str) -> Row:
     }
 
 
-def _failed_before(attempt: Attempt, at: str) -> bool:
-    return bool(_optional(attempt.folder / "failed.json").get("at", "~") < at)
+def _ended_before(attempt: Attempt, name: str, at: str) -> bool:
+    return bool(_optional(attempt.folder / f"{name}.json").get("at", "~") < at)
 
 
 def _optional(path: Path) -> Row:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from results.record import last_step
 
-_ENDINGS = ("failed", "stopped", "pruned")
+ENDINGS = ("failed", "stopped", "pruned")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_attempt(folder: Path, live: Callable[[Path], bool]) -> State:
     with os.scandir(folder) as entries:
         names = {entry.name for entry in entries}
     number, step = int(folder.name), last_step(folder / "records.jsonl")
-    for ending in _ENDINGS:
+    for ending in ENDINGS:
         if f"{ending}.json" in names:
             return State(ending, number, step)
     return State("running", number, step) if live(folder) else State("stopped", number, step, killed=True)

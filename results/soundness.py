@@ -1,0 +1,199 @@
+"""What can be wrong with one run's files, each named with what to do. Nothing is changed, and nothing is trusted.
+
+Damage is what makes a published result incomplete or contradictory. The rest is left over: harmless, and named so that
+nobody wonders.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from results import record
+from results.attempt import PUBLISHED, Attempt, Store
+from results.files import StoreError, read_json
+from results.state import ENDINGS
+
+KeyOf = Callable[[Mapping[str, Any]], str]
+
+_KNOWN = {
+    *PUBLISHED, "sealed.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
+    *(f"{name}.json" for name in ENDINGS),
+}  # fmt: skip
+_COLUMNS = ["clip", "activity", "split", "seed", "scores", "labels"]
+_REPAIR = "Restore it from a backup, or remove the folder runs/<key> and run the study again."
+_HARMLESS = "Harmless: nothing reads it."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the store that is not as it should be.
+
+    Attributes:
+        where: path from the store's folder.
+        text: what is wrong, what there is, what to do.
+        is_damage: a published result is concerned; otherwise it is left over from a kill.
+    """
+
+    where: str
+    text: str
+    is_damage: bool
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class Inspector:
+    """Collects the problems of a store's runs."""
+
+    def __init__(self, store: Store, key_of: KeyOf) -> None:
+        self.store = store
+        self.key_of = key_of
+        self.problems: list[Problem] = []
+
+    def damage(self, path: Path, text: str) -> None:
+        """Note a problem of a published result."""
+        self._add(path, text, is_damage=True)
+
+    def leftover(self, path: Path, text: str) -> None:
+        """Note what a kill left behind."""
+        self._add(path, text, is_damage=False)
+
+    def run(self, key: str) -> None:
+        """Inspect one key's folder."""
+        folder = self.store.runs / key
+        attempts = self.store.attempts(key)
+        self._names(folder, {"done.json", *(str(one.number) for one in attempts)})
+        done = self._json(folder / "done.json", self.damage)
+        number = done.get("attempt") if isinstance(done, dict) else None
+        for attempt in attempts:
+            self._settings(attempt)
+            if attempt.number == number:
+                self._names(attempt.folder, _KNOWN)
+                self._published(attempt, done)
+            elif not self.store.is_live(attempt):
+                self._names(attempt.folder, _KNOWN)
+                self._ended(attempt)
+        if number is not None and number not in {one.number for one in attempts}:
+            there = ", ".join(str(one.number) for one in attempts) or "none"
+            self.damage(folder / "done.json", f"names attempt {number}, but the attempts are: {there}. {_REPAIR}")
+
+    def _published(self, attempt: Attempt, done: Mapping[str, Any]) -> None:
+        names = {path.name for path in attempt.folder.iterdir()}
+        for name in [*PUBLISHED, *done.get("size_bytes", {})]:
+            if name not in names:
+                self.damage(attempt.folder / name, f"is missing, but the run is done. {_REPAIR}")
+        for name, size in done.get("size_bytes", {}).items():
+            path = attempt.folder / name
+            if name in names and path.stat().st_size != size:
+                self.damage(path, f"holds {path.stat().st_size} bytes, but {size} were published. {_REPAIR}")
+        self._count(attempt.records, done.get("records"))
+        self._count(attempt.sealed, done.get("sealed"))
+        self._predictions(attempt.predictions)
+        self._json(attempt.provenance, self.damage)
+        if attempt.checkpoint.exists() and (wrong := unreadable_tensors(attempt.checkpoint)):
+            self.damage(attempt.checkpoint, f"{wrong} {_REPAIR}")
+        if attempt.resume.exists():
+            self.leftover(attempt.resume, "training state of a finished run. `study clean` frees it.")
+
+    def _ended(self, attempt: Attempt) -> None:
+        endings = [path for name in ENDINGS if (path := attempt.folder / f"{name}.json").exists()]
+        for path in endings:
+            self._json(path, self.leftover)
+        if not endings:
+            owner = "its process is gone" if (attempt.folder / "claim.json").exists() else "it has no owner"
+            self.leftover(attempt.folder, f"was begun and never ended: {owner}. Run the study again: it goes on.")
+        for path in (attempt.records, attempt.sealed):
+            self._records(path, self.leftover)
+            if path.exists() and record.torn(path):
+                self.leftover(path, "the last line is torn, by a kill. It is passed over; its epoch is measured again.")
+
+    def _settings(self, attempt: Attempt) -> None:
+        path = attempt.folder / "settings.json"
+        content = self._json(path, self.damage)
+        if content is None:
+            return
+        try:
+            key = self.key_of(content)
+        except (KeyError, TypeError, ValueError) as error:
+            self.damage(path, f"no key can be computed from it: {type(error).__name__}: {error}. {_REPAIR}")
+            return
+        if key != attempt.key:
+            self.damage(path, f"its content has the key {key}, not that of its folder: it was changed. {_REPAIR}")
+        for kind, parent in content["parents"].items():
+            if (attempt.folder.parent / "done.json").exists() and not (self.store.runs / parent / "done.json").exists():
+                self.damage(
+                    path, f"its {kind} phase {parent} is not in the store: it was removed. Run the study again."
+                )
+
+    def _count(self, path: Path, published: int | None) -> None:
+        there = self._records(path, self.damage)
+        if published is not None and there is not None and there != published:
+            self.damage(path, f"holds {there} records, but {published} were published. {_REPAIR}")
+        if path.exists() and record.torn(path):
+            self.damage(path, f"the last line is torn, but the run is done. {_REPAIR}")
+
+    def _records(self, path: Path, note: Callable[[Path, str], None]) -> int | None:
+        if not path.exists():
+            return None
+        try:
+            seen = Counter((one.metric, one.split, one.step) for one in record.read_records(path))
+        except StoreError as error:
+            note(path, str(error).removeprefix(str(path)))
+            return None
+        for (metric, split, step), times in seen.items():
+            if times > 1:
+                self.damage(path, f"holds {metric} of {split or 'no split'}, step {step}, {times} times. {_REPAIR}")
+        return seen.total()
+
+    def _predictions(self, path: Path) -> None:
+        import polars
+
+        if not path.exists():
+            return
+        try:
+            columns = polars.read_parquet(path).columns
+        except (polars.exceptions.PolarsError, OSError) as error:
+            self.damage(path, f"cannot be read as Parquet: {error}. {_REPAIR}")
+            return
+        if columns != _COLUMNS:
+            self.damage(path, f"has columns {', '.join(columns)}, not {', '.join(_COLUMNS)}. {_REPAIR}")
+
+    def _json(self, path: Path, note: Callable[[Path, str], None]) -> Any:
+        try:
+            return read_json(path)
+        except FileNotFoundError:
+            return None
+        except StoreError as error:
+            note(path, str(error).removeprefix(f"{path}: "))
+            return None
+
+    def _names(self, folder: Path, known: set[str]) -> None:
+        for path in sorted(folder.iterdir()):
+            if path.name not in known:
+                what = "a write that was cut off. `study clean` frees it." if path.suffix == ".tmp" else _HARMLESS
+                self.leftover(path, f"does not belong to a run: {what}")
+
+    def _add(self, path: Path, text: str, is_damage: bool) -> None:
+        self.problems.append(Problem(str(path.relative_to(self.store.root)), text, is_damage))
+
+
+def unreadable_tensors(path: Path) -> str:
+    """Say what is wrong with a safetensors file, from its header and size; empty if nothing is.
+
+    Format: 8 bytes of length, little endian; a JSON header of that length, with offsets; the tensors.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            return f"is no safetensors file: {size} bytes, and a header of {length} is announced."
+        try:
+            header = json.loads(file.read(length))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            return f"is no safetensors file: its header of {length} bytes cannot be read."
+    expected = 8 + length + max(ends, default=0)
+    return "" if size == expected else f"is torn: it holds {size} bytes, its header announces {expected}."

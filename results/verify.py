@@ -1,0 +1,109 @@
+"""`study verify`: prove the store from its files, and the database from the store."""
+
+from pathlib import Path
+
+import duckdb
+
+from results import edition, run
+from results.attempt import Store
+from results.files import StoreError, read_json
+from results.query import connect
+from results.soundness import Inspector, KeyOf, Problem
+
+__all__ = ["Problem", "verify"]
+
+_ROOT = {"VERSION", "runs", "editions", "cache", "study.duckdb", "study.lock"}
+_ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
+
+
+def verify(store: Store, key_of: KeyOf) -> list[Problem]:
+    """Name everything in `store` that is damaged, torn or orphaned; nothing is changed.
+
+    Args:
+        key_of: computes a run's key from what its `settings.json` holds.
+
+    Raises:
+        StoreError: a newer version of this code wrote the store.
+    """
+    store.check_version()
+    inspector = Inspector(store, key_of)
+    for path in sorted(store.root.iterdir()) if store.root.is_dir() else []:
+        if path.name not in _ROOT:
+            inspector.leftover(path, "does not belong to the store. `study clean` frees it if a write was cut off.")
+    for path in sorted(store.runs.iterdir()) if store.runs.is_dir() else []:
+        if path.is_dir():
+            inspector.run(path.name)
+        else:
+            inspector.leftover(path, "is a file among the runs' folders. Harmless: nothing reads it.")
+    for folder in sorted(store.editions.iterdir()) if store.editions.is_dir() else []:
+        _edition(inspector, folder)
+    if store.database.exists():
+        _database(inspector)
+    return inspector.problems
+
+
+def _edition(inspector: Inspector, folder: Path) -> None:
+    plan_path = folder / "plan.json"
+    if not plan_path.exists():
+        inspector.leftover(folder, "was declared and has no plan. Run its study again: it writes one.")
+        return
+    try:
+        edition.read_edition(folder)
+        plan = read_json(plan_path)
+    except StoreError as error:
+        inspector.damage(plan_path, str(error))
+        return
+    claim_path = folder / "claims" / f"{plan['claim_hash']}.json"
+    if not claim_path.exists():
+        inspector.damage(claim_path, "the claim that the plan names is missing. Restore it: a claim is made only once.")
+    elif read_json(claim_path)["claim"] != plan["claim"]:
+        inspector.damage(
+            claim_path, "differs from the plan's claim: one of them was changed. Restore it from a backup."
+        )
+    for trial in plan["trials"]:
+        if trial["final"] not in trial["phases"].values():
+            where = f"{trial['arm']}, seed {trial['seed']}"
+            inspector.damage(plan_path, f"the final phase of {where} is none of its phases. Run the study again.")
+
+
+def _database(inspector: Inspector) -> None:
+    """Compare what was synced with the files; what is not synced yet is no problem."""
+    store = inspector.store
+    try:
+        with connect(store) as connection:
+            known = dict(connection.execute("select path, digest from sources").fetchall())
+            counts = connection.execute(_COUNTS).fetchall()
+            leaked = connection.execute(_LEAKED).fetchall()
+    except (StoreError, duckdb.Error) as error:
+        inspector.damage(store.database, f"{error} {_ANEW}")
+        return
+    for key, attempt, there in counts:
+        folder = store.runs / key
+        if known.get(f"runs/{key}") != run.digest(folder):
+            continue
+        done = read_json(folder / "done.json")
+        if (attempt, there) != (done["attempt"], done["records"]):
+            inspector.damage(
+                store.database,
+                f"holds {there} records of attempt {attempt} at {key}, but attempt {done['attempt']} with "
+                f"{done['records']} was published. {_ANEW}",
+            )
+    for (key,) in leaked:
+        inspector.damage(store.database, f"shows test numbers of {key}, which no revealed edition uses. {_ANEW}")
+
+
+_COUNTS = """
+select runs.key, runs.attempt, count(records.key) filter (records.split not like 'test%')
+from runs left join records using (key, attempt)
+where runs.state = 'done'
+group by all
+order by all
+"""
+
+_LEAKED = """
+select distinct key
+from (select key, split from records union all select key, split from predictions)
+where split like 'test%'
+    and key not in (select key from phases join editions using (edition) where revealed_at is not null)
+order by key
+"""
