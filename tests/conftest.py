@@ -1,7 +1,12 @@
 """Small real videos, made on the spot, and a data set of them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+# Before torch is imported: threads that spin while they wait make small steps many times slower on shared cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import av
 import numpy as np
