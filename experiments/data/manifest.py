@@ -68,7 +68,7 @@ def read(settings: Settings) -> VideoSet:
     Raises:
         DataError: the manifest is missing, is no table, or is unsound.
     """
-    path = settings.path.absolute()
+    path = Path(os.path.abspath(settings.path))
     rows = _rows(path)
     _refuse_missing_columns(path, rows, settings)
     labels = _labels(settings, rows)

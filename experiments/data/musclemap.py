@@ -52,7 +52,7 @@ def read(settings: Settings) -> VideoSet:
     Raises:
         DataError: a list is missing, damaged, of another form, or unsound.
     """
-    folder = settings.folder.absolute()
+    folder = Path(os.path.abspath(settings.folder))
     listed = {split: _listed(folder, split, settings) for split in SPLITS}
     folders = {os.path.dirname(folder / path) for videos, _ in listed.values() for path in videos}
     root = os.path.commonpath(folders or {str(folder)})

@@ -69,6 +69,16 @@ def test_a_sound_manifest_is_read_in_an_order_of_its_own(tmp_path: Path) -> None
     assert dataset.streams == ()
 
 
+def test_the_data_name_is_that_of_the_folder_however_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(tmp_path / "gym", SOUND)
+    (tmp_path / "gym" / "clips").mkdir()
+    monkeypatch.chdir(tmp_path / "gym" / "clips")
+
+    assert opened(Path("../manifest.csv")).name == "gym"
+
+
 def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:
     there, back = (opened(table(tmp_path / name / "gym", rows)) for name, rows in (("x", SOUND), ("y", SOUND[::-1])))
 
