@@ -108,7 +108,7 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    import polars  # noqa: PLC0415 - heavy, and needed for this kind of manifest only
+    import polars
 
     try:
         table = polars.read_parquet(path)
