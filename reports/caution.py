@@ -34,6 +34,7 @@ def cautions(
         *_unmeasured(unmeasured),
         *_mixed(ran),
         *_skipped(ran),
+        *_unpaired(contrasts),
         *_vanished(contrasts),
         *plan.get("notes", ()),
     ]
@@ -83,6 +84,13 @@ def _skipped(ran: Ran) -> list[str]:
         return []
     clips = words.count(len(ran.skipped), "clip was", "clips were")
     return [f"{clips} left out as unreadable: {words.listing(ran.skipped)}."]
+
+
+def _unpaired(contrasts: Sequence[Any]) -> list[str]:
+    arms = [contrast.arm for contrast in contrasts if contrast.seeds and not contrast.is_paired]
+    if not arms:
+        return []
+    return [f"Fewer than two seeds in common with the control: {words.listing(arms)}. Compared unpaired (Welch)."]
 
 
 def _vanished(contrasts: Sequence[Any]) -> list[str]:

@@ -32,6 +32,36 @@ class Headline:
     facts: list[Fact]
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What the index shows of a page; it stands on the page as JSON.
+
+    Attributes:
+        arm: the arm of the leading contrast; None, as its numbers are, where there is none.
+        difference, low, high: points.
+        seeds: paired ones of that contrast.
+        at: when the newest phase was done, else when the study was planned.
+    """
+
+    edition: str
+    study: str
+    profile: str
+    data: str
+    question: str
+    source: str
+    verdict: str
+    sentence: str
+    arm: str | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    seeds: int
+    trials: int
+    trials_planned: int
+    seconds: float | None
+    at: str
+
+
 def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
     """Word the answer's card."""
     return Headline(
@@ -46,29 +76,28 @@ def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
     )
 
 
-def summary(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> dict[str, Any]:
-    """Give what the index shows of this page; it stands on the page as JSON."""
+def summary(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Summary:
+    """Sum a page up for the index."""
     lead = leading(answer.contrasts, plan["claim"])
-    return {
-        "edition": plan["edition"],
-        "study": plan["study"],
-        "profile": plan["profile"],
-        "data": plan["data"],
-        "question": plan["question"]["ask"],
-        "source": plan["question"].get("source", ""),
-        "verdict": answer.verdict,
-        "sentence": answer.sentence,
-        "arm": lead.arm if lead else None,
-        "difference": lead.difference if lead else None,
-        "low": lead.low if lead else None,
-        "high": lead.high if lead else None,
-        "seeds": len(lead.seeds) if lead else 0,
-        "arms": len(plan["arms"]),
-        "trials": ran.trials,
-        "trials_planned": len(plan["trials"]),
-        "seconds": ran.seconds,
-        "at": ran.last_at or plan["at"],
-    }
+    return Summary(
+        edition=plan["edition"],
+        study=plan["study"],
+        profile=plan["profile"],
+        data=plan["data"],
+        question=plan["question"]["ask"],
+        source=plan["question"]["source"],
+        verdict=answer.verdict,
+        sentence=answer.sentence,
+        arm=lead.arm if lead else None,
+        difference=lead.difference if lead else None,
+        low=lead.low if lead else None,
+        high=lead.high if lead else None,
+        seeds=len(lead.seeds) if lead else 0,
+        trials=ran.trials,
+        trials_planned=len(plan["trials"]),
+        seconds=ran.seconds,
+        at=ran.last_at or plan["at"],
+    )
 
 
 def as_plain(answer: "Answer") -> dict[str, Any]:

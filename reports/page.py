@@ -4,16 +4,15 @@ Nothing on it is trusted: text from specs and errors is escaped by the template,
 can end, and the page's own policy runs the two scripts it was written with and no other, and asks no network.
 """
 
-import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import embed, headline, table, theme
+from reports import embed, headline, table, template, theme, words
 from reports.caution import cautions
 from reports.figure import figures
 from reports.ran import ran
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from results.answer import Answer
-
-FOLDER = Path(__file__).parent
 
 
 def build(
@@ -37,53 +34,35 @@ def build(
         plan: what `plan.json` holds.
 
     Raises:
+        NoEdition: the ledger does not hold the edition.
         UnknownName: the plan names a chart that there is no file for.
     """
-    told = {**plan, "answer": headline.as_plain(answer)}
-    left = unfinished(connection, edition, plan)
     facts = ran(connection, edition, plan)
-    charts = figures(connection, edition, told)
-    script = (FOLDER / "page.js").read_text()
-    text = (
-        environment()
-        .get_template("page.html")
-        .render(
-            edition=edition,
-            question=plan["question"],
-            answer=headline.headline(answer, plan, facts),
-            cautions=cautions(connection, edition, plan, facts, left, answer.contrasts),
-            figures=charts,
-            arms=table.arms(connection, edition, plan, answer.contrasts),
-            unfinished=left,
-            run=facts,
-            built_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            summary=embed.json_block(headline.summary(answer, plan, facts)),
-            colours=Markup(theme.stylesheet(plan["arms"])),
-            style=Markup((FOLDER / "page.css").read_text()),
-            config=embed.json_block(theme.config()),
-            javascript=Markup(embed.javascript()),
-            script=Markup(script),
-            policy=f"{embed.policy_hash(embed.javascript())} {embed.policy_hash(script)}",
-        )
+    left = unfinished(connection, edition, plan)
+    charts = figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
+    text = template.fill(
+        "page.html",
+        edition=edition,
+        question=plan["question"],
+        answer=headline.headline(answer, plan, facts),
+        cautions=cautions(connection, edition, plan, facts, left, answer.contrasts),
+        figures=charts,
+        arms=table.arms(connection, edition, plan, answer.contrasts),
+        unfinished=left,
+        run=facts,
+        built_at=words.day(datetime.now(UTC)),
+        summary=embed.json_block(asdict(headline.summary(answer, plan, facts))),
+        colours=Markup(theme.stylesheet(plan["arms"])),
+        config=embed.json_block(theme.config()),
+        **_scripts(any(chart.spec for chart in charts)),
     )
-    return write(text, out)
+    return template.write(text, out)
 
 
-def environment() -> Environment:
-    """Give the templates, with escaping on and a missing value an error."""
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def write(text: str, out: Path) -> Path:
-    """Write a page whole or not at all, so that a reader never opens half of one."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    half.write_text(text, encoding="utf-8")
-    half.replace(out)
-    return out
+def _scripts(drawn: bool) -> dict[str, Any]:
+    """Give the page's scripts and the policy that admits these and no others; a page without charts has none."""
+    if not drawn:
+        return {"scripts": [], "policy": "'none'"}
+    scripts = [embed.javascript(), str(template.own("page.js"))]
+    policy = " ".join(embed.policy_hash(script) for script in scripts)
+    return {"scripts": [Markup(script) for script in scripts], "policy": policy}

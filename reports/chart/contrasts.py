@@ -15,8 +15,8 @@ TITLE = "Difference to the control"
 SHORT = "Differences"
 PLACE = 10
 READING = (
-    "Each arm minus the control on the claim's splits, paired by seed and clip. Small marks are single seeds, the "
-    "bar is the claim's interval. The shaded band holds differences that the claim calls too small to matter."
+    "Each arm minus the control on the claim's splits, paired by seed and clip. The bar is the claim's interval; small "
+    "marks are single seeds, left out if there are many arms. In the shaded band lie differences too small to matter."
 )
 SQL = """
 select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference

@@ -14,8 +14,8 @@ TITLE = "Muscle groups: gains and losses against the control"
 SHORT = "Muscles"
 PLACE = 50
 READING = (
-    "Average precision of each muscle group minus the control's, mean over the seeds both have, in points; the "
-    "control's column holds its own value. Single cells rest on few clips: read rows and columns, not cells."
+    "Average precision of each muscle group minus the control's, mean over the seeds both have, in points. With few "
+    "arms the control's column holds its own value. Single cells rest on few clips: read rows and columns, not cells."
 )
 SQL = """
 with precision as (

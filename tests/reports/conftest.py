@@ -36,6 +36,7 @@ class Contrast:
     se_seed: float = 0.5
     se_clips: float = 0.6
     vanished: float = 0.0
+    is_paired: bool = True
 
 
 @dataclass(frozen=True)
