@@ -38,15 +38,12 @@ def build(folder: Path) -> Path:
     found = {path: _summary(path) for path in sorted(folder.glob("*.html")) if path.name != NAME}
     pages = [(path, summary) for path, summary in found.items() if summary is not None]
     pages.sort(key=lambda entry: (entry[1].study, len(entry[1].edition), entry[1].edition))
-    text = (
-        page.environment()
-        .get_template(NAME)
-        .render(
-            cards=[_card(path, summary) for path, summary in pages],
-            strange=[path.name for path, summary in found.items() if summary is None],
-            verdicts=_verdicts([summary.verdict for _, summary in pages]),
-            colours=Markup(theme.stylesheet([])),
-        )
+    text = template.fill(
+        NAME,
+        cards=[_card(path, summary) for path, summary in pages],
+        strange=[path.name for path, summary in found.items() if summary is None],
+        verdicts=_verdicts([summary.verdict for _, summary in pages]),
+        colours=Markup(theme.stylesheet([])),
     )
     return template.write(text, folder / NAME)
 
