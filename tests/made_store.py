@@ -190,5 +190,8 @@ def _records(split: str, step: int, scores_NC: NDArray[np.float32], labels_NC: N
     return [
         Record("loss", split, step, 1.0),
         Record("map", split, step, float(precision_C.mean()), "points"),
-        *(Record(f"ap.{label}", split, step, float(value), "points") for label, value in zip(LABELS, precision_C)),
+        *(
+            Record(f"ap.{label}", split, step, float(value), "points")
+            for label, value in zip(LABELS, precision_C, strict=True)
+        ),
     ]
