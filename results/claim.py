@@ -1,0 +1,64 @@
+"""What would be said, and when: fixed and hashed before the first result."""
+
+import hashlib
+import json
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.settings import Frozen
+
+ANY, ALL = "any", "all"
+
+
+class Claim(Frozen):
+    """A statement about arms and their control that data can support or refute."""
+
+    metric: Literal["map"] = "map"
+    """Mean average precision, in points."""
+    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits."""
+    control: str
+    """Name of the arm that the others are compared with."""
+    which: str
+    """Name of an arm, `any` or `all`."""
+    direction: Literal["better", "worse", "equivalent"]
+    smallest: float = Field(ge=0)
+    """The smallest difference that matters, in points."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """How often the study may claim what is not so."""
+    over: Literal["seeds", "seeds_and_activities"] = "seeds_and_activities"
+    """What the claim holds for: other seeds on these clips, or other seeds and other activities."""
+
+    @model_validator(mode="after")
+    def _can_be_decided(self) -> Self:
+        if self.direction == "equivalent" and self.smallest == 0:
+            raise ValueError(
+                "claim.smallest: must be above 0 for a claim of equivalence, but got smallest=0.0; "
+                "no data shows that a difference is exactly 0. Give the smallest difference that matters, in points."
+            )
+        if self.which == self.control:
+            raise ValueError(
+                f"claim.which: must be another arm than the control, but got which={self.which!r}. "
+                f"Name an arm that is compared with it, `{ANY}` or `{ALL}`."
+            )
+        return self
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits of the data that the claim's split averages."""
+        if self.split in ("val", "test"):
+            return (f"{self.split}_seen", f"{self.split}_unseen")
+        return (self.split,)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of this claim as canonical JSON: equal claims, equal hashes."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def claimed(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the arms of `arms` that the claim is about."""
+        if self.which in (ANY, ALL):
+            return tuple(arm for arm in arms if arm != self.control)
+        return tuple(arm for arm in arms if arm == self.which)

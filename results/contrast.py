@@ -1,0 +1,207 @@
+"""Contrasts: what each arm gains over the control, paired by seed and clip, with an interval that can be defended.
+
+The variance of a mean difference adds independent parts: the seeds' (variance over the paired seeds / S, with S - 1
+degrees of freedom) and, if the claim is about other activities too, each split's clips' (the crossed bootstrap of the
+mean difference, with the number of activities - 1, since activities are what is drawn). Satterthwaite's formula gives
+the degrees of freedom of the sum. The interaction of seeds and clips is in both parts, and noise within activities is
+twice in the bootstrap, so that the interval errs on the wide side.
+
+An arm that shares fewer than two seeds with the control is compared unpaired; its seed part is then Welch's.
+
+Letters: S seeds, M models (an arm with a seed), R resamples.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import UserError
+from results.bootstrap import RESAMPLES
+from results.claim import ALL, ANY, Claim
+from results.frame import Predictions
+from results.holm import Step, holm
+from results.interval import Estimate, Part
+from results.measure import Measured, Model, measure
+
+_UNKNOWN = Part(math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """What one split's clips add to a contrast's variance, in squared points.
+
+    Attributes:
+        variance: 0 for a claim over seeds only; NaN where a single activity tells nothing about others.
+    """
+
+    split: str
+    activities: int
+    variance: float
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Arm minus control, in points; NaN where the data give no number."""
+
+    arm: str
+    difference: float
+    low: float
+    high: float
+    """With `low` the interval of level 1 - `alpha`."""
+    p: float
+    """Twice the one-sided p of the claim's direction, against its smallest difference; at most 1."""
+    p_adjusted: float
+    """Holm's: at most the claim's alpha exactly if the interval lies where the claim says."""
+    alpha: float
+    """The level at which Holm's procedure tested this arm."""
+    seeds: tuple[int, ...]
+    """The seeds of both arms, or the arm's own if unpaired."""
+    control_seeds: tuple[int, ...]
+    df: float
+    se_seed: float
+    se_clips: float
+    clips: tuple[ClipPart, ...]
+    vanished: float
+    """Share of the bootstrap's draws in which a class had no positive clip; NaN without a bootstrap."""
+    is_claimed: bool
+    """Whether the claim is about this arm; the others are corrected among themselves."""
+    is_paired: bool
+    left_out: tuple[Model, ...]
+    """Trials of this arm and the control whose scores are not numbers."""
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether seeds and activities are enough for an interval."""
+        return not math.isnan(self.low)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A difference before any correction for the number of arms."""
+
+    estimate: Estimate
+    seeds: tuple[int, ...]
+    control_seeds: tuple[int, ...]
+    seed_parts: tuple[Part, ...]
+    clip_parts: tuple[Part, ...]
+    is_paired: bool
+
+
+def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES, seed: int = 0) -> list[Contrast]:
+    """Compare every arm with the claim's control, on the claim's split, in the order of the plan.
+
+    The mean of two splits is that of one where the data have only one. The order of clips, arms and seeds changes no
+    number. Holm's procedure runs over all arms of the claim, those without results included.
+
+    Args:
+        resamples: draws of activities and clips.
+        seed: of the draws.
+
+    Raises:
+        UserError: the claim names an arm that is not there, or a split without clips or positive labels.
+    """
+    _check(predictions.arms, claim)
+    measured = measure(predictions, claim, resamples, seed)
+    arms = [arm for arm in predictions.arms if arm != claim.control]
+    compared = {arm: _compare(arm, claim, measured) for arm in arms}
+    claimed = set(claim.claimed(predictions.arms))
+    steps: dict[str, Step] = {}
+    for family in (sorted(claimed), sorted(set(arms) - claimed)):
+        steps |= zip(family, holm([p_value(compared[arm].estimate, claim) for arm in family], claim.alpha), strict=True)
+    return [_contrast(arm, compared[arm], steps[arm], claim, measured, arm in claimed) for arm in arms]
+
+
+def p_value(estimate: Estimate, claim: Claim) -> float:
+    """Give the smallest alpha whose two-sided interval lies where `claim` says."""
+    if claim.direction == "better":
+        return estimate.p_above(claim.smallest)
+    if claim.direction == "worse":
+        return estimate.p_below(-claim.smallest)
+    return estimate.p_within(claim.smallest)
+
+
+def _check(arms: Sequence[str], claim: Claim) -> None:
+    for field, name in (("control", claim.control), ("which", claim.which)):
+        if name not in arms and not (field == "which" and name in (ANY, ALL)):
+            raise UserError(
+                f"claim.{field}: there is no arm {name!r}. There are: {', '.join(arms)}. "
+                "Claims name arms as `study plan` prints them."
+            )
+
+
+def _compare(arm: str, claim: Claim, measured: Measured) -> _Comparison:
+    seeds, control_seeds = measured.seeds(arm), measured.seeds(claim.control)
+    shared = tuple(seed for seed in seeds if seed in control_seeds)
+    is_paired = len(shared) >= 2 or (bool(shared) and min(len(seeds), len(control_seeds)) < 2)
+    if is_paired:
+        seeds = control_seeds = shared
+    if not (seeds and control_seeds):
+        nothing = Estimate(math.nan, math.nan, math.nan)
+        unknown = (_UNKNOWN,) * len(measured.parts)
+        return _Comparison(nothing, seeds, control_seeds, (_UNKNOWN,), unknown, is_paired)
+    rows = [measured.rows[arm, seed] for seed in seeds]
+    control_rows = [measured.rows[claim.control, seed] for seed in control_seeds]
+    points, control_points = measured.map_M[rows], measured.map_M[control_rows]
+    if is_paired:
+        seed_parts: tuple[Part, ...] = (_seed_part(points - control_points),)
+    else:
+        seed_parts = (_seed_part(points), _seed_part(control_points))
+    weight_M = np.zeros(len(measured.rows))
+    weight_M[rows] = 1 / len(rows)
+    weight_M[control_rows] -= 1 / len(control_rows)
+    clip_parts = _clip_parts(weight_M, claim, measured)
+    difference = float(points.mean() - control_points.mean())
+    estimate = Estimate.of(difference, (*seed_parts, *clip_parts))
+    return _Comparison(estimate, seeds, control_seeds, seed_parts, clip_parts, is_paired)
+
+
+def _seed_part(points_S: np.ndarray) -> Part:
+    if len(points_S) < 2:
+        return _UNKNOWN
+    return Part(float(points_S.var(ddof=1)) / len(points_S), len(points_S) - 1)
+
+
+def _clip_parts(weight_M: np.ndarray, claim: Claim, measured: Measured) -> tuple[Part, ...]:
+    """Give each split's share in the variance of the mean over splits."""
+    if claim.over == "seeds":
+        return ()
+    parts = []
+    for part in measured.parts:
+        if part.resampled is None:
+            parts.append(_UNKNOWN)
+            continue
+        difference_R = weight_M @ part.resampled.map_MR
+        variance = float(np.nanvar(difference_R, ddof=1)) / len(measured.parts) ** 2
+        parts.append(Part(variance, part.activities - 1))
+    return tuple(parts)
+
+
+def _contrast(
+    arm: str, compared: _Comparison, step: Step, claim: Claim, measured: Measured, is_claimed: bool
+) -> Contrast:
+    low, high = compared.estimate.interval(step.alpha)
+    variances = [part.variance for part in compared.clip_parts] or [0.0] * len(measured.parts)
+    return Contrast(
+        arm=arm,
+        difference=compared.estimate.value,
+        low=low,
+        high=high,
+        p=p_value(compared.estimate, claim),
+        p_adjusted=step.p,
+        alpha=step.alpha,
+        seeds=compared.seeds,
+        control_seeds=compared.control_seeds,
+        df=compared.estimate.df,
+        se_seed=math.sqrt(math.fsum(part.variance for part in compared.seed_parts)),
+        se_clips=math.sqrt(math.fsum(variances)),
+        clips=tuple(
+            ClipPart(part.split, part.activities, variance)
+            for part, variance in zip(measured.parts, variances, strict=True)
+        ),
+        vanished=measured.vanished,
+        is_claimed=is_claimed,
+        is_paired=compared.is_paired,
+        left_out=tuple(model for model in measured.left_out if model[0] in (arm, claim.control)),
+    )

@@ -1,0 +1,103 @@
+"""Every trial's mean average precision on a claim's split, and under the draws of its clips.
+
+Letters: M models (an arm with a seed), R resamples.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UserError
+from results.bootstrap import Resampled, resample
+from results.claim import Claim
+from results.frame import Predictions
+from results.metric.average_precision import mean_average_precision
+
+Model = tuple[str, int]
+"""An arm with a seed."""
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """One of the splits that are averaged.
+
+    Attributes:
+        resampled: None if the claim is not about other activities, or if there is one activity only.
+    """
+
+    split: str
+    activities: int
+    resampled: Resampled | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Points of every model, as the mean of the splits.
+
+    Shapes:
+        map_M; `rows` gives each model's index in it
+    """
+
+    rows: dict[Model, int]
+    map_M: NDArray[np.float64]
+    parts: tuple[SplitPart, ...]
+    left_out: tuple[Model, ...]
+    """Models with scores that are not numbers: they have no row."""
+
+    def seeds(self, arm: str) -> tuple[int, ...]:
+        """List the seeds of `arm` that were measured, ascending."""
+        return tuple(seed for name, seed in self.rows if name == arm)
+
+    @property
+    def vanished(self) -> float:
+        """Share of the draws in which, in any split, a class had no positive clip; NaN without draws."""
+        drawn = [part.resampled.vanished_R for part in self.parts if part.resampled]
+        return float(np.logical_or.reduce(drawn).mean()) if drawn else math.nan
+
+
+def measure(predictions: Predictions, claim: Claim, resamples: int, seed: int) -> Measured:
+    """Measure all models on `claim`'s split, and under `resamples` draws of its clips if it is about activities too.
+
+    Raises:
+        UserError: the split has no clips, or none with a positive label.
+    """
+    models = sorted((arm, number) for arm, seeds in predictions.scores.items() for number in seeds)
+    clips = _clips(predictions, claim) if models else []
+    points = {
+        (arm, number): [mean_average_precision(part.scores[arm][number], part.labels_NC) for part in clips]
+        for arm, number in models
+    }
+    usable = [model for model in models if not np.isnan(points[model]).any()]
+    parts = []
+    for part in clips:
+        is_drawn = claim.over == "seeds_and_activities" and len(part.activities) > 1 and usable
+        scores = [part.scores[arm][number] for arm, number in usable]
+        resampled = resample(part, scores, resamples, seed) if is_drawn else None
+        parts.append(SplitPart(str(part.split_N[0]), len(part.activities), resampled))
+    return Measured(
+        {model: row for row, model in enumerate(usable)},
+        np.array([np.mean(points[model]) for model in usable]),
+        tuple(parts),
+        tuple(model for model in models if model not in usable),
+    )
+
+
+def _clips(predictions: Predictions, claim: Claim) -> list[Predictions]:
+    """Take the clips of each of the claim's splits that the data have."""
+    there = np.unique(predictions.split_N).tolist()
+    clips = [predictions.of(split) for split in claim.splits if split in there]
+    if not clips:
+        hint = " Test splits are sealed until `study reveal NAME`." if claim.split.startswith("test") else ""
+        raise UserError(
+            f"claim.split: no clip is in {claim.split}, so that nothing can be compared. "
+            f"There are predictions for: {', '.join(there)}.{hint} Name one of these in the claim."
+        )
+    for part in clips:
+        if not part.labels_NC.any():
+            raise UserError(
+                f"{part.split_N[0]}: none of its {len(part.clip_N)} clips has a positive label, so that average "
+                "precision is not defined. Give the split clips with labels, or name another split in the claim."
+            )
+    return clips

@@ -1,0 +1,125 @@
+"""How many seeds decide a contrast, and what the planned seeds can detect.
+
+Power is the chance that a new interval lies where its estimate lies now: above both margins, below both, or between.
+It follows from the noncentral t distribution if the estimate and the spread that were seen are right.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from results.contrast import Contrast
+from results.interval import Estimate, Part, quantile
+
+POWER = 0.8
+MOST_SEEDS = 1_000
+_FAR = 1e6  # standard errors; further off, the chance is 0 for any number of seeds
+
+
+def further_seeds(contrast: Contrast, smallest: float, power: float = POWER) -> int | None:
+    """Count the seeds that would have to be added for the contrast's interval to be decided; None if none suffice.
+
+    Decided is: beyond +-`smallest` on either side, or inside. At most `MOST_SEEDS` seeds are considered.
+
+    Raises:
+        ValueError: the contrast has no interval, so that there is no spread to go by.
+    """
+    if not contrast.has_interval:
+        raise ValueError(
+            f"contrast of {contrast.arm}: must have an interval, but got {contrast.low=}; add seeds first."
+        )
+    have = min(len(contrast.seeds), len(contrast.control_seeds))
+
+    def suffices(seeds: int) -> bool:
+        return power_of(_with_seeds(contrast, seeds), smallest, contrast.alpha) >= power
+
+    if not suffices(MOST_SEEDS):
+        return None
+    return max(0, _first(suffices, have, MOST_SEEDS) - have)
+
+
+def clips_decide_nothing(contrast: Contrast, smallest: float, power: float = POWER) -> bool:
+    """Tell whether the clips alone leave too wide an interval, so that no number of seeds decides the contrast."""
+    if not contrast.se_clips:
+        return False
+    estimate = Estimate.of(contrast.difference, _clip_parts(contrast))
+    return power_of(estimate, smallest, contrast.alpha) < power
+
+
+def power_of(estimate: Estimate, smallest: float, alpha: float) -> float:
+    """Give the chance that an interval of level 1 - `alpha` lies in the same place as `estimate.value` itself.
+
+    The places are: above `smallest`, below -`smallest`, and between them.
+    """
+    value = abs(estimate.value)
+    if not estimate.variance:
+        return float(value != smallest)
+    tested = quantile(estimate.df, 1 - alpha / 2)
+    if value >= smallest:
+        return 1 - _miss(tested, estimate.df, (value - smallest) / estimate.error)
+    left, right = ((smallest + side) / estimate.error for side in (value, -value))
+    return max(0.0, 1 - _miss(tested, estimate.df, left) - _miss(tested, estimate.df, right))
+
+
+def detectable(
+    seeds: int,
+    sd: float,
+    alpha: float = 0.05,
+    arms: int = 1,
+    power: float = POWER,
+    clips: Sequence[Part] = (),
+) -> float:
+    """Give the smallest true difference, beyond the smallest that matters, that `seeds` paired seeds show in points.
+
+    Args:
+        seeds: per arm.
+        sd: standard deviation of the paired differences between seeds, in points.
+        arms: how many arms the claim is about; the first step of Holm's procedure divides alpha by it.
+        clips: variance of the clips of each split, for a claim about other activities too.
+
+    Returns:
+        Points; infinity for fewer than two seeds, which give no interval.
+    """
+    if seeds < 2:
+        return math.inf
+    estimate = Estimate.of(0.0, (Part(sd**2 / seeds, seeds - 1), *clips))
+    if not estimate.variance:
+        return 0.0
+    tested = quantile(estimate.df, 1 - alpha / arms / 2)
+    low, high = 0.0, 1.0
+    while 1 - _miss(tested, estimate.df, high) < power:
+        low, high = high, 2 * high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if 1 - _miss(tested, estimate.df, middle) >= power else (middle, high)
+    return high * estimate.error
+
+
+def _with_seeds(contrast: Contrast, seeds: int) -> Estimate:
+    """Suppose that the same spread was seen on `seeds` seeds of both arms."""
+    arms = 1 if contrast.is_paired else 2
+    variance = contrast.se_seed**2 * _effective(contrast) / seeds
+    return Estimate.of(contrast.difference, (Part(variance, arms * (seeds - 1)), *_clip_parts(contrast)))
+
+
+def _effective(contrast: Contrast) -> float:
+    """Give the seeds that stand behind the seed part; the harmonic mean of both arms' if they differ."""
+    return 2 / (1 / len(contrast.seeds) + 1 / len(contrast.control_seeds))
+
+
+def _clip_parts(contrast: Contrast) -> list[Part]:
+    return [Part(part.variance, part.activities - 1) for part in contrast.clips if part.variance]
+
+
+def _miss(tested: float, df: float, shift: float) -> float:
+    """Give the chance that a t value centred on `shift` standard errors stays below the `tested` one."""
+    from scipy.special import nctdtr
+
+    return float(nctdtr(df, min(shift, _FAR), tested))
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Find the smallest number from `low` for which `holds`, given that it holds for `high` and then stays."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
