@@ -64,7 +64,7 @@ class Contrast:
     se_clips: float
     clips: tuple[ClipPart, ...]
     vanished: float
-    """Share of the bootstrap's draws in which a class had no positive clip; NaN without a bootstrap."""
+    """Share of the bootstrap's draws in which a class had no positive clip; 0 without a bootstrap."""
     is_claimed: bool
     """Whether the claim is about this arm; the others are corrected among themselves."""
     is_paired: bool

@@ -3,7 +3,6 @@
 Letters: M models (an arm with a seed), R resamples.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +51,9 @@ class Measured:
 
     @property
     def vanished(self) -> float:
-        """Share of the draws in which, in any split, a class had no positive clip; NaN without draws."""
+        """Share of the draws in which, in any split, a class had no positive clip; 0 without draws."""
         drawn = [part.resampled.vanished_R for part in self.parts if part.resampled]
-        return float(np.logical_or.reduce(drawn).mean()) if drawn else math.nan
+        return float(np.logical_or.reduce(drawn).mean()) if drawn else 0.0
 
 
 def measure(predictions: Predictions, claim: Claim, resamples: int, seed: int) -> Measured:

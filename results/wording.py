@@ -1,0 +1,201 @@
+"""The words of an answer: the sentence and the note, from the claim and its contrasts."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from results.claim import ALL, ANY, Claim
+from results.contrast import Contrast
+from results.power import MOST_SEEDS
+
+_IS = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
+_OTHER_SIDE = {"better": "worse than", "worse": "better than", "equivalent": "different from"}
+
+
+def sentence(
+    claim: Claim, verdict: str, claimed: Sequence[Contrast], places: Mapping[str, str], outlook: str = ""
+) -> str:
+    """Say the verdict in one sentence, with the numbers of the arm that it hangs on.
+
+    Args:
+        claimed: the contrasts that the claim is about.
+        places: where each arm's interval lies (`answer.place`).
+        outlook: what would decide an undecided claim.
+    """
+    if not claimed:
+        return f"Undecided: there is no arm to compare with {claim.control}."
+    words = _SENTENCES[verdict](claim, claimed, places)
+    return f"{verdict.capitalize()}: {words}{f'; {outlook}' if outlook else ''}."
+
+
+def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
+    """Say what a reader must know besides the sentence: what is missing, left out, unpaired, excluded or corrected."""
+    told = [
+        *_missing(claim, claimed),
+        *_left_out(claimed),
+        *_without_interval(claimed),
+        *_unpaired(claimed),
+        *_single_split(claim, claimed),
+        *(_excluded(claim, claimed) if verdict == "undecided" else []),
+    ]
+    if len(claimed) > 1:
+        told.append(f"Intervals and p are corrected for {len(claimed)} arms (Holm).")
+    return " ".join(told)
+
+
+def more_seeds(number: int) -> str:
+    """Say how many seeds would decide a claim."""
+    return f"about {number} more seed{'s' * (number > 1)} would decide it"
+
+
+def too_few_activities(contrast: Contrast) -> str:
+    """Say that the clips are what keeps a claim open, and which."""
+    part = max(contrast.clips, key=lambda part: part.variance)
+    kind = part.split.partition("_")[2]
+    return f"no number of seeds decides this: {part.activities} {kind} activities are too few"
+
+
+def too_many_seeds() -> str:
+    """Say that seeds would decide a claim, if there were thousands."""
+    return f"more than {MOST_SEEDS:,} seeds would be needed to decide it"
+
+
+def _supported(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
+    winners = [contrast for contrast in claimed if places[contrast.arm] == "claimed"]
+    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    if len(winners) == 1:
+        return f"{winners[0].arm} is {statement} ({_numbers(winners[0])})"
+    if claim.which == ALL:
+        return f"all {len(claimed)} arms are {statement} ({_least(claim, claimed)})"
+    return f"{len(winners)} of {len(claimed)} arms are {statement} ({_best(claim, winners)})"
+
+
+def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
+    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    if claim.which == ANY:
+        return f"no arm is {statement} ({_best(claim, claimed)})"
+    against = [contrast for contrast in claimed if places[contrast.arm] in ("contrary", "equivalent")]
+    worst = min(against, key=lambda contrast: _towards(claim, contrast))
+    if claim.which == ALL:
+        is_contrary = places[worst.arm] == "contrary"
+        what = _OTHER_SIDE[claim.direction].split()[0] if is_contrary else "equivalent"
+        return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(worst)})"
+    by = f" by {_points(claim.smallest)}" if claim.smallest else ""
+    return f"{worst.arm} is {_OTHER_SIDE[claim.direction]} {claim.control}{by} on {claim.split} ({_numbers(worst)})"
+
+
+def _equivalent(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
+    within = f"by less than {_points(claim.smallest)} on {claim.split}"
+    if len(claimed) == 1:
+        return f"{claimed[0].arm} and {claim.control} differ {within} ({_numbers(claimed[0])})"
+    largest = max(claimed, key=lambda contrast: abs(contrast.difference))
+    return f"all {len(claimed)} arms differ from {claim.control} {within} (most: {largest.arm}, {_numbers(largest)})"
+
+
+def _undecided(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
+    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    measured = [contrast for contrast in claimed if not math.isnan(contrast.difference)]
+    if claim.which not in (ANY, ALL):
+        return f"{claim.which} is not shown to be {statement} ({_numbers(claimed[0]) if measured else 'no results'})"
+    who = "no arm is shown" if claim.which == ANY else "not every arm is shown"
+    told = (_best if claim.which == ANY else _least)(claim, measured) if measured else "no results"
+    return f"{who} to be {statement} ({told})"
+
+
+_SENTENCES: dict[str, Callable[[Claim, Sequence[Contrast], Mapping[str, str]], str]] = {
+    "supported": _supported,
+    "refuted": _refuted,
+    "equivalent": _equivalent,
+    "undecided": _undecided,
+}
+
+
+def _best(claim: Claim, contrasts: Sequence[Contrast]) -> str:
+    best = max(contrasts, key=lambda contrast: _towards(claim, contrast))
+    return f"{_extreme(claim, 'best')}: {best.arm}, {_numbers(best)}"
+
+
+def _least(claim: Claim, contrasts: Sequence[Contrast]) -> str:
+    least = min(contrasts, key=lambda contrast: _towards(claim, contrast))
+    return f"{_extreme(claim, 'least')}: {least.arm}, {_numbers(least)}"
+
+
+def _extreme(claim: Claim, which: str) -> str:
+    if claim.direction == "equivalent":
+        return {"best": "closest", "least": "farthest"}[which]
+    return which if claim.direction == "better" else {"best": "worst", "least": "least"}[which]
+
+
+def _towards(claim: Claim, contrast: Contrast) -> float:
+    """Say how far a difference goes the way of the claim."""
+    if claim.direction == "equivalent":
+        return -abs(contrast.difference)
+    return contrast.difference if claim.direction == "better" else -contrast.difference
+
+
+def _by(claim: Claim) -> str:
+    if claim.direction == "equivalent":
+        return f" within {_points(claim.smallest)}"
+    return f" by {_points(claim.smallest)}" if claim.smallest else ""
+
+
+def _points(number: float) -> str:
+    digits = f"{number:.1f}" if round(number, 1) == number else f"{number:g}"
+    return f"{digits} mAP point{'s' * (number != 1)}"
+
+
+def _numbers(contrast: Contrast) -> str:
+    seeds = f"{len(contrast.seeds)} seed{'s' * (len(contrast.seeds) != 1)}"
+    if not contrast.is_paired and contrast.seeds:
+        seeds = f"{len(contrast.seeds)} and {len(contrast.control_seeds)} unpaired seeds"
+    interval = f" [{contrast.low:.1f}, {contrast.high:.1f}]" if contrast.has_interval else " without an interval"
+    return f"{contrast.difference:+.1f}{interval}, {seeds}"
+
+
+def _missing(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
+    left = [contrast for contrast in claimed if not (contrast.seeds and contrast.control_seeds)]
+    if any(not contrast.control_seeds for contrast in left):
+        return [f"The control {claim.control} has no results."]
+    return [f"No results: {', '.join(contrast.arm for contrast in left)}."] if left else []
+
+
+def _left_out(claimed: Sequence[Contrast]) -> list[str]:
+    models = sorted({model for contrast in claimed for model in contrast.left_out})
+    told = ", ".join(f"{arm} seed {seed}" for arm, seed in models)
+    return [f"Left out, because their scores are not numbers: {told}."] if models else []
+
+
+def _without_interval(claimed: Sequence[Contrast]) -> list[str]:
+    lone = [c.arm for c in claimed if c.seeds and c.control_seeds and min(len(c.seeds), len(c.control_seeds)) == 1]
+    told = [f"One seed to compare gives no spread over seeds and no interval: {', '.join(lone)}."] if lone else []
+    single = sorted({part.split for c in claimed for part in c.clips if part.activities == 1 and part.variance != 0})
+    if single:
+        told.append(f"One activity tells nothing about others, so there is no interval: {', '.join(single)}.")
+    return told
+
+
+def _unpaired(claimed: Sequence[Contrast]) -> list[str]:
+    arms = [
+        contrast.arm for contrast in claimed if contrast.seeds and contrast.control_seeds and not contrast.is_paired
+    ]
+    if not arms:
+        return []
+    return [f"Compared unpaired (Welch), for want of two seeds shared with the control: {', '.join(arms)}."]
+
+
+def _single_split(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
+    there = {part.split for contrast in claimed for part in contrast.clips}
+    if not there or there == set(claim.splits):
+        return []
+    absent = ", ".join(split for split in claim.splits if split not in there)
+    return [f"{claim.split} is {', '.join(there)} alone: the data have no {absent}."]
+
+
+def _excluded(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
+    """Name the arms that cannot be what is claimed, although it is open what they are instead."""
+    if claim.direction == "better":
+        arms = [contrast.arm for contrast in claimed if contrast.high < claim.smallest]
+    elif claim.direction == "worse":
+        arms = [contrast.arm for contrast in claimed if contrast.low > -claim.smallest]
+    else:
+        return []
+    return [f"Already excluded: {', '.join(arms)} {claim.direction}{_by(claim)} or more."] if arms else []
