@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from experiments import digest
 from experiments.clip import Clip, DataSet
 from models import catalog
 from models.settings import Frozen
@@ -58,6 +59,7 @@ class Source:
 
 @lru_cache(maxsize=2)
 def _read(source: Source) -> DataSet:
+    digest.remember_in(source.folder)
     reader = catalog.load("experiments.data", source.reader.model_dump()["name"])
     dataset: DataSet = reader.read(source.reader)
     if source.skipped:

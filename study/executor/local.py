@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 
 from models.errors import UserError
@@ -125,7 +125,10 @@ class _Crew:
     def dismiss(self) -> None:
         """Stop every worker; one that is at work keeps its last epoch and says so in the store."""
         for worker in self.workers:
-            worker.process.terminate() if worker.key else worker.connection.send(None)
+            with suppress(BrokenPipeError):
+                worker.connection.send(None)
+            if worker.key:
+                worker.process.terminate()
         deadline = time.monotonic() + STOP_S
         for worker in self.workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,128 @@
+"""Real worker processes on a study of two arms with networks of a few hundred parameters."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from results.attempt import Store
+from study.executor import local
+from study.preparation import Prepared, Request, prepare
+from study.schedule import Schedule
+from study.worker import Event, Orders
+
+SPEC = """\
+question: {ask: 'Do more tokens help?'}
+claim:
+  says: {which: any, direction: better}
+  smallest: 1.0
+profile: smoke
+design: sweep
+control: {model.tokens.count: 2}
+factors:
+  model.tokens.count: [1, 2]
+seeds: 1
+settings:
+  data: {limit: 4, frames: 2, size: 16, margin: 2}
+  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
+"""
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Prepared]:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+
+    def prepared(**overrides: object) -> Prepared:
+        changed = {name.replace("__", "."): value for name, value in overrides.items()}
+        return prepare(Request(str(tmp_path / "asked.yaml"), overrides=changed))
+
+    return prepared
+
+
+def run(prepared: Prepared, tell: Callable[[Event], None] = lambda event: None, workers: int = 2) -> Schedule:
+    orders = Orders(prepared.store.root, prepared.source, prepared.plan.edition.settings.resources, "a test")
+    states = prepared.plan.states(prepared.store)
+    done = {key for key, state in states.items() if state.name == "done"}
+    return local.run(prepared.plan.phases, done, orders, workers, tell)
+
+
+def test_every_phase_is_done_once_and_a_second_run_does_nothing(prepared: Callable[..., Prepared]) -> None:
+    study = prepared()
+    events: list[Event] = []
+    schedule = run(study, events.append)
+    assert schedule.done == set(study.plan.phases)
+    assert Counter(event.state for event in events) == {"epoch": 6, "done": 6}
+    again: list[Event] = []
+    assert run(study, again.append).done == schedule.done
+    assert again == []
+
+
+def test_a_failure_is_kept_with_its_traceback_blocks_its_child_and_the_rest_goes_on(
+    prepared: Callable[..., Prepared],
+) -> None:
+    study = prepared(optim__lr=1e30, optim__warmup_fraction=0.0, optim__clip_norm=None, phases__rgb_epochs=4)
+    events: list[Event] = []
+    schedule = run(study, events.append)
+    failed = {study.plan.phases[key].kind for key in schedule.failed}
+    assert failed
+    assert "joint" in {study.plan.phases[key].kind for key in schedule.blocked}
+    assert schedule.done | schedule.failed | schedule.blocked == set(study.plan.phases)
+    failure = next(event for event in events if event.state == "failed")
+    assert "diverged" in failure.text
+    assert "Traceback" in (study.store.runs / failure.key / "1" / "log.txt").read_text()
+
+
+def test_a_killed_worker_is_replaced_and_its_phase_finished(prepared: Callable[..., Prepared]) -> None:
+    study = prepared(phases__rgb_epochs=30)
+    killed: list[int] = []
+
+    def kill_first(event: Event) -> None:
+        if event.state == "epoch" and not killed:
+            owner = (study.store.runs / event.key / "1" / "claim.json").read_text()
+            killed.append(int(owner.split('"pid": ')[1].split(",")[0]))
+            os.kill(killed[0], signal.SIGKILL)
+
+    schedule = run(study, kill_first, workers=1)
+    assert killed
+    assert schedule.done == set(study.plan.phases)
+    assert max(len(study.store.attempts(key)) for key in study.plan.phases) == 2
+
+
+def test_ctrl_c_stops_the_workers_and_leaves_a_store_that_goes_on(prepared: Callable[..., Prepared]) -> None:
+    study = prepared(phases__rgb_epochs=200)
+    pressed: list[str] = []
+
+    def press(event: Event) -> None:
+        if event.state == "epoch" and not pressed:
+            pressed.append(event.key)
+            signal.raise_signal(signal.SIGINT)
+
+    began = time.monotonic()
+    with pytest.raises(local.Interrupted):
+        run(study, press)
+    assert time.monotonic() - began < local.STOP_S
+    state = study.store.states(pressed)[pressed[0]]
+    assert state.name == "stopped"
+    assert not state.killed
+    reopened = Store(study.store.root)
+    assert reopened.attempts(pressed[0])[0].resume.exists()
+    shorter = prepared()
+    assert run(shorter).done == set(shorter.plan.phases)
+
+
+def test_two_runs_of_one_study_train_every_phase_once(prepared: Callable[..., Prepared]) -> None:
+    study = prepared(phases__rgb_epochs=5)
+    schedules: list[Schedule] = []
+    threads = [threading.Thread(target=lambda: schedules.append(run(study, workers=1))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [schedule.done for schedule in schedules] == [set(study.plan.phases)] * 2
+    assert all(len(study.store.attempts(key)) == 1 for key in study.plan.phases)
