@@ -11,6 +11,8 @@ from reports.unfinished import Unfinished
 if TYPE_CHECKING:
     import duckdb
 
+    from results.contrast import Contrast
+
 NAN = """
 select arm, seed, split from finals where edition = $edition and not pruned and (map is null or isnan(map))
 order by arm, seed, split
@@ -23,18 +25,18 @@ def cautions(
     plan: Mapping[str, Any],
     ran: Ran,
     left: Sequence[Unfinished],
-    contrasts: Sequence[Any],
+    contrasts: "Sequence[Contrast]",
 ) -> list[str]:
     """Collect the warnings of a page."""
     unmeasured = query.table(connection, NAN, edition=edition).to_dicts()
     return [
         *_declaration(ran),
-        *_seeds(plan, contrasts),
+        *_seeds(plan),
         *_missing(left),
         *_unmeasured(unmeasured),
         *_mixed(ran),
         *_skipped(ran),
-        *_unpaired(contrasts),
+        *_beside_the_claim(contrasts),
         *_vanished(contrasts),
         *plan.get("notes", ()),
     ]
@@ -47,13 +49,10 @@ def _declaration(ran: Ran) -> list[str]:
     return [f"The claim was declared after {results} of this study stood in the ledger: it was not blind to them."]
 
 
-def _seeds(plan: Mapping[str, Any], contrasts: Sequence[Any]) -> list[str]:
-    single = [contrast.arm for contrast in contrasts if len(contrast.seeds) == 1]
-    if len({trial["seed"] for trial in plan["trials"]}) == 1:
-        return ["One seed only: the spread between seeds is unknown, so no interval covers it."]
-    if not single:
+def _seeds(plan: Mapping[str, Any]) -> list[str]:
+    if len({trial["seed"] for trial in plan["trials"]}) > 1:
         return []
-    return [f"One paired seed only for {words.listing(single)}: no interval covers the spread of seeds."]
+    return ["One seed only: the spread between seeds is unknown, so no interval covers it."]
 
 
 def _missing(left: Sequence[Unfinished]) -> list[str]:
@@ -86,14 +85,17 @@ def _skipped(ran: Ran) -> list[str]:
     return [f"{clips} left out as unreadable: {words.listing(ran.skipped)}."]
 
 
-def _unpaired(contrasts: Sequence[Any]) -> list[str]:
-    arms = [contrast.arm for contrast in contrasts if contrast.seeds and not contrast.is_paired]
-    if not arms:
-        return []
-    return [f"Fewer than two seeds in common with the control: {words.listing(arms)}. Compared unpaired (Welch)."]
+def _beside_the_claim(contrasts: "Sequence[Contrast]") -> list[str]:
+    """Tell of the arms that the claim is not about; the answer's own note tells of the others."""
+    others = [contrast for contrast in contrasts if not contrast.is_claimed and contrast.seeds]
+    unpaired = [contrast.arm for contrast in others if not contrast.is_paired]
+    single = [contrast.arm for contrast in others if contrast.is_paired and len(contrast.seeds) == 1]
+    told = [f"Compared unpaired, for want of two seeds shared with the control: {words.listing(unpaired)}."]
+    lone = [f"One seed to compare gives no interval: {words.listing(single)}."]
+    return (told if unpaired else []) + (lone if single else [])
 
 
-def _vanished(contrasts: Sequence[Any]) -> list[str]:
+def _vanished(contrasts: "Sequence[Contrast]") -> list[str]:
     most = max((contrast.vanished for contrast in contrasts), default=0.0)
     if most < 0.005:
         return []

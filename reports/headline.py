@@ -1,5 +1,6 @@
 """The top of a page: verdict, sentence, claim in words and the few numbers that weigh it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from reports.ran import Fact, Ran
 
 if TYPE_CHECKING:
     from results.answer import Answer
+    from results.contrast import Contrast
 
 SIGNS = {"supported": "✓", "refuted": "✕", "equivalent": "≈", "undecided": "?"}
 
@@ -19,14 +21,14 @@ class Headline:
 
     Attributes:
         sign: the verdict's mark, so that colour is not the only one.
-        further: what would decide an undecided claim; empty otherwise.
+        note: what a reader must know besides the sentence.
+        declared: when the claim was made, and after how many results.
     """
 
     verdict: str
     sign: str
     sentence: str
     note: str
-    further: str
     claim: str
     declared: str
     facts: list[Fact]
@@ -68,8 +70,7 @@ def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
         verdict=answer.verdict,
         sign=SIGNS[answer.verdict],
         sentence=answer.sentence,
-        note=answer.note or "",
-        further=_further(answer),
+        note=answer.note,
         claim=words.claim(plan["claim"]),
         declared=_declared(ran),
         facts=_facts(answer, plan, ran),
@@ -105,33 +106,35 @@ def as_plain(answer: "Answer") -> dict[str, Any]:
     return {"verdict": answer.verdict, "contrasts": [asdict(contrast) for contrast in answer.contrasts]}
 
 
-def leading(contrasts: Sequence[Any], claim: Mapping[str, Any]) -> Any | None:
-    """Find the contrast to show first: the arm the claim names, else the one with the largest difference its way."""
-    if not contrasts:
-        return None
-    named = [contrast for contrast in contrasts if contrast.arm == claim["which"]]
-    if named:
-        return named[0]
+def leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contrast | None":
+    """Find the contrast to show first: of the claimed arms the one that goes farthest the claim's way.
+
+    For a claim of equivalence it is the largest difference, which decides it.
+    """
+    measured = [contrast for contrast in contrasts if contrast.is_claimed and not math.isnan(contrast.difference)]
     sign = {"better": 1.0, "worse": -1.0}.get(claim["direction"])
-    return max(contrasts, key=lambda contrast: abs(contrast.difference) if sign is None else sign * contrast.difference)
+    ranked = sorted(measured, key=lambda one: abs(one.difference) if sign is None else sign * one.difference)
+    return ranked[-1] if ranked else None
 
 
 def _facts(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> list[Fact]:
+    done = f"{ran.trials} of {len(plan['trials'])}"
+    facts = [
+        Fact("Trials finished", done, words.count(len(plan["arms"]), "arm")),
+        Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"),
+    ]
     lead = leading(answer.contrasts, plan["claim"])
-    facts = []
-    if lead:
-        arms = len(answer.contrasts)
-        which = f"{lead.arm} minus {plan['claim']['control']}"
-        detail = f"{words.interval(lead.low, lead.high)} points; {which}"
-        facts.append(
-            Fact("Difference" if arms == 1 else f"Leading of {arms} differences", words.signed(lead.difference), detail)
-        )
-        shared = words.listing(lead.seeds)
-        facts.append(Fact("Paired seeds", words.count(len(lead.seeds)), f"seed {shared}" if lead.seeds else ""))
-    planned = len(plan["trials"])
-    facts.append(Fact("Trainings finished", f"{ran.trials} of {planned}", words.count(len(plan["arms"]), "arm")))
-    facts.append(Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"))
-    return facts
+    if lead is None:
+        return facts
+    claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
+    name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
+    detail = f"{words.interval(lead.low, lead.high)}; {lead.arm} minus {plan['claim']['control']}, points"
+    seeds = Fact("Paired seeds" if lead.is_paired else "Seeds, unpaired", words.count(len(lead.seeds)), _which(lead))
+    return [Fact(name, words.signed(lead.difference), detail), seeds, *facts]
+
+
+def _which(lead: "Contrast") -> str:
+    return f"{'seed' if len(lead.seeds) == 1 else 'seeds'} {words.listing(lead.seeds)}"
 
 
 def _declared(ran: Ran) -> str:
@@ -139,9 +142,3 @@ def _declared(ran: Ran) -> str:
         return ""
     before = words.count(ran.declared_after, "result") if ran.declared_after else ""
     return f"Declared {words.day(ran.declared_at)}, {f'after {before}' if before else 'before the first result'}."
-
-
-def _further(answer: "Answer") -> str:
-    if answer.verdict != "undecided" or answer.further_seeds is None:
-        return ""
-    return f"About {words.count(answer.further_seeds, 'further seed')} an arm would decide it."

@@ -11,6 +11,8 @@ from reports import marks, query, theme, words
 if TYPE_CHECKING:
     import duckdb
 
+    from results.contrast import Contrast
+
 SQL = """
 select arm, seed, replicate, split, map, parameters, peak_memory_bytes, seconds
 from finals
@@ -53,7 +55,7 @@ class Table:
 
 
 def arms(
-    connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any], contrasts: Sequence[Any]
+    connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any], contrasts: "Sequence[Contrast]"
 ) -> Table:
     """Collect the table of arms; an arm without results keeps its row."""
     finals = query.table(connection, SQL, edition=edition)
@@ -70,7 +72,7 @@ def _row(
     colours: Mapping[str, str],
     finals: pl.DataFrame,
     splits: Sequence[str],
-    contrasts: Mapping[str, Any],
+    contrasts: "Mapping[str, Contrast]",
 ) -> Row:
     contrast = contrasts.get(arm["name"])
     trials = finals.unique(["seed", "replicate"])

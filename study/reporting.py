@@ -31,5 +31,5 @@ def report(store: Store, name: str) -> list[tuple[Answer, Path]]:
             replace_json(store.editions / edition / "answer.json", as_plain(found))
             out = pages_folder() / f"{edition}.html"
             written.append((found, page.build(connection, edition, found, plan, out)))
-        index.build(connection, pages_folder() / "index.html")
+    index.build(pages_folder())
     return written

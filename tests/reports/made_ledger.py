@@ -4,16 +4,17 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 import results
+from results.answer import Answer
+from results.contrast import ClipPart, Contrast
 from results.finals import make_view
 
 EDITION = "token_count_sweep"
@@ -21,31 +22,6 @@ FACTOR = "model.tokens.count"
 BEGAN = datetime(2026, 11, 22, 20, 9)
 LABELS = ("neck", "chest", "biceps", "upper_back", "abdominals", "glutes", "quadriceps", "calves")
 EPOCHS = {"rgb": 6, "sender": 6, "joint": 3}
-
-
-@dataclass(frozen=True)
-class Contrast:
-    arm: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_adjusted: float
-    seeds: tuple[int, ...]
-    df: float = 4.0
-    se_seed: float = 0.5
-    se_clips: float = 0.6
-    vanished: float = 0.0
-    is_paired: bool = True
-
-
-@dataclass(frozen=True)
-class Answer:
-    verdict: str
-    sentence: str
-    contrasts: Sequence[Contrast]
-    further_seeds: int | None = None
-    note: str = ""
 
 
 @dataclass
@@ -56,6 +32,7 @@ class Ledger:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     records: list[tuple[Any, ...]] = field(default_factory=list)
     results_before: int = 0
+    began: datetime = BEGAN
     revealed_at: datetime | None = None
     skipped: Sequence[str] = ()
 
@@ -223,33 +200,36 @@ def measure(
     return rows
 
 
-def make_answer(plan: dict[str, Any], verdict: str = "undecided", evil: str = "") -> Answer:
-    seeds = tuple(sorted({trial["seed"] for trial in plan["trials"]}))
+def make_answer(plan: dict[str, Any], verdict: Any = "undecided", evil: str = "") -> Answer:
+    """Give contrasts that rise with the arms, with intervals of 2.1 points to either side."""
     others = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
-    contrasts = [
-        Contrast(arm, 1.2 * place - 2.5, 1.2 * place - 4.6, 1.2 * place - 0.4, 0.02 * place, 0.04 * place, seeds)
-        for place, arm in enumerate(others)
-    ]
-    return Answer(verdict, f"The data do not decide it.{evil}", contrasts, further_seeds=5)
+    seeds = tuple(sorted({trial["seed"] for trial in plan["trials"]}))
+    contrasts = tuple(make_contrast(arm, 1.2 * place - 2.5, seeds) for place, arm in enumerate(others))
+    return Answer(verdict, f"{verdict.capitalize()}: what the data say.{evil}", contrasts, note=f"A note.{evil}")
+
+
+def make_contrast(arm: str, difference: float, seeds: tuple[int, ...], half: float = 2.1, **changes: Any) -> Contrast:
+    whole = Contrast(
+        arm=arm,
+        difference=difference,
+        low=difference - half,
+        high=difference + half,
+        p=0.02,
+        p_adjusted=0.04,
+        alpha=0.0125,
+        seeds=seeds,
+        control_seeds=seeds,
+        df=4.2,
+        se_seed=0.5,
+        se_clips=0.6,
+        clips=(ClipPart("val_seen", 6, 0.2), ClipPart("val_unseen", 3, 0.16)),
+        vanished=0.0,
+        is_claimed=True,
+        is_paired=True,
+        left_out=(),
+    )
+    return replace(whole, **changes)
 
 
 def digest(*parts: Any) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    """Three token counts, three seeds, all done."""
-    return make_ledger()
-
-
-@pytest.fixture
-def making() -> Callable[..., Ledger]:
-    """Make a ledger of another shape."""
-    return make_ledger
-
-
-@pytest.fixture
-def answering() -> Callable[..., Answer]:
-    """Make an answer for a plan."""
-    return make_answer
