@@ -1,9 +1,9 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from reports import index, page
-from reports.headline import as_plain
 from results.answer import Answer, answer
 from results.attempt import Store
 from results.claim import Claim
@@ -28,7 +28,7 @@ def report(store: Store, name: str) -> list[tuple[Answer, Path]]:
         for plan in plans:
             edition, claim = plan["edition"], Claim.model_validate(plan["claim"])
             found = answer(claim, contrasts(predictions(connection, edition), claim))
-            replace_json(store.editions / edition / "answer.json", as_plain(found))
+            replace_json(store.editions / edition / "answer.json", asdict(found))
             out = pages_folder() / f"{edition}.html"
             written.append((found, page.build(connection, edition, found, plan, out)))
     index.build(pages_folder())
