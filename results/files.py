@@ -56,7 +56,7 @@ def read_json(path: Path) -> Any:
     except ValueError as error:
         raise StoreError(
             f"{path}: is not JSON ({error}). The file holds {path.stat().st_size} bytes. "
-            "Restore it from a backup, or remove it if `study verify` says that nothing depends on it."
+            "Restore it from a backup, or remove the folder of its run or edition and run the study again."
         ) from error
 
 

@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -140,8 +140,7 @@ def _known(store: Store) -> dict[str, str]:
 
 def _take_in(store: Store, news: _News) -> tuple[int, int]:
     """Make the new database beside the old one and put it in its place; count the runs read and opened."""
-    for leftover in store.root.glob(f"{store.database.name}.*.tmp*"):
-        leftover.unlink(missing_ok=True)
+    _remove(store.root.glob(f"{store.database.name}.*.tmp*"))
     copy = store.root / f"{store.database.name}.{os.getpid()}.tmp"
     try:
         with writing(store.database):
@@ -151,8 +150,7 @@ def _take_in(store: Store, news: _News) -> tuple[int, int]:
             sync_file(copy)
             copy.replace(store.database)
     finally:
-        with suppress(OSError):
-            copy.unlink(missing_ok=True)
+        _remove(store.root.glob(f"{copy.name}*"))
     return counts
 
 
@@ -171,7 +169,7 @@ def _apply(store: Store, news: _News, copy: Path) -> tuple[int, int]:
             ingest.insert(connection, "sources", [{"path": path, "digest": sources[path]} for path in sources])
             finals.make_view(connection)
             connection.execute("checkpoint")
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
         raise StoreError(
             f"{store.database}: cannot be brought up to date: {error} The database is as it was, and no file of the "
             "store was touched. Free some space (`study clean --dry-run` lists what may go), then `study sync`."
@@ -192,6 +190,13 @@ def _damage(store: Store) -> tuple[str, ...]:
     with connect(store) as connection:
         rows = connection.execute("select error from runs where state = 'damaged' order by key").fetchall()
     return tuple(text for (text,) in rows)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    # What cannot be removed is in nobody's way, and `study clean` lists it; an error that led here matters more.
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager

@@ -69,10 +69,11 @@ class Inspector:
         done = self._json(folder / "done.json", self.damage)
         number = done.get("attempt") if isinstance(done, dict) else None
         for attempt in attempts:
-            self._settings(attempt)
+            settings = self._settings(attempt)
             if attempt.number == number:
                 self._names(attempt.folder, _KNOWN)
                 self._published(attempt, done)
+                self._parents(attempt, settings)
             elif not self.store.is_live(attempt):
                 self._names(attempt.folder, _KNOWN)
                 self._ended(attempt)
@@ -82,7 +83,7 @@ class Inspector:
 
     def _published(self, attempt: Attempt, done: Mapping[str, Any]) -> None:
         names = {path.name for path in attempt.folder.iterdir()}
-        for name in [*PUBLISHED, *done.get("size_bytes", {})]:
+        for name in dict.fromkeys((*PUBLISHED, *done.get("size_bytes", {}))):
             if name not in names:
                 self.damage(attempt.folder / name, f"is missing, but the run is done. {_REPAIR}")
         for name, size in done.get("size_bytes", {}).items():
@@ -110,23 +111,28 @@ class Inspector:
             if path.exists() and record.torn(path):
                 self.leftover(path, "the last line is torn, by a kill. It is passed over; its epoch is measured again.")
 
-    def _settings(self, attempt: Attempt) -> None:
+    def _settings(self, attempt: Attempt) -> Mapping[str, Any]:
+        """Recompute the key; give the settings, or nothing if they are not those of the key."""
         path = attempt.folder / "settings.json"
         content = self._json(path, self.damage)
         if content is None:
-            return
+            return {}
         try:
             key = self.key_of(content)
         except (KeyError, TypeError, ValueError) as error:
             self.damage(path, f"no key can be computed from it: {type(error).__name__}: {error}. {_REPAIR}")
-            return
+            return {}
         if key != attempt.key:
             self.damage(path, f"its content has the key {key}, not that of its folder: it was changed. {_REPAIR}")
-        for kind, parent in content["parents"].items():
-            if (attempt.folder.parent / "done.json").exists() and not (self.store.runs / parent / "done.json").exists():
-                self.damage(
-                    path, f"its {kind} phase {parent} is not in the store: it was removed. Run the study again."
-                )
+            return {}
+        settings: Mapping[str, Any] = content
+        return settings
+
+    def _parents(self, attempt: Attempt, settings: Mapping[str, Any]) -> None:
+        for kind, parent in settings.get("parents", {}).items():
+            if not (self.store.runs / parent / "done.json").exists():
+                what = f"its {kind} phase {parent} is not in the store: it was removed. Run the study again."
+                self.damage(attempt.folder / "settings.json", what)
 
     def _count(self, path: Path, published: int | None) -> None:
         there = self._records(path, self.damage)

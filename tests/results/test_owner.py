@@ -1,0 +1,39 @@
+"""An owner lives if its process does: the same machine, the same number, the same start."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import psutil
+
+from results.owner import Owner, alive_here
+
+HERE = Owner.current("study run")
+
+
+def test_the_process_that_asks_is_alive() -> None:
+    assert alive_here(HERE) is True
+
+
+def test_a_later_process_with_the_same_number_is_another_one() -> None:
+    assert alive_here(replace(HERE, started_at=HERE.started_at - 60)) is False
+
+
+def test_of_a_process_on_another_machine_nothing_is_known() -> None:
+    assert alive_here(replace(HERE, machine="another boot")) is None
+
+
+def test_a_process_that_ended_is_dead_even_before_its_parent_looks() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = replace(HERE, pid=child.pid, started_at=psutil.Process(child.pid).create_time())
+    assert alive_here(owner) is True
+    child.kill()
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert alive_here(owner) is False
+    child.communicate()
+    assert alive_here(owner) is False
+
+
+def test_a_claim_of_a_newer_version_is_understood() -> None:
+    assert Owner.of(HERE.content() | {"cluster": "new"}) == HERE
