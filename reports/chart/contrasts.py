@@ -29,6 +29,10 @@ order by arm.arm, arm.seed, arm.replicate, arm.split
 """
 
 ROW, DENSE_ROW = 40, 24
+ALIGNED = (  # numbers near an edge grow away from it, so that a narrow page does not cut them
+    "scale('x', datum.difference) > 0.65 * width ? 'right' : "
+    "scale('x', datum.difference) < 0.35 * width ? 'left' : 'center'"
+)
 SCHEMA = {"arm": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p_adjusted": pl.Float64}
 
 
@@ -39,31 +43,22 @@ def applies(plan: dict[str, Any]) -> bool:
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     """Draw one row an arm: seeds, difference, interval, margin."""
-    seeds = _seeds(frame, plan["claim"]["split"])
-    contrasts = _contrasts(plan)
     arms = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
-    y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colours = theme.arm_colours(plan["arms"])
+    y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
-    x = alt.X("difference:Q", title="mAP difference (points)")
-    tooltip = [
-        alt.Tooltip("arm:N"),
-        alt.Tooltip("difference:Q", format="+.1f"),
-        alt.Tooltip("low:Q", title="interval from", format="+.1f"),
-        alt.Tooltip("high:Q", title="to", format="+.1f"),
-        alt.Tooltip("p_adjusted:Q", title="adjusted p", format=".3f"),
-    ]
-    base = alt.Chart(marks.data(contrasts)).encode(y=y, color=colour)
-    bars = base.mark_rule(strokeWidth=3, strokeCap="round").encode(x="low:Q", x2="high:Q", tooltip=tooltip)
-    points = base.mark_point(filled=True, size=130, opacity=1, shape="square").encode(x=x, tooltip=tooltip)
-    text = alt.Chart(marks.data(contrasts)).mark_text(dy=-13, fontSize=11).encode(x="difference:Q", y=y, text="told:N")
-    told = marks.haloed(text.encode(color=alt.value(theme.colour("muted"))))
-    single = alt.Chart(marks.data(seeds)).mark_point(size=30, strokeWidth=1.2, yOffset=11)
-    single = single.encode(x="difference:Q", y=y, color=colour)
-    single = single.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
+    contrasts = alt.Chart(marks.data(_contrasts(plan).drop_nans("difference"))).encode(y=y)
+    bars, points = _intervals(contrasts.encode(color=colour))
     if len(arms) > marks.MOST_TOLD:
         return alt.layer(*_margin(plan), bars, points).properties(width="container", height=DENSE_ROW * len(arms))
-    layers = [*_margin(plan), *told, single, bars, points]
+    text = contrasts.mark_text(dy=-13, fontSize=11, align=alt.ExprRef(ALIGNED))
+    text = text.encode(x="difference:Q", text="told:N", color=alt.value(theme.colour("muted")))
+    seeds = alt.Chart(marks.data(_seeds(frame, plan["claim"]["split"]))).mark_point(
+        size=30, strokeWidth=1.2, yOffset=11
+    )
+    seeds = seeds.encode(x="difference:Q", y=y, color=colour)
+    seeds = seeds.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
+    layers = [*_margin(plan), *marks.haloed(text), seeds, bars, points]
     return alt.layer(*layers).properties(width="container", height=ROW * len(arms) + 10)
 
 
@@ -90,6 +85,21 @@ def _seeds(frame: pl.DataFrame, split: str) -> pl.DataFrame:
     on = [f"{split}_seen", f"{split}_unseen"] if split in marks.NAMES else [split]
     there = frame.filter(pl.col("split").is_in(on))
     return there.group_by("arm", "seed", "replicate", maintain_order=True).agg(pl.col("difference").mean())
+
+
+def _intervals(base: Any) -> tuple[Any, Any]:
+    """Draw the bars of the intervals that there are, and the differences."""
+    tooltip = [
+        alt.Tooltip("arm:N"),
+        alt.Tooltip("difference:Q", format="+.1f"),
+        alt.Tooltip("low:Q", title="interval from", format="+.1f"),
+        alt.Tooltip("high:Q", title="to", format="+.1f"),
+        alt.Tooltip("p_adjusted:Q", title="adjusted p", format=".3f"),
+    ]
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, strokeCap="round")
+    points = base.mark_point(filled=True, size=130, opacity=1, shape="square")
+    x = alt.X("difference:Q", title="mAP difference (points)")
+    return bars.encode(x=alt.X("low:Q"), x2="high:Q", tooltip=tooltip), points.encode(x=x, tooltip=tooltip)
 
 
 def _margin(plan: dict[str, Any]) -> list[Any]:

@@ -1,0 +1,99 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from reports import caution
+from reports.ran import ran
+from reports.unfinished import unfinished
+from results.contrast import Contrast
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast, make_ledger
+
+
+def told(ledger: Ledger, contrasts: Sequence[Contrast] = ()) -> list[str]:
+    with ledger.connect() as connection:
+        facts = ran(connection, EDITION, ledger.plan)
+        left = unfinished(connection, EDITION, ledger.plan)
+        return caution.cautions(connection, EDITION, ledger.plan, facts, left, contrasts)
+
+
+def test_a_sound_study_has_no_warning(ledger: Ledger) -> None:
+    assert told(ledger, make_answer(ledger.plan).contrasts) == []
+
+
+def test_a_claim_that_came_late_is_said_to_have_come_late(ledger: Ledger) -> None:
+    ledger.results_before = 12
+    assert told(ledger) == [
+        "The claim was declared after 12 results of this study stood in the ledger: it was not blind to them."
+    ]
+
+
+def test_one_seed_is_said_to_have_no_spread() -> None:
+    assert told(make_ledger(seeds=(0,)))[0].startswith("One seed only")
+
+
+def test_what_is_missing_is_counted_and_named(ledger: Ledger) -> None:
+    ledger.lose("count=1", 0, phase="rgb")
+    ledger.lose("count=5", 1)
+    ledger.lose("count=5", 2)
+    assert told(ledger) == [
+        "2 planned trials are failed and in no mean: count=5.",
+        "1 planned trial is blocked and in no mean: count=1.",
+    ] or told(ledger) == [
+        "1 planned trial is blocked and in no mean: count=1.",
+        "2 planned trials are failed and in no mean: count=5.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "word"),
+    [
+        ("commit", "f" * 40, "commits: "),
+        ("diff", "abc123def456", "commits: "),
+        ("device", "cuda", "devices, threads or numbers of processes: "),
+        ("threads", 2, "devices, threads or numbers of processes: "),
+        ("world_size", 4, "devices, threads or numbers of processes: "),
+        ("versions", '{"python": "3.11.2", "torch": "2.9.0"}', "versions of torch: 2.14.1 and 2.9.0"),
+    ],
+)
+def test_trainings_that_mix_what_they_should_not_are_told(
+    ledger: Ledger, column: str, value: object, word: str
+) -> None:
+    run = ledger.runs[ledger.plan["trials"][0]["final"]]
+    run[column] = value
+    (only,) = told(ledger)
+    assert only.startswith(f"The trainings mix {word}")
+
+
+def test_skipped_clips_are_named(ledger: Ledger) -> None:
+    ledger.skipped = ["squat_01.mp4", "squat_02.mp4"]
+    assert told(ledger) == ["2 clips were left out as unreadable: squat_01.mp4 and squat_02.mp4."]
+
+
+def test_muscles_that_vanish_from_resamples_are_told(ledger: Ledger) -> None:
+    contrast = make_contrast("count=1", 1.0, (0, 1, 2), vanished=0.123)
+    assert told(ledger, [contrast])[0].startswith("In up to 12 % of the resamples")
+
+
+def test_arms_beside_the_claim_are_told_about_too(ledger: Ledger) -> None:
+    aside = make_contrast("count=1", 1.0, (0, 1, 2), is_claimed=False, is_paired=False)
+    lone = make_contrast("count=5", 1.0, (0,), is_claimed=False)
+    assert [text.partition(":")[0] for text in told(ledger, [aside, lone])] == [
+        "Compared unpaired, for want of two seeds shared with the control",
+        "One seed to compare gives no interval",
+    ]
+    assert told(ledger, [replace(aside, is_claimed=True), replace(lone, is_claimed=True)]) == []
+
+
+def test_notes_of_the_plan_are_passed_on(ledger: Ledger) -> None:
+    ledger.plan["notes"] = ["count=8 has the settings of count=5: trained once."]
+    assert told(ledger) == ledger.plan["notes"]
+
+
+def test_a_score_that_is_not_a_number_is_named(ledger: Ledger) -> None:
+    final = ledger.plan["trials"][0]["final"]
+    ledger.records = [
+        (*row[:5], float("nan"), row[6]) if row[0] == final and row[2:4] == ("map", "val_seen") else row
+        for row in ledger.records
+    ]
+    assert told(ledger) == ["The mAP is not a number for count=1 seed 0 on val_seen: left out of the charts."]

@@ -1,0 +1,33 @@
+"""From the files of a store to the page: the real ledger, the real statistics, nothing made by hand."""
+
+from pathlib import Path
+
+from reports import index, page
+from results import frame, ledger
+from results.answer import answer, contrasts
+from results.attempt import Store
+from results.claim import Claim
+from tests.made_store import EDITION, make_store, read_plan, write_plan
+
+
+def write_page(store: Store, claim: Claim, folder: Path) -> str:
+    ledger.sync(store)
+    plan = read_plan(store)
+    with ledger.connect(store) as connection:
+        found = answer(claim, contrasts(frame.predictions(connection, EDITION), claim, resamples=50))
+        return page.build(connection, EDITION, found, plan, folder / f"{EDITION}.html").read_text()
+
+
+def test_a_store_becomes_a_page_and_revealing_adds_the_test_splits(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    claim = Claim(control="count=20", which="any", direction="worse", smallest=1.0)
+    write_plan(store, claim=claim.model_dump(), settings={"model": {"tokens": {"count": 20}}})
+    sealed = write_page(store, claim, tmp_path / "out")
+    ledger.reveal(store, EDITION, by="me", command="study reveal")
+    opened = write_page(store, claim, tmp_path / "out")
+    assert "Seen (test)" not in sealed
+    assert "Test splits</dt><dd>sealed" in sealed
+    assert "Seen (test)" in opened
+    assert opened.count("<figure>") == 6
+    assert "Nothing to draw" not in opened
+    assert '<article class="card' in index.build(tmp_path / "out").read_text()
