@@ -138,7 +138,12 @@ def reveal(name: Annotated[str, typer.Argument(help="One edition that was run.")
 
     Example: study reveal token_count_sweep
     """
-    console().print(study.reveal(name, command()))
+    opened = study.reveal(name, command())
+    already = " (it was open already)" if opened.again else ""
+    console().print(
+        f"{opened.edition}: test splits open since {opened.at}, by {opened.by}{already}; "
+        f"{opened.finished} of {opened.planned} trials are finished. study report {opened.edition}  shows them"
+    )
 
 
 class Form(StrEnum):
@@ -181,7 +186,10 @@ def sync() -> None:
 
     Example: study sync
     """
-    console().print(str(study.sync()))
+    synced = study.sync()
+    console().print(f"{synced.runs} runs and {synced.editions} editions taken in, {synced.opened} runs opened")
+    for problem in synced.problems:
+        console().print(problem)
 
 
 @app.command()

@@ -1,0 +1,62 @@
+"""Verbs that only read answer at once: they never import torch, and the layers below never do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "timm", "torch_geometric", "optuna", "submitit")
+LIGHT_MODULES = (
+    "study",
+    "study.cli",
+    "study.verbs",
+    "study.standing",
+    "study.reporting",
+    "study.machine",
+    "experiments.read",
+    "experiments.data.manifest",
+    "experiments.data.musclemap",
+    "experiments.data.synthetic",
+    "results.ledger",
+    "results.contrast",
+    "results.answer",
+    "results.verify",
+    "reports.page",
+    "reports.index",
+)
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_a_light_module_imports_nothing_heavy(module: str) -> None:
+    assert heavy_after(f"import {module}") == []
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["status"], ["sql", "select 1"], ["verify"], ["doctor"], ["clean", "--dry-run"]]
+)
+def test_a_verb_that_only_reads_never_imports_torch(words: list[str], tmp_path: Path) -> None:
+    code = f"""
+import sys
+from study import cli
+sys.argv = ["study", *{words!r}]
+try:
+    cli.main()
+except SystemExit:
+    pass
+"""
+    assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}) == []
+
+
+def heavy_after(code: str, environment: dict[str, str] | None = None) -> list[str]:
+    """Run `code` in a fresh process and name the heavy packages it has imported."""
+    code += f"\nimport json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    names: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return names

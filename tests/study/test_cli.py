@@ -1,0 +1,125 @@
+"""The command line as a user meets it: exit codes, one clear message for a mistake, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+question: {ask: 'Do more tokens help?'}
+claim:
+  says: {which: any, direction: better}
+  smallest: 1.0
+profile: smoke
+design: sweep
+control: {model.tokens.count: 2}
+factors:
+  model.tokens.count: [1, 2]
+seeds: 1
+settings:
+  data: {limit: 4, frames: 2, size: 16, margin: 2}
+  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
+"""
+
+
+def study(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from study.cli import main; main()", *words],
+        env=os.environ | {"STUDY_HOME": str(home), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which a small study was run."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "asked.yaml").write_text(SPEC)
+    done = study(home, "run", str(home / "asked.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert "Undecided" in done.stdout
+    assert str(home / "out" / "asked.html") in done.stdout
+    return home
+
+
+def test_a_typo_is_one_message_with_line_and_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(SPEC.replace("model.tokens.count: [1, 2]", "model.tokens.cuont: [1, 2]"))
+    done = study(tmp_path, "run", str(path))
+    assert done.returncode == 2
+    assert "asked.yaml:9  model.tokens.cuont: no such setting. Did you mean 'count'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists(), "nothing was written"
+
+
+def test_a_wrong_override_says_so(tmp_path: Path) -> None:
+    done = study(tmp_path, "plan", "token_count_sweep", "--set", "optim.lrr=1")
+    assert done.returncode == 2
+    assert "--set optim.lrr=1" in done.stderr
+    assert "'lr'" in done.stderr
+
+
+def test_an_unknown_study_offers_the_nearest(tmp_path: Path) -> None:
+    done = study(tmp_path, "run", "token_cuont_sweep")
+    assert done.returncode == 2
+    assert "token_count_sweep" in done.stderr
+
+
+def test_a_second_run_trains_nothing_and_answers_the_same(ran: Path) -> None:
+    before = sorted(path.stat().st_mtime_ns for path in (ran / "store" / "runs").rglob("*"))
+    done = study(ran, "run", str(ran / "asked.yaml"))
+    assert done.returncode == 0
+    assert sorted(path.stat().st_mtime_ns for path in (ran / "store" / "runs").rglob("*")) == before
+
+
+def test_status_counts_phases_and_writes_nothing(ran: Path) -> None:
+    before = sorted(map(str, ran.rglob("*")))
+    done = study(ran, "status", "asked")
+    assert done.returncode == 0
+    assert "asked" in done.stdout
+    assert sorted(map(str, ran.rglob("*"))) == before
+
+
+def test_sql_gives_tables_csv_json_and_parquet(ran: Path) -> None:
+    query = "select arm, seed, split, map from finals order by all"
+    assert "count=1" in study(ran, "sql", query).stdout
+    csv = study(ran, "sql", query, "--csv").stdout.splitlines()
+    assert csv[0] == "arm,seed,split,map"
+    rows = json.loads(study(ran, "sql", query, "--json").stdout)
+    assert len(rows) == len(csv) - 1 == 4
+    assert {row["split"] for row in rows} == {"val_seen", "val_unseen"}, "test splits are sealed"
+    assert study(ran, "sql", query, "--parquet", str(ran / "rows.parquet")).returncode == 0
+    assert (ran / "rows.parquet").read_bytes()[:4] == b"PAR1"
+
+
+def test_sql_that_writes_is_refused(ran: Path) -> None:
+    done = study(ran, "sql", "delete from records")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert study(ran, "sql", "select count(*) n from records", "--csv").stdout != "n\n0\n"
+
+
+def test_the_store_verifies_and_reports_again(ran: Path) -> None:
+    assert study(ran, "verify").stdout == "the store is sound\n"
+    done = study(ran, "report", "asked")
+    assert done.returncode == 0
+    assert "asked.html" in done.stdout
+
+
+def test_a_study_that_was_never_run_cannot_be_reported(ran: Path) -> None:
+    done = study(ran, "report", "askd")
+    assert done.returncode == 2
+    assert "asked" in done.stderr
+
+
+def test_reveal_opens_the_test_splits_of_all_arms_at_once(ran: Path, tmp_path: Path) -> None:
+    assert study(ran, "reveal", "asked").returncode == 0
+    rows = json.loads(study(ran, "sql", "select distinct arm, split from finals", "--json").stdout)
+    assert {(row["arm"], row["split"]) for row in rows} >= {("count=1", "test_seen"), ("count=2", "test_unseen")}
+    assert "revealed" in json.dumps([path.name for path in (ran / "store" / "editions" / "asked").iterdir()])
