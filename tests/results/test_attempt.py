@@ -182,6 +182,20 @@ def test_a_key_that_is_published_while_it_is_taken_over_stays_as_it_is(tmp_path:
     assert store.attempts(KEY) == [first]
 
 
+def test_a_claim_that_comes_between_looking_and_taking_wins(tmp_path: Path) -> None:
+    slow, quick = store_of(tmp_path), store_of(tmp_path, alive=lambda owner: False)
+    claimed(quick)
+    winners: list[Attempt] = []
+
+    def dies_while_another_one_takes_over(owner: Owner) -> bool:
+        winners.append(claimed(quick))
+        return False
+
+    slow.alive = dies_while_another_one_takes_over
+    assert made.claim(slow, CONTENT) is None
+    assert [attempt.number for attempt in winners] == [2]
+
+
 def test_weights_of_a_phase_that_is_not_done_are_asked_for_in_vain(tmp_path: Path) -> None:
     store = store_of(tmp_path)
     with pytest.raises(StoreError, match=r"no final weights: this phase is absent\. Run the study"):

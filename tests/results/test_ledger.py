@@ -166,6 +166,16 @@ def test_no_test_number_is_in_the_database_before_its_edition_is_revealed(made_s
     assert rows(store, "select distinct edition from curves where split like 'test%'") == [("other",)]
 
 
+def test_a_test_number_among_the_shown_records_stays_out_too(made_store: Store) -> None:
+    attempt, content = open_attempt(made_store), made.contents(5, 9)["joint"]
+    made.measure(attempt, content)
+    with RecordWriter(attempt.records) as writer:
+        writer.write([Record("map", "test_seen", 2, 50.0, "points")])
+    attempt.publish(1.0)
+    assert ledger.sync(made_store).problems == ()
+    assert rows(made_store, "select * from records where split like 'test%'") == []
+
+
 def test_a_revealed_phase_that_leaves_its_edition_is_sealed_again(made_store: Store) -> None:
     ledger.sync(made_store)
     ledger.reveal(made_store, made.EDITION, "me", "study reveal")
@@ -194,6 +204,21 @@ def test_failures_show_what_went_wrong_until_it_is_mended(made_store: Store) -> 
     assert [arm for arm, *_ in rows(made_store, shown)] == ["count=5"]
     history = f"select attempt, state from runs where key = '{failed.key}' order by attempt"
     assert rows(made_store, history) == [(1, "failed"), (2, "done")]
+
+
+def test_an_attempt_that_fails_after_another_one_was_published_is_no_news(made_store: Store) -> None:
+    impatient = Store(made_store.root, alive=lambda owner: False)
+    content = made.contents(5, 9)["joint"]
+    first, second = open_attempt(impatient), open_attempt(impatient)
+    made.measure(second, content)
+    second.publish(1.0)
+    ledger.sync(made_store)
+    before = dump(made_store, ("runs",))
+    time.sleep(0.002)  # timestamps have milliseconds
+    first.fail(RuntimeError("its folder is gone"))
+    made_store.database.unlink()
+    ledger.sync(made_store)
+    assert dump(made_store, ("runs",)) == before
 
 
 def test_a_pruned_trial_stays_marked_when_another_edition_finishes_its_key(made_store: Store) -> None:
@@ -311,11 +336,14 @@ def test_an_edition_that_cannot_be_read_is_named_and_the_others_go_on(made_store
 
 def test_a_reader_keeps_what_it_opened_while_others_sync(made_store: Store) -> None:
     ledger.sync(made_store)
-    with ledger.connect(made_store) as reader:
+    with ledger.connect(made_store) as reader, made_store.database.open("rb") as file:
+        content = file.read()
         before = reader.execute("select count(*) from runs").fetchall()
         made.train(made_store, made.contents(5, 9)["rgb"])
         ledger.sync(made_store)
         assert reader.execute("select count(*) from runs").fetchall() == before == [(8,)]
+        file.seek(0)
+        assert file.read() == content
         assert rows(made_store, "select count(*) from runs") == [(9,)]
 
 

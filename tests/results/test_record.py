@@ -54,9 +54,10 @@ def test_opening_cuts_a_torn_line_off_so_that_the_next_one_is_whole(tmp_path: Pa
     path = tmp_path / "records.jsonl"
     write(path, LOSS)
     with path.open("a") as file:
-        file.write('{"metric":"lo')
+        file.write('{"metric":"' + 200 * "x")
     write(path, Record("loss", "train", 2, 0.25))
     assert [record.step for record in read_records(path)] == [1, 2]
+    assert not torn(path)
 
 
 def test_a_broken_line_in_the_middle_is_named_with_its_number(tmp_path: Path) -> None:
