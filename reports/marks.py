@@ -45,7 +45,7 @@ def row(**columns: float) -> alt.InlineData:
 
 
 def over_seeds(frame: pl.DataFrame, by: Sequence[str], value: str = "map") -> pl.DataFrame:
-    """Give the mean of `value` in each group and its 95 % t interval over seeds.
+    """Give the mean of `value` (points) in each group and its 95 % t interval over seeds, cut to 0-100.
 
     Returns:
         `by`, mean, low, high, seeds; low and high are null where there is but one seed: one seed has no spread.
@@ -53,13 +53,10 @@ def over_seeds(frame: pl.DataFrame, by: Sequence[str], value: str = "map") -> pl
     groups = frame.group_by(by, maintain_order=True).agg(
         pl.col(value).mean().alias("mean"), pl.col(value).std().alias("spread"), pl.len().alias("seeds")
     )
-    half = [
-        stdtrit(seeds - 1, 0.975) * spread / seeds**0.5 if seeds > 1 and spread is not None else None
-        for seeds, spread in groups.select("seeds", "spread").iter_rows()
-    ]
-    return groups.with_columns(pl.Series("half", half, dtype=pl.Float64)).with_columns(
-        (pl.col("mean") - pl.col("half")).alias("low"), (pl.col("mean") + pl.col("half")).alias("high")
-    )
+    quantiles = [stdtrit(seeds - 1, 0.975) if seeds > 1 else None for seeds in groups["seeds"]]
+    half = pl.Series(quantiles, dtype=pl.Float64) * pl.col("spread") / pl.col("seeds").sqrt()
+    ends = {"low": pl.col("mean") - half, "high": pl.col("mean") + half}
+    return groups.with_columns(**{name: end.clip(0, 100) for name, end in ends.items()}).drop("spread")
 
 
 def arms_in(frame: pl.DataFrame, plan: Mapping[str, Any]) -> list[dict[str, Any]]:

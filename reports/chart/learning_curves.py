@@ -3,6 +3,7 @@
 The RGB phase comes first, the joint phase goes on from it. The sender is another network and is not drawn.
 """
 
+import math
 from typing import Any
 
 import altair as alt
@@ -79,7 +80,7 @@ def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
 def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
     title, unit = PANELS[measure]
     means = lines.filter(~pl.col("pruned")).group_by("arm", "epoch", maintain_order=True).agg(pl.col(measure).mean())
-    x = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, tickCount=6, grid=False), scale=alt.Scale(zero=False))
+    x = alt.X("epoch:Q", axis=alt.Axis(values=_ticks(lines), format="d", grid=False), scale=alt.Scale(zero=False))
     y = alt.Y(f"{measure}:Q", title=unit, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
     colour = marks.arm_colour(lines, plan)
     tooltip = ["arm:N", "epoch:Q", alt.Tooltip(f"{measure}:Q", title=unit, format=".3~f")]
@@ -113,6 +114,12 @@ def _pruned(lines: pl.DataFrame, measure: str, colour: alt.Color) -> list[Any]:
     crosses = alt.Chart(marks.data(ends)).mark_point(shape="cross", angle=45, size=80, filled=True)
     tooltip = ["arm:N", "seed:O", alt.Tooltip("epoch:Q", title="pruned after epoch")]
     return [crosses.encode(x="epoch:Q", y=f"{measure}:Q", color=colour, tooltip=tooltip)]
+
+
+def _ticks(lines: pl.DataFrame) -> list[int]:
+    """Choose whole epochs, at most seven of them."""
+    epochs = sorted(lines["epoch"].unique().to_list())
+    return epochs[-1 :: -math.ceil(len(epochs) / 7)][::-1]
 
 
 def _boundary(lines: pl.DataFrame) -> list[Any]:

@@ -28,6 +28,7 @@ order by arm, split, seed, replicate
 FEWEST_LEVELS = 3
 RATIO_FOR_LOG = 8.0
 MOST_LABELS = 8
+BESIDE = alt.ExprRef(f"datum.activities === {marks.ACTIVITIES[0]!r} ? -4 : 4")  # px, so that bars do not overlap
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -90,10 +91,10 @@ def _panel(seeds: pl.DataFrame, factor: str, control: float | None, highlight: A
     colour, shape = marks.activities_colour(), marks.activities_shape()
     tooltip = [alt.Tooltip("arm:N"), alt.Tooltip("activities:N"), *marks.score_tooltip()]
     base = alt.Chart(marks.data(means)).encode(x=x, color=colour, opacity=marks.faded(highlight))
-    bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5)
-    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=_dash(seeds))
-    points = base.mark_point(filled=True, size=90).encode(y=y, shape=shape, tooltip=tooltip)
-    single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2)
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5, xOffset=BESIDE)
+    line = base.mark_line(strokeWidth=2, xOffset=BESIDE).encode(y=y, strokeDash=_dash(seeds))
+    points = base.mark_point(filled=True, size=90, xOffset=BESIDE).encode(y=y, shape=shape, tooltip=tooltip)
+    single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2, xOffset=BESIDE)
     single = single.encode(x=x, y="map:Q", color=colour, shape=shape, opacity=marks.faded(highlight, 0.75))
     single = single.encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
     layers = [bars.encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=tooltip), line, single, points]
