@@ -17,6 +17,7 @@ from results.attempt import Attempt, Store, now
 from results.files import link_json, replace_json
 from results.metric.average_precision import average_precision
 from results.owner import Owner
+from results.query import connect
 from results.record import Record, RecordWriter
 from study.key import key_of
 
@@ -131,6 +132,19 @@ def train(store: Store, content: Content, clips: int = 8) -> Attempt | None:
         measure(attempt, content, clips)
         assert attempt.publish(seconds=1.0)
     return attempt
+
+
+def open_attempt(store: Store, level: int = 5, seed: int = 9) -> Attempt:
+    """Claim the `joint` phase of a trial that is not trained yet."""
+    attempt = claim(store, contents(level, seed)["joint"])
+    assert attempt is not None
+    return attempt
+
+
+def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
+    """Ask the database as it is, without types made plain."""
+    with connect(store) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def measure(attempt: Attempt, content: Content, clips: int = 8) -> None:
