@@ -98,9 +98,7 @@ def decide(claim: Claim, places: Iterable[Place]) -> Verdict:
     found = set(places)
     if not found:
         return "undecided"
-    about_any, about_all = TRUTH[
-        " ".join(name for name in ("claimed", "equivalent", "contrary", "open") if name in found)
-    ]
+    about_any, about_all = TRUTH[" ".join(name for name in get_args(Place) if name in found)]
     return about_all if claim.which == ALL else about_any
 
 

@@ -16,7 +16,7 @@ from results.frame import Predictions, Scores
 from results.metric.average_precision import Ranking
 
 RESAMPLES = 10_000
-_BLOCK_NUMBERS = 200_000  # weights in a block of resamples: what stays in a core's cache was the quickest
+_BLOCK_NUMBERS = 40_000  # weights in a block of resamples, about: what stays in a cache of its core was the quickest
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def resample(clips: Predictions, models: Sequence[Scores], resamples: int = RESA
     """
     rankings = [_rankings(scores_NC, clips.labels_NC) for scores_NC in models]
     split = clips.split_N[0].encode()
-    width = int(np.clip(_BLOCK_NUMBERS // len(clips.clip_N), 32, 1024))
+    width = int(np.clip(_BLOCK_NUMBERS // len(clips.clip_N), 64, 512))
     blocks = []
     for start in range(0, resamples, width):
         generator = np.random.default_rng([seed, start, *split])

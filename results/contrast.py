@@ -148,10 +148,7 @@ def _compare(arm: str, claim: Claim, measured: Measured) -> _Comparison:
         seed_parts: tuple[Part, ...] = (_seed_part(points - control_points),)
     else:
         seed_parts = (_seed_part(points), _seed_part(control_points))
-    weight_M = np.zeros(len(measured.rows))
-    weight_M[rows] = 1 / len(rows)
-    weight_M[control_rows] -= 1 / len(control_rows)
-    clip_parts = _clip_parts(weight_M, claim, measured)
+    clip_parts = _clip_parts(rows, control_rows, measured) if claim.over == "seeds_and_activities" else ()
     difference = float(points.mean() - control_points.mean())
     estimate = Estimate.of(difference, (*seed_parts, *clip_parts))
     return _Comparison(estimate, seeds, control_seeds, seed_parts, clip_parts, is_paired)
@@ -163,16 +160,15 @@ def _seed_part(points_S: np.ndarray) -> Part:
     return Part(float(points_S.var(ddof=1)) / len(points_S), len(points_S) - 1)
 
 
-def _clip_parts(weight_M: np.ndarray, claim: Claim, measured: Measured) -> tuple[Part, ...]:
+def _clip_parts(rows: list[int], control_rows: list[int], measured: Measured) -> tuple[Part, ...]:
     """Give each split's share in the variance of the mean over splits."""
-    if claim.over == "seeds":
-        return ()
     parts = []
     for part in measured.parts:
         if part.resampled is None:
             parts.append(_UNKNOWN)
             continue
-        difference_R = weight_M @ part.resampled.map_MR
+        map_MR = part.resampled.map_MR
+        difference_R = map_MR[rows].mean(axis=0) - map_MR[control_rows].mean(axis=0)
         variance = float(np.nanvar(difference_R, ddof=1)) / len(measured.parts) ** 2
         parts.append(Part(variance, part.activities - 1))
     return tuple(parts)

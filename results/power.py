@@ -114,7 +114,9 @@ def _miss(tested: float, df: float, shift: float) -> float:
     """Give the chance that a t value centred on `shift` standard errors stays below the `tested` one."""
     from scipy.special import nctdtr
 
-    return float(nctdtr(df, min(shift, _FAR), tested))
+    chance = float(nctdtr(df, min(shift, _FAR), tested))
+    # The algorithm gives NaN where the chance underflows: for shifts of 37 and more, and only below 1e-50.
+    return 0.0 if math.isnan(chance) else chance
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -76,7 +76,7 @@ class Ranking:
 def average_precision(
     scores_NC: NDArray[np.floating],
     labels_NC: NDArray[Any],
-    weights_N: NDArray[np.floating] | None = None,
+    weights_N: NDArray[Any] | None = None,
 ) -> NDArray[np.float64]:
     """Measure each class's average precision; NaN where it has no positive clip, or a score that is NaN.
 
@@ -102,7 +102,7 @@ def average_precision(
 def mean_average_precision(
     scores_NC: NDArray[np.floating],
     labels_NC: NDArray[Any],
-    weights_N: NDArray[np.floating] | None = None,
+    weights_N: NDArray[Any] | None = None,
 ) -> float:
     """Average over the classes that occur (with weight); NaN if none does, or if a score of one that does is NaN.
 
