@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from results import wording
-from results.claim import ALL, ANY, Claim
+from results.claim import ALL, Claim
 from results.contrast import Contrast, contrasts
-from results.frame import Predictions
 from results.power import clips_decide_nothing, detectable, further_seeds
 
-__all__ = ["ALL", "ANY", "TRUTH", "Answer", "Claim", "Contrast", "Predictions", "answer", "contrasts", "detectable"]
+__all__ = ["TRUTH", "Answer", "Claim", "Place", "Verdict", "answer", "contrasts", "decide", "detectable", "place"]
 
 Verdict = Literal["supported", "refuted", "equivalent", "undecided"]
 Place = Literal["claimed", "equivalent", "contrary", "open"]
