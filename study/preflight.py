@@ -61,15 +61,21 @@ def _size(arm: Arm, classes: int) -> Size:
     return Size(arm.name, counted.trainable, counted.total, counter.get_total_flops() / 1e9)
 
 
-def check_budget(plan: Plan) -> None:
+def check_budget(plan: Plan, left_hours: float | None) -> None:
     """Refuse a plan that costs more than its spec allows.
+
+    Args:
+        left_hours: of one device, for what is not done; None if nothing is known, and then it is not compared.
 
     Raises:
         PlanError: it does.
     """
-    allowed = plan.edition.spec.budget.epochs
-    if allowed is not None and plan.epochs > allowed:
-        raise PlanError(
-            f"{plan.edition.spec.source}: budget.epochs is {allowed}, but the plan needs {plan.epochs} epochs "
-            f"({len(plan.trials)} trials, shared phases counted once). Raise the budget, or take fewer levels or seeds."
-        )
+    budget = plan.edition.spec.budget
+    costs = (("epochs", budget.epochs, plan.epochs), ("gpu_hours", budget.gpu_hours, left_hours))
+    for name, allowed, needed in costs:
+        if allowed is not None and needed is not None and needed > allowed:
+            raise PlanError(
+                f"{plan.edition.spec.source}: budget.{name} is {allowed:g}, but the plan needs {needed:g} {name} "
+                f"({len(plan.trials)} trials, shared phases counted once). "
+                f"Raise the budget, or take fewer levels or seeds."
+            )

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from results.answer import Answer
 from study import preflight
+from study.costs import report_plan
 from study.declaration import declare
 from study.display import Board, decoding, line, shown
 from study.executor import local
@@ -50,7 +51,7 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
         prepared = prepare_decoded(request, crew, progress)
     plan, store = prepared.plan, prepared.store
     preflight.sizes(plan.edition.arms, len(plan.labels))
-    preflight.check_budget(plan)
+    preflight.check_budget(plan, report_plan(prepared, measure=False).left_hours)
     declare(plan, store, command, prepared.skipped)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
     board = Board(plan, done)
