@@ -36,7 +36,7 @@ PANELS = {
 }
 TRIAL = ["arm", "seed", "replicate"]
 MOST_SEEDS_DRAWN = 8  # arms; with more of them single seeds only hide the means
-HEIGHT = 240
+HEIGHT, MOST_TICKS = 240, 7
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -80,7 +80,11 @@ def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
 def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
     title, unit = PANELS[measure]
     means = lines.filter(~pl.col("pruned")).group_by("arm", "epoch", maintain_order=True).agg(pl.col(measure).mean())
-    x = alt.X("epoch:Q", axis=alt.Axis(values=_ticks(lines), format="d", grid=False), scale=alt.Scale(zero=False))
+    x = alt.X(
+        "epoch:Q",
+        axis=alt.Axis(values=_ticks(lines), tickCount=MOST_TICKS, format="d", grid=False),
+        scale=alt.Scale(zero=False),
+    )
     y = alt.Y(f"{measure}:Q", title=unit, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
     colour = marks.arm_colour(lines, plan)
     tooltip = ["arm:N", "epoch:Q", alt.Tooltip(f"{measure}:Q", title=unit, format=".3~f")]
@@ -117,9 +121,9 @@ def _pruned(lines: pl.DataFrame, measure: str, colour: alt.Color) -> list[Any]:
 
 
 def _ticks(lines: pl.DataFrame) -> list[int]:
-    """Choose whole epochs, at most seven of them."""
+    """Choose whole epochs, at most `MOST_TICKS` of them, the last one among them."""
     epochs = sorted(lines["epoch"].unique().to_list())
-    return epochs[-1 :: -math.ceil(len(epochs) / 7)][::-1]
+    return epochs[-1 :: -math.ceil(len(epochs) / MOST_TICKS)][::-1]
 
 
 def _boundary(lines: pl.DataFrame) -> list[Any]:

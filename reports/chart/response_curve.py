@@ -108,10 +108,11 @@ def _x(values: list[float], factor: str, control: float | None) -> alt.X:
         expression = f"datum.value === {control:g} ? [datum.label, 'control'] : datum.label"
     axis = alt.Axis(
         values=values,
+        tickCount=len(values),  # Vega thins out `values` to the count
         format="~g",
         grid=False,
-        labelOverlap="greedy" if len(values) > MOST_LABELS else False,
         labelExpr=expression,
+        labelOverlap="greedy" if len(values) > MOST_LABELS else False,
     )
     span = [values[0] * 0.85, values[-1] * 1.15] if wide else _linear_span(values)
     scale = alt.Scale(type="log", domain=span, nice=False) if wide else alt.Scale(domain=span, nice=False, zero=False)

@@ -63,6 +63,7 @@ const look = async () => {
     drawn: seen.documentElement.dataset.drawn,
     marks: charts.map((chart) => chart.querySelectorAll(".role-mark path, .role-mark text, .role-mark line").length),
     titles: [...seen.querySelectorAll("h2[id]")].map((title) => title.id),
+    levels: [...seen.querySelectorAll("section[aria-labelledby=response_curve] text")].map((text) => text.textContent),
     width: seen.documentElement.scrollWidth,
     outside: charts.flatMap(outside),
     tooltip: tooltip && tooltip.textContent,
@@ -101,4 +102,5 @@ def test_a_page_is_drawn_whole_and_in_silence_at_any_width(width: int, tmp_path:
     assert min(seen["marks"]) >= 10
     assert seen["width"] <= width
     assert seen["outside"] == []
+    assert {"1", "5", "10", "20control", "40"} <= set(seen["levels"])
     assert "count=" in (seen["tooltip"] or "")

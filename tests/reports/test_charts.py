@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,10 @@ from tests.reports.made_ledger import EDITION, FACTOR, Ledger, make_answer, make
 def rows_of(ledger: Ledger, sql: str) -> pl.DataFrame:
     with ledger.connect() as connection:
         return query.table(connection, sql, edition=EDITION)
+
+
+def drawing(chart: ModuleType, ledger: Ledger) -> Any:
+    return chart.draw(rows_of(ledger, chart.SQL), ledger.plan)
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -49,12 +54,12 @@ def test_intervals_over_seeds_are_students() -> None:
 
 def test_levels_that_span_a_wide_range_stand_on_a_log_axis_and_others_on_a_linear_one() -> None:
     wide, close = make_ledger((1, 5, 20)), make_ledger((10, 15, 20))
-    drawn = [response_curve.draw(rows_of(one, response_curve.SQL), one.plan) for one in (wide, close)]
+    drawn = [drawing(response_curve, one) for one in (wide, close)]
     assert [scale_of(chart, "level").get("type") for chart in drawn] == ["log", None]
 
 
 def test_the_axis_has_the_settings_own_name(ledger: Ledger) -> None:
-    drawn = response_curve.draw(rows_of(ledger, response_curve.SQL), ledger.plan).to_dict()
+    drawn = drawing(response_curve, ledger).to_dict()
     titles = {node["title"] for node in nodes(drawn) if node.get("field") == "level"}
     assert titles == {f"{FACTOR} (log scale)"}
 
@@ -102,15 +107,15 @@ def test_the_gap_is_unseen_minus_seen(ledger: Ledger) -> None:
 
 
 def test_epochs_are_counted_through_the_phases_of_a_trial(ledger: Ledger) -> None:
-    drawn = learning_curves.draw(rows_of(ledger, learning_curves.SQL), ledger.plan)
+    drawn = drawing(learning_curves, ledger)
     seeds = data_with(drawn, "trial", "epoch", "loss").filter(pl.col("arm") == "count=5")
     assert seeds["epoch"].to_list() == 3 * list(range(1, 10))
 
 
 def test_a_pruned_training_is_drawn_to_its_end_and_is_in_no_mean(ledger: Ledger) -> None:
-    whole = learning_curves.draw(rows_of(ledger, learning_curves.SQL), ledger.plan)
+    whole = drawing(learning_curves, ledger)
     ledger.lose("count=5", 1, state="pruned")
-    drawn = learning_curves.draw(rows_of(ledger, learning_curves.SQL), ledger.plan)
+    drawn = drawing(learning_curves, ledger)
     marked = [node for node in nodes(drawn.to_dict()) if node.get("shape") == "cross"]
     before, after = (
         _joint(pl.read_csv(io.StringIO(text)))

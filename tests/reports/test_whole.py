@@ -4,9 +4,10 @@ from pathlib import Path
 
 from reports import index, page
 from results import frame, ledger
-from results.answer import answer, contrasts
+from results.answer import answer
 from results.attempt import Store
 from results.claim import Claim
+from results.contrast import contrasts
 from tests.made_store import EDITION, make_store, read_plan, write_plan
 
 
