@@ -12,7 +12,7 @@ import altair as alt
 import polars as pl
 from scipy.special import stdtrit
 
-from reports import theme, words
+from reports import theme
 
 HEIGHT = 300
 MOST_TOLD = 12  # arms; with more of them numbers beside the marks would overlap
@@ -175,14 +175,3 @@ def panels(charts: Sequence[Any], columns: int, highlight: alt.Parameter | None 
     if not others:
         return first.properties(width="container")
     return alt.concat(first, *others, columns=columns, spacing=28)
-
-
-def best(groups: pl.DataFrame) -> tuple[str, float]:
-    """Give the arm with the highest mean, and that mean."""
-    top = groups.sort("mean", descending=True).row(0, named=True)
-    return top["arm"], top["mean"]
-
-
-def mean_text(mean: float, low: float | None, high: float | None) -> str:
-    """Say a mean with its interval: ``41.3 (39.0 to 43.6)``."""
-    return words.points(mean) if low is None else f"{words.points(mean)} ({words.points(low)} to {words.points(high)})"
