@@ -5,7 +5,6 @@
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,21 +137,7 @@ def reveal(name: Annotated[str, typer.Argument(help="One edition that was run.")
 
     Example: study reveal token_count_sweep
     """
-    opened = study.reveal(name, command())
-    already = " (it was open already)" if opened.again else ""
-    console().print(
-        f"{opened.edition}: test splits open since {opened.at}, by {opened.by}{already}; "
-        f"{opened.finished} of {opened.planned} trials are finished. study report {opened.edition}  shows them"
-    )
-
-
-class Form(StrEnum):
-    """How rows are written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
+    console().print(str(study.reveal(name, command())))
 
 
 @app.command()
@@ -166,14 +151,14 @@ def sql(
 
     Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
     """
-    from study.printing import table
+    from study.printing import as_csv, table
 
     rows = study.sql(query)
     if parquet:
         rows.write_parquet(parquet)
         console().print(f"{len(rows)} rows in {parquet}")
     elif csv:
-        sys.stdout.write(rows.write_csv())
+        sys.stdout.write(as_csv(rows))
     elif json:
         sys.stdout.write(rows.write_json() + "\n")
     else:
@@ -186,10 +171,7 @@ def sync() -> None:
 
     Example: study sync
     """
-    synced = study.sync()
-    console().print(f"{synced.runs} runs and {synced.editions} editions taken in, {synced.opened} runs opened")
-    for problem in synced.problems:
-        console().print(problem)
+    console().print(str(study.sync()))
 
 
 @app.command()
@@ -201,8 +183,9 @@ def verify() -> None:
     problems = study.verify()
     for problem in problems:
         console().print(str(problem))
-    console().print(f"{len(problems)} problems" if problems else "the store is sound")
-    if problems:
+    damaged = sum(problem.is_damage for problem in problems)
+    console().print(f"{damaged} of {len(problems)} are damage" if problems else "the store is sound")
+    if damaged:
         raise typer.Exit(1)
 
 

@@ -1,37 +1,35 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
-from results.attempt import Store, now
+from results.attempt import now
 from results.files import link_json, replace_json, writing
 from study.key import canonical
 from study.phase import Phase
 from study.planner import Plan
+from study.preparation import Prepared
 
 
-def declare(plan: Plan, store: Store, command: str, skipped: Mapping[str, str]) -> dict[str, Any]:
-    """Write the claim of `plan`, if it is new, and the plan itself; return what `plan.json` holds.
-
-    Args:
-        skipped: clip -> reason, for clips that are left out.
-    """
+def declare(prepared: Prepared, command: str) -> None:
+    """Write the claim of a plan, if it is new, and the plan itself."""
+    plan, store = prepared.plan, prepared.store
     store.prepare()
     folder = store.editions / plan.edition.name
-    content = describe(plan, command)
+    content = describe(plan, command) | {"caches": list(prepared.caches)}
     with writing(folder):
         (folder / "claims").mkdir(parents=True, exist_ok=True)
     finals = store.states({trial.final.key for trial in plan.trials})
     claim = {name: content[name] for name in ("claim", "question", "arms")}
     before = sum(state.name == "done" for state in finals.values())
     declared = claim | {"hash": content["claim_hash"], "declared_at": now(), "results_before": before}
-    path = folder / "claims" / f"{content['claim_hash']}.json"
-    link_json(path, declared, path.with_suffix(".tmp"))
+    link_json(folder / "claims" / f"{content['claim_hash']}.json", declared)
+    skipped = [{"clip": clip, "reason": reason} for clip, reason in prepared.skipped.items()]
     if skipped:
-        replace_json(folder / "skipped.json", [{"clip": clip, "reason": reason} for clip, reason in skipped.items()])
+        replace_json(folder / "skipped.json", skipped)
+    else:
+        (folder / "skipped.json").unlink(missing_ok=True)
     replace_json(folder / "plan.json", content)
-    return content
 
 
 def describe(plan: Plan, command: str) -> dict[str, Any]:

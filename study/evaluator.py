@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from results.metric.average_precision import average_precision
+from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
 from study.loader import Loader
 from study.trainer import autocast
@@ -80,7 +80,7 @@ def records(evaluation: Evaluation, labels: Sequence[str], epoch: int) -> list[R
     split = evaluation.split
     precision_C = average_precision(evaluation.scores_NC, evaluation.labels_NC)
     named = [(label, value) for label, value in zip(labels, precision_C.tolist(), strict=True) if not np.isnan(value)]
-    mean = sum(value for _, value in named) / len(named) if named else float("nan")
+    mean = mean_average_precision(evaluation.scores_NC, evaluation.labels_NC)
     return [
         Record("loss", split, epoch, evaluation.loss),
         Record("map", split, epoch, mean, "points"),

@@ -41,20 +41,22 @@ class Prepared:
 
     Attributes:
         skipped: clip -> why it is left out.
+        caches: names of the files that hold its decoded clips.
     """
 
     plan: Plan
     source: Source
     dataset: DataSet
     store: Store
-    skipped: Mapping[str, str]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    caches: tuple[str, ...] = ()
 
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
     edition, source, store = _open(request)
     dataset = source.dataset()
-    return Prepared(make_plan(edition, dataset), source, dataset, store, {})
+    return Prepared(make_plan(edition, dataset), source, dataset, store)
 
 
 def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int], None]) -> Prepared:
@@ -73,9 +75,10 @@ def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int
                 raise
             skipped |= bad.reasons
             source = replace(source, skipped=source.skipped | frozenset(bad.reasons))
-            source.decode(frames, streams, workers, progress)
     dataset = source.dataset()
-    return Prepared(make_plan(edition, dataset), source, dataset, store, skipped)
+    caches = [source.decode(frames, streams, workers, progress) for frames, streams in ways(edition).items()]
+    files = sorted(file.name for cache in caches if cache for file in cache.files.values())
+    return Prepared(make_plan(edition, dataset), source, dataset, store, skipped, tuple(files))
 
 
 def _open(request: Request) -> tuple[Edition, Source, Store]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import polars
     from rich.console import Console
 
     from study.costs import PlanReport
@@ -28,6 +30,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     return drawn
+
+
+def as_csv(rows: polars.DataFrame) -> str:
+    """Write rows as CSV; a list becomes its JSON, which CSV has no form for."""
+    import polars
+
+    nested = [name for name, kind in rows.schema.items() if isinstance(kind, polars.List | polars.Array)]
+    texts = [polars.Series(name, [json.dumps(value) for value in rows[name].to_list()]) for name in nested]
+    return rows.with_columns(texts).write_csv()
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,9 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from reports import index, page
 from results.answer import Answer, answer
@@ -28,8 +30,17 @@ def report(store: Store, name: str) -> list[tuple[Answer, Path]]:
         for plan in plans:
             edition, claim = plan["edition"], Claim.model_validate(plan["claim"])
             found = answer(claim, contrasts(predictions(connection, edition), claim))
-            replace_json(store.editions / edition / "answer.json", asdict(found))
+            replace_json(store.editions / edition / "answer.json", _plain(asdict(found)))
             out = pages_folder() / f"{edition}.html"
             written.append((found, page.build(connection, edition, found, plan, out)))
     index.build(pages_folder())
     return written
+
+
+def _plain(value: Any) -> Any:
+    """Give what JSON can hold: numbers that are none become null."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

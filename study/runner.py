@@ -52,7 +52,7 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     plan, store = prepared.plan, prepared.store
     preflight.sizes(plan.edition.arms, len(plan.labels))
     preflight.check_budget(plan, report_plan(prepared, measure=False).left_hours)
-    declare(plan, store, command, prepared.skipped)
+    declare(prepared, command)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
     board = Board(plan, done)
     failures: dict[str, str] = {}

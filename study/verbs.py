@@ -136,8 +136,11 @@ def verify() -> list[Problem]:
 def clean(*, dry_run: bool) -> list[Item]:
     """Free what is no longer needed, or list it; never a result."""
     from results.clean import clean as free
+    from study.standing import editions
 
-    return free(_store(), dry_run=dry_run)
+    store = _store()
+    in_use = {name for plan in editions(store) for name in plan["caches"]}
+    return free(store, dry_run=dry_run, caches_in_use=in_use)
 
 
 def schema() -> Path:
