@@ -56,6 +56,7 @@ def describe(plan: Plan, command: str) -> dict[str, Any]:
         "factors": {name: list(levels) for name, levels in edition.factors.items()},
         "charts": spec.charts,
         "labels": list(plan.labels),
+        "notes": list(edition.notes),
         "settings": edition.settings.model_dump(mode="json"),
         "arms": arms,
         "phases": {key: _phase(phase) for key, phase in plan.phases.items()},
