@@ -16,7 +16,7 @@ from models.geometry import ClipShape
 from models.settings import Frozen, Variant
 from models.tokens import Head, Tokens, TokenSettings
 from models.transm3e import Network, RgbNetwork, SenderNetwork, TransM3E
-from models.trunk import Trunk, TrunkSettings, block_shapes
+from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
 from models.weights import load_exactly
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "needs_sender",
     "own_state",
     "parameter_count",
+    "recompute_blocks",
     "rgb_settings",
     "sender_settings",
     "streams_of",

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from models.attention import NORM_EPS, AttentionShape, PoolingAttention
 from models.errors import UserError
 from models.geometry import ClipShape, Grid, Triple, convolved_grid, half, pooled_grid
-from models.settings import Frozen, outside
+from models.settings import Frozen
 from models.tokens import Tokens
 
 Positive = Annotated[int, Field(ge=1)]
@@ -43,8 +43,6 @@ class TrunkSettings(Frozen):
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Of the last block; it grows linearly from 0 at the first."""
-    checkpoint_blocks: bool = outside(False)
-    """Recompute each block in the backward pass: less memory, more time, equal numbers."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -141,7 +139,7 @@ class Trunk(nn.Module):
         super().__init__()
         shapes = block_shapes(settings, clip)
         self.clip_shape = (channels, clip.frames, clip.size, clip.size)
-        self.checkpoint_blocks = settings.checkpoint_blocks
+        self.recomputes_blocks = False
         self.patches = nn.Conv3d(
             channels, settings.width, settings.patch_kernel, settings.patch_stride, settings.patch_padding
         )
@@ -172,7 +170,7 @@ class Trunk(nn.Module):
         return Encoded(final_own_BKD, final_receivers_BKD, tuple(own), tuple(receivers))
 
     def _run(self, block: nn.Module, x_BND: Tensor) -> Tensor:
-        if self.checkpoint_blocks and self.training:
+        if self.recomputes_blocks and self.training:
             return checkpoint(block, x_BND, use_reentrant=False)
         return block(x_BND)
 
@@ -183,6 +181,13 @@ class Trunk(nn.Module):
                 f"columns, but got {tuple(clip_BCTHW.shape)}: build the network for this clip, or give it clips of "
                 "the data.frames and data.size it was built for."
             )
+
+
+def recompute_blocks(network: nn.Module) -> None:
+    """Make every trunk in `network` compute its blocks again in the backward pass: less memory, equal numbers."""
+    for module in network.modules():
+        if isinstance(module, Trunk):
+            module.recomputes_blocks = True
 
 
 class Block(nn.Module):

@@ -16,11 +16,13 @@ from models.build import (
     needs_sender,
     own_state,
     parameter_count,
+    recompute_blocks,
     rgb_settings,
     sender_settings,
     streams_of,
 )
 from models.settings import key_content
+from models.trunk import Trunk
 
 PHASES = {"rgb": rgb_settings, "sender": sender_settings, "joint": lambda settings: settings}
 FULL = ClipShape(16, 224)
@@ -68,6 +70,21 @@ def test_the_checkpoint_of_every_phase_comes_back(
     network, again = (build(PHASES[phase](settings), 5, clip).eval() for _ in range(2))
     load_own_state(again, own_state(network))
     assert torch.equal(network(streams).logits_BC, again(streams).logits_BC)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_blocks_of_every_phase_that_is_trained_can_be_recomputed(
+    phase: str, settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
+) -> None:
+    network = build(PHASES[phase](settings), 5, clip).train()
+    recompute_blocks(network)
+    trunks = [module for module in network.modules() if isinstance(module, Trunk) and module.training]
+    runs: list[str] = []
+    for trunk in trunks:
+        trunk.blocks[-1].register_forward_pre_hook(lambda *_: runs.append("run"))
+    network(streams).logits_BC.sum().backward()
+    assert len(trunks) == 1
+    assert len(runs) == 2
 
 
 @pytest.mark.parametrize("count", [1, 20, 128])

@@ -12,9 +12,8 @@ from torchvision.models.video.mvit import MSBlockConfig
 from models.build import ClipShape
 from models.errors import UserError
 from models.geometry import Grid
-from models.settings import key_content
 from models.tokens import Tokens
-from models.trunk import Trunk, TrunkSettings, block_shapes
+from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
 from models.weights import load_torchvision
 
 
@@ -113,24 +112,29 @@ def test_without_receivers_there_are_none() -> None:
     assert encoded.receivers_by_block == ()
 
 
+def blocks_run(trunk: Trunk) -> list[str]:
+    """Note every run of the first block."""
+    runs: list[str] = []
+    trunk.blocks[0].register_forward_pre_hook(lambda *_: runs.append("run"))
+    return runs
+
+
 def test_recomputing_blocks_changes_neither_numbers_nor_gradients() -> None:
-    clip, clips = ClipShape(4, 32), torch.randn(4, 3, 4, 32, 32)
+    clips = torch.randn(4, 3, 4, 32, 32)
     results: list[list[Tensor]] = []
-    for checkpoint_blocks in (False, True):
+    for prepare, expected in ((lambda trunk: None, 1), (recompute_blocks, 2)):
         torch.manual_seed(1)
-        settings = TrunkSettings(**TINY, drop_path=0.5, checkpoint_blocks=checkpoint_blocks)
-        trunk = Trunk(settings, Tokens(2, 24, receivers=False), clip).train()
+        trunk = Trunk(TrunkSettings(**TINY, drop_path=0.5), Tokens(2, 24, receivers=False), ClipShape(4, 32)).train()
+        prepare(trunk)
+        runs = blocks_run(trunk)
         loss = trunk(clips).own.square().sum()
         loss.backward()
+        assert len(runs) == expected
         gradients = [each.grad for each in trunk.parameters() if each.grad is not None]
         results.append([loss, *gradients])
     assert len(results[0]) > 50
     for plain, recomputed in zip(*results, strict=True):
         torch.testing.assert_close(plain, recomputed, rtol=0, atol=0)
-
-
-def test_recomputing_blocks_stays_out_of_the_key() -> None:
-    assert "checkpoint_blocks" not in key_content(TrunkSettings())
 
 
 class Doubled(nn.Module):
