@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -51,14 +52,18 @@ class Claim(Frozen):
             return (f"{self.split}_seen", f"{self.split}_unseen")
         return (self.split,)
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 of this claim as canonical JSON: equal claims, equal hashes."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(content.encode()).hexdigest()
-
     def claimed(self, arms: tuple[str, ...]) -> tuple[str, ...]:
         """Name the arms of `arms` that the claim is about."""
         if self.which in (ANY, ALL):
             return tuple(arm for arm in arms if arm != self.control)
         return tuple(arm for arm in arms if arm == self.which)
+
+
+def claim_hash(fixed: Mapping[str, Any]) -> str:
+    """Hash what a claim fixes (edition, question, claim, arms, data): SHA-256 of canonical JSON.
+
+    Raises:
+        ValueError: a number in it is none.
+    """
+    content = json.dumps(fixed, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(content.encode()).hexdigest()

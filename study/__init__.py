@@ -18,6 +18,7 @@ VERBS = (
     "list_studies",
     "new",
     "plan",
+    "plan_timed",
     "report",
     "reveal",
     "run",

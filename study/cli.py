@@ -71,7 +71,8 @@ def plan(
     """
     from study.printing import print_plan
 
-    print_plan(study.plan(request(name, profile, data, set_), measure=measure), console())
+    planned = study.plan_timed if measure else study.plan
+    print_plan(planned(request(name, profile, data, set_)), console())
 
 
 @app.command()

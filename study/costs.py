@@ -1,7 +1,5 @@
 """What a plan costs before it is run: epochs with and without sharing, hours, disk."""
 
-import json
-import os
 import shutil
 import time
 from collections import Counter
@@ -12,16 +10,19 @@ from statistics import fmean
 import torch
 
 from models.build import ClipShape, build, variant
-from results.attempt import Store
+from results.files import read_json
 from study import cache
 from study.key import canonical
 from study.loader import Batch
 from study.phase import Phase
 from study.planner import Plan
-from study.preparation import Prepared, ways
+from study.preparation import Prepared
+from study.settings import workers_of
 from study.trainer import Trainer
 
 TIMED_STEPS = 3
+Rates = Mapping[str, float]
+"""Seconds of an epoch, by what phases are alike or by kind."""
 
 
 @dataclass(frozen=True)
@@ -30,74 +31,75 @@ class PlanReport:
 
     Attributes:
         states: kind -> state -> how many phases.
-        left_hours: of one device, for what is not done; None if nothing is known (``--measure``).
+        left_hours: of one device, for what is not done; None if nothing is known.
         wall_hours: `left_hours` over the workers of this machine.
-        cache_bytes: the decoded clips, kept for later runs; `free_bytes` is what the disk has left.
+        cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk has left.
     """
 
     plan: Plan
     states: Mapping[str, Counter[str]]
     left_hours: float | None
     wall_hours: float | None
-    basis: str
     cache_bytes: int
     free_bytes: int
 
 
-def report_plan(prepared: Prepared, *, measure: bool) -> PlanReport:
-    """Count and estimate what `prepared` costs.
-
-    Args:
-        measure: time a few training steps of every kind of phase instead of asking earlier runs.
-    """
+def report_plan(prepared: Prepared, rates: Rates) -> PlanReport:
+    """Count and estimate what `prepared` costs at these `rates`."""
     plan, store = prepared.plan, prepared.store
-    found = {key: state.name for key, state in plan.states(store).items()}
     states: dict[str, Counter[str]] = {}
-    for key, phase in plan.phases.items():
-        states.setdefault(phase.kind, Counter())[found[key]] += 1
-    left = [phase for key, phase in plan.phases.items() if found[key] != "done"]
-    rates = timed_rates(prepared, left) if measure else recorded_rates(plan, store)
-    known = [rates.get(_alike(phase), rates.get(phase.kind)) for phase in left]
-    seconds = [rate * phase.settings.epochs for rate, phase in zip(known, left, strict=True) if rate is not None]
-    hours = sum(seconds) / 3600 if len(seconds) == len(left) else None
-    workers = plan.edition.settings.resources.workers or len(os.sched_getaffinity(0))
+    for key, state in plan.states(store).items():
+        states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
+    hours = _hours(left(prepared), rates)
+    workers = workers_of(plan.edition.settings.resources)
+    there = next(path for path in (store.root, *store.root.parents) if path.exists())
     return PlanReport(
         plan,
         states,
         hours,
         None if hours is None else hours / workers,
-        "measured now" if measure else "from earlier runs",
         cache_bytes(prepared),
-        shutil.disk_usage(next(path for path in (store.root, *store.root.parents) if path.exists())).free,
+        shutil.disk_usage(there).free,
     )
 
 
+def left_hours(prepared: Prepared) -> float:
+    """Estimate the hours of one device for what is not done: from earlier runs, else from a few timed steps."""
+    phases = left(prepared)
+    known = _hours(phases, recorded_rates(prepared))
+    if known is not None:
+        return known
+    rates = timed_rates(prepared)
+    return sum(rates[_alike(phase)] * phase.settings.epochs for phase in phases) / 3600
+
+
+def left(prepared: Prepared) -> list[Phase]:
+    """List the phases that are not done."""
+    plan = prepared.plan
+    return [plan.phases[key] for key, state in plan.states(prepared.store).items() if state.name != "done"]
+
+
 def cache_bytes(prepared: Prepared) -> int:
-    """Tell how much disk the clips that are still to be decoded take.
-
-    Raises:
-        DataError: more than is free.
-    """
-    kept = ways(prepared.plan.edition).items()
+    """Tell how much disk the clips that are still to be decoded take."""
     folder = prepared.store.cache
-    size = sum(cache.missing_bytes(prepared.dataset, frames, folder, streams) for frames, streams in kept)
-    cache.refuse_too_large(size, folder)
-    return size
+    return sum(
+        cache.missing_bytes(way.source.dataset(), way.frames, folder, way.streams) for way in prepared.distinct_ways()
+    )
 
 
-def recorded_rates(plan: Plan, store: Store) -> dict[str, float]:
-    """Give the mean seconds of an epoch, by what phases are alike and by kind, from the results in the store.
+def recorded_rates(prepared: Prepared) -> Rates:
+    """Take the rates from the results in the store.
 
     Phases of this plan come first; where none is done, those of other editions with the same profile serve.
     """
+    plan, store = prepared.plan, prepared.store
     seconds: dict[str, list[float]] = {}
     for key, phase in plan.phases.items():
         if done := store.done(key):
             for name in (_alike(phase), phase.kind):
                 seconds.setdefault(name, []).append(done["seconds"] / phase.settings.epochs)
     if not seconds:
-        for path in store.editions.glob("*/plan.json"):
-            other = json.loads(path.read_text())
+        for other in map(read_json, store.editions.glob("*/plan.json")):
             if other["profile"] != plan.edition.profile:
                 continue
             for key, phase in other["phases"].items():
@@ -106,15 +108,17 @@ def recorded_rates(plan: Plan, store: Store) -> dict[str, float]:
     return {name: fmean(values) for name, values in seconds.items()}
 
 
-def timed_rates(prepared: Prepared, phases: list[Phase]) -> dict[str, float]:
-    """Time a few steps of each kind of phase among `phases` on random clips: seconds an epoch."""
+def timed_rates(prepared: Prepared) -> Rates:
+    """Time a few steps of each kind of phase that is left, on random clips."""
+    plan = prepared.plan
+    sources = prepared.sources
+    device = torch.device(plan.edition.settings.resources.device)
     rates: dict[str, float] = {}
-    clips = sum(clip.split == "train" for clip in prepared.dataset.clips)
-    for phase in phases:
+    for phase in left(prepared):
         if _alike(phase) not in rates:
+            clips = sum(clip.split == "train" for clip in sources[phase.data].dataset().clips)
             steps = -(-clips // phase.settings.optim.batch)
-            device = torch.device(prepared.plan.edition.settings.resources.device)
-            rates[_alike(phase)] = steps * seconds_a_step(phase, len(prepared.dataset.labels), device)
+            rates[_alike(phase)] = steps * seconds_a_step(phase, len(plan.labels), device)
     return rates
 
 
@@ -131,6 +135,13 @@ def seconds_a_step(phase: Phase, classes: int, device: torch.device) -> float:
     began = time.perf_counter()
     trainer.epoch(1, [clips] * TIMED_STEPS)
     return (time.perf_counter() - began) / TIMED_STEPS
+
+
+def _hours(phases: list[Phase], rates: Rates) -> float | None:
+    """Add the epochs of `phases` up; None if the rate of one of them is unknown."""
+    known = [rates.get(_alike(phase), rates.get(phase.kind)) for phase in phases]
+    seconds = [rate * phase.settings.epochs for rate, phase in zip(known, phases, strict=True) if rate is not None]
+    return sum(seconds) / 3600 if len(seconds) == len(phases) else None
 
 
 def _alike(phase: Phase) -> str:

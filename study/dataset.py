@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from experiments import digest
-from experiments.clip import Clip, DataSet
+from experiments.clip import Clip, DataSet, fingerprint
 from models import catalog
 from models.settings import Frozen
 from study import cache
@@ -39,6 +39,10 @@ class Source:
         """
         return _read(self)
 
+    def fingerprint(self) -> str:
+        """Digest everything of the data set that can change a number; worker and planner agree on it."""
+        return _fingerprint(self)
+
     def decode(
         self,
         settings: FrameSettings,
@@ -57,14 +61,19 @@ class Source:
         return cache.build(self.dataset(), settings, self.folder, workers, progress, streams)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _read(source: Source) -> DataSet:
     digest.remember_in(source.folder)
     reader = catalog.load("experiments.data", source.reader.model_dump()["name"])
     dataset: DataSet = reader.read(source.reader)
-    if source.skipped:
-        dataset = dataset.without(source.skipped)
-    return dataset if source.limit is None else dataset.without(beyond(source.limit, dataset.clips))
+    if source.limit is not None:
+        dataset = dataset.without(beyond(source.limit, dataset.clips))
+    return dataset.without(source.skipped) if source.skipped else dataset
+
+
+@lru_cache(maxsize=8)
+def _fingerprint(source: Source) -> str:
+    return fingerprint(source.dataset())
 
 
 def beyond(limit: int, clips: tuple[Clip, ...]) -> frozenset[str]:

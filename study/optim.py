@@ -25,6 +25,14 @@ class OptimSettings(Frozen):
     clip_norm: float | None = Field(1.0, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
 
+    def pretraining(self) -> "OptimSettings":
+        """Give what the phases before the joint one see: not the joint phase's own factor."""
+        return self.model_copy(update={"joint_lr_factor": 1.0})
+
+    def joint(self) -> "OptimSettings":
+        """Give what the joint phase sees: its own learning rate, already multiplied."""
+        return self.model_copy(update={"lr": self.lr * self.joint_lr_factor, "joint_lr_factor": 1.0})
+
 
 def lr_at(step: int, steps: int, settings: OptimSettings) -> float:
     """Give the learning rate of `step` (from 0) out of `steps`: linear warm-up, then half a cosine."""

@@ -86,23 +86,16 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
     Args:
         data: the data set's fingerprint.
     """
-    epochs = settings.phases
+    epochs, model, optim = settings.phases, settings.model, settings.optim
     frames = settings.data.of_frames()
 
-    def phase(
-        kind: str, model: RgbModel | SenderModel | ModelSettings, own_epochs: int, parents: Mapping[str, str]
-    ) -> Phase:
-        own = PhaseSettings(
-            data=frames,
-            model=model,
-            optim=settings.optim,
-            epochs=own_epochs,
-            evaluate_every=epochs.evaluate_every,
-        )
-        return Phase(kind, own, seed, replicate, data, parents)
+    def phase(kind: str, seen: Model, own: OptimSettings, length: int, parents: Mapping[str, str]) -> Phase:
+        every = epochs.evaluate_every
+        own_settings = PhaseSettings(data=frames, model=seen, optim=own, epochs=length, evaluate_every=every)
+        return Phase(kind, own_settings, seed, replicate, data, parents)
 
-    phases = {"rgb": phase("rgb", rgb_settings(settings.model), epochs.rgb_epochs, {})}
-    if needs_sender(settings.model):
-        phases["sender"] = phase("sender", sender_settings(settings.model), epochs.sender_epochs, {})
+    phases = {"rgb": phase("rgb", rgb_settings(model), optim.pretraining(), epochs.rgb_epochs, {})}
+    if needs_sender(model):
+        phases["sender"] = phase("sender", sender_settings(model), optim.pretraining(), epochs.sender_epochs, {})
     parents = {kind: parent.key for kind, parent in phases.items()}
-    return phases | {"joint": phase("joint", settings.model, epochs.joint_epochs, parents)}
+    return phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}

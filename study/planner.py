@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from experiments.clip import DataSet, fingerprint
 from results.attempt import Store
 from results.state import State
 from study.edition import Arm, Edition
@@ -34,13 +33,11 @@ class Plan:
     """The trials of an edition and the phases they share.
 
     Attributes:
-        labels: the data set's muscle groups.
-        data: its fingerprint.
+        labels: the muscle groups that every arm is trained on.
     """
 
     edition: Edition
     labels: Sequence[str]
-    data: str
     trials: Sequence[Trial]
 
     @cached_property
@@ -63,13 +60,16 @@ class Plan:
         return store.states(list(self.phases))
 
 
-def make_plan(edition: Edition, dataset: DataSet) -> Plan:
-    """Enumerate the trials of `edition` on `dataset`: seed after seed, control first."""
-    data = fingerprint(dataset)
+def make_plan(edition: Edition, labels: Sequence[str], data: Mapping[str, str]) -> Plan:
+    """Enumerate the trials of `edition`: seed after seed, control first.
+
+    Args:
+        data: arm -> fingerprint of the data set it is trained on.
+    """
     arms = sorted(edition.arms, key=lambda arm: not arm.is_control)
     trials = [
-        Trial(arm, seed, arm.replicate, phases_of(arm.settings, seed, arm.replicate, data))
+        Trial(arm, seed, arm.replicate, phases_of(arm.settings, seed, arm.replicate, data[arm.name]))
         for seed in edition.seeds
         for arm in arms
     ]
-    return Plan(edition, dataset.labels, data, trials)
+    return Plan(edition, labels, trials)

@@ -1,4 +1,4 @@
-"""What is checked before any training: every arm's networks can be built, and the plan is within its budget."""
+"""What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,9 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.build import ClipShape, build, parameter_count
 from models.errors import UserError
+from study import cache
+from study.costs import cache_bytes, left_hours
 from study.edition import Arm
 from study.phase import phases_of
 from study.planner import Plan
+from study.preparation import Prepared
 
 
 class PlanError(UserError):
@@ -31,6 +34,18 @@ class Size(NamedTuple):
     gflops: float
 
 
+def check(prepared: Prepared) -> None:
+    """Refuse what would fail later.
+
+    Raises:
+        PlanError: an arm cannot be built, or the plan costs more than its spec allows.
+        DataError: the decoded clips are larger than the free disk.
+    """
+    sizes(prepared.plan.edition.arms, len(prepared.plan.labels))
+    cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
+    check_budget(prepared)
+
+
 def sizes(arms: Iterable[Arm], classes: int) -> list[Size]:
     """Build every phase of every arm on the meta device, where nothing is allocated, and measure the joint network.
 
@@ -43,39 +58,37 @@ def sizes(arms: Iterable[Arm], classes: int) -> list[Size]:
 def _size(arm: Arm, classes: int) -> Size:
     data = arm.settings.data
     shape = ClipShape(data.frames, data.size)
+    phases = phases_of(arm.settings, 0, 0, "")
     try:
         with torch.device("meta"):
-            networks = [
-                build(phase.settings.model, classes, shape) for phase in phases_of(arm.settings, 0, 0, "").values()
-            ]
-            joint = networks[-1].eval()
-            clip_BCTHW = torch.empty(1, 3, data.frames, data.size, data.size)
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                joint({"rgb": clip_BCTHW})
-    except (ValueError, RuntimeError) as error:
-        raise PlanError(
-            f"arm {arm.name}: its network cannot be built for {data.frames} frames of {data.size} px: {error} "
-            f"Change model.*, data.frames or data.size; `study check` builds every arm."
-        ) from error
-    counted = parameter_count(joint)
-    return Size(arm.name, counted.trainable, counted.total, counter.get_total_flops() / 1e9)
+            networks = [build(phase.settings.model, classes, shape) for phase in phases.values()]
+    except ValueError as error:
+        raise PlanError(f"arm {arm.name}: its network cannot be built for {shape}: {error}") from error
+    joint = networks[-1].eval()
+    clip_BCTHW = torch.empty(1, 3, data.frames, data.size, data.size, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        joint({"rgb": clip_BCTHW})
+    trained, in_all = parameter_count(joint)
+    return Size(arm.name, trained, in_all, counter.get_total_flops() / 1e9)
 
 
-def check_budget(plan: Plan, left_hours: float | None) -> None:
-    """Refuse a plan that costs more than its spec allows.
-
-    Args:
-        left_hours: of one device, for what is not done; None if nothing is known, and then it is not compared.
+def check_budget(prepared: Prepared) -> None:
+    """Refuse a plan that costs more than its spec allows; what is done already is not counted again.
 
     Raises:
         PlanError: it does.
     """
-    budget = plan.edition.spec.budget
-    costs = (("epochs", budget.epochs, plan.epochs), ("gpu_hours", budget.gpu_hours, left_hours))
-    for name, allowed, needed in costs:
-        if allowed is not None and needed is not None and needed > allowed:
-            raise PlanError(
-                f"{plan.edition.spec.source}: budget.{name} is {allowed:g}, but the plan needs {needed:g} {name} "
-                f"({len(plan.trials)} trials, shared phases counted once). "
-                f"Raise the budget, or take fewer levels or seeds."
-            )
+    plan, budget = prepared.plan, prepared.plan.edition.spec.budget
+    if budget.epochs is not None:
+        _compare(plan, "epochs", budget.epochs, plan.epochs)
+    if budget.gpu_hours is not None:
+        _compare(plan, "gpu_hours", budget.gpu_hours, left_hours(prepared))
+
+
+def _compare(plan: Plan, name: str, allowed: float, needed: float) -> None:
+    if needed > allowed:
+        raise PlanError(
+            f"{plan.edition.spec.source}: budget.{name} is {allowed:g}, but the plan needs {needed:.4g} {name} "
+            f"({len(plan.trials)} trials, shared phases counted once). "
+            f"Raise the budget, or take fewer levels or seeds."
+        )

@@ -1,16 +1,16 @@
-"""From a request to a plan: resolve the spec, open the data, decode it, enumerate the trials."""
+"""From a request to a plan: resolve the spec, open the data of every arm, enumerate the trials, decode the clips."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from experiments.clip import DataSet
 from experiments.read import find_spec, read_spec
 from models.build import streams_of
+from models.errors import UserError
 from results.attempt import Store
 from study.cache import BadClips
 from study.dataset import Source
-from study.edition import Edition
+from study.edition import Arm, Edition
 from study.layout import check_siblings, store_folder
 from study.planner import Plan, make_plan
 from study.resolve import resolve
@@ -35,65 +35,92 @@ class Request:
     skip_bad: bool = False
 
 
+class Way(NamedTuple):
+    """One way in which arms take frames: of which clips, how, and which streams of them."""
+
+    source: Source
+    frames: FrameSettings
+    streams: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A study that could be trained now.
 
     Attributes:
+        ways: arm -> how it takes frames.
         skipped: clip -> why it is left out.
         caches: names of the files that hold its decoded clips.
     """
 
     plan: Plan
-    source: Source
-    dataset: DataSet
     store: Store
+    ways: Mapping[str, Way]
     skipped: Mapping[str, str] = field(default_factory=dict)
-    caches: tuple[str, ...] = ()
+    caches: Sequence[str] = ()
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Find every data set by the fingerprint that phases know it by."""
+        return {way.source.fingerprint(): way.source for way in self.ways.values()}
+
+    def distinct_ways(self) -> Iterator[Way]:
+        """Go through the different ways in which arms take frames."""
+        yield from dict.fromkeys(self.ways.values())
 
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
-    edition, source, store = _open(request)
-    dataset = source.dataset()
-    return Prepared(make_plan(edition, dataset), source, dataset, store)
-
-
-def prepare_decoded(request: Request, workers: int, progress: Callable[[int, int], None]) -> Prepared:
-    """Plan what `request` asks and decode every clip, so that a bad one is known before training.
-
-    Raises:
-        BadClips: clips cannot be read, and the request does not say to skip them.
-    """
-    edition, source, store = _open(request)
-    skipped: dict[str, str] = {}
-    for frames, streams in ways(edition).items():
-        try:
-            source.decode(frames, streams, workers, progress)
-        except BadClips as bad:
-            if not request.skip_bad:
-                raise
-            skipped |= bad.reasons
-            source = replace(source, skipped=source.skipped | frozenset(bad.reasons))
-    dataset = source.dataset()
-    caches = [source.decode(frames, streams, workers, progress) for frames, streams in ways(edition).items()]
-    files = sorted(file.name for cache in caches if cache for file in cache.files.values())
-    return Prepared(make_plan(edition, dataset), source, dataset, store, skipped, tuple(files))
-
-
-def _open(request: Request) -> tuple[Edition, Source, Store]:
     check_siblings()
     spec = read_spec(find_spec(request.name))
     edition = resolve(spec, request.profile, request.data, request.overrides)
     store = Store(store_folder())
     store.check_version()
-    data = edition.settings.data
-    return edition, Source(data.source, data.limit, frozenset(), store.cache), store
+    return _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
 
 
-def ways(edition: Edition) -> dict[FrameSettings, tuple[str, ...]]:
-    """List the different ways in which the arms of `edition` take frames, each with the streams that it is taken of."""
-    found: dict[FrameSettings, set[str]] = {}
-    for arm in edition.arms:
-        found.setdefault(arm.settings.data.of_frames(), set()).update(streams_of(arm.settings.model))
-    return {frames: tuple(sorted(streams)) for frames, streams in found.items()}
+def decode(
+    prepared: Prepared, workers: int, progress: Callable[[int, int], None], *, skip_bad: bool = False
+) -> Prepared:
+    """Decode every clip of a plan that is not decoded yet, so that a bad one is known before training.
+
+    Args:
+        skip_bad: leave bad clips out. That changes the data, and so the keys: the plan is made anew.
+
+    Raises:
+        BadClips: clips cannot be read, and they are not to be skipped.
+    """
+    skipped: dict[str, str] = {}
+    good: dict[Way, Way] = {}
+    for way in prepared.distinct_ways():
+        good[way] = way
+        try:
+            way.source.decode(way.frames, way.streams, workers, progress)
+        except BadClips as bad:
+            if not skip_bad:
+                raise
+            skipped |= bad.reasons
+    if skipped:
+        good = {way: way._replace(source=replace(way.source, skipped=frozenset(skipped))) for way in good}
+    caches = [way.source.decode(way.frames, way.streams, workers, progress) for way in good.values()]
+    files = sorted({file.name for cache in caches if cache for file in cache.files.values()})
+    ways = {arm: good[way] for arm, way in prepared.ways.items()}
+    return replace(_prepared(prepared.plan.edition, prepared.store, ways), skipped=skipped, caches=files)
+
+
+def _way(arm: Arm, store: Store) -> Way:
+    data = arm.settings.data
+    source = Source(data.source, data.limit, frozenset(), store.cache)
+    return Way(source, data.of_frames(), streams_of(arm.settings.model))
+
+
+def _prepared(edition: Edition, store: Store, ways: Mapping[str, Way]) -> Prepared:
+    labels = {arm: way.source.dataset().labels for arm, way in ways.items()}
+    for arm, own in labels.items():
+        if own != labels[edition.control.name]:
+            raise UserError(
+                f"{edition.spec.source}: arm {arm} has other muscle groups than the control, so no claim can compare "
+                f"them. It has {', '.join(own)}. Vary data.source only between data sets with equal labels."
+            )
+    data = {arm: way.source.fingerprint() for arm, way in ways.items()}
+    return Prepared(make_plan(edition, labels[edition.control.name], data), store, ways)

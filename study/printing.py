@@ -11,7 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     import polars
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
     from study.costs import PlanReport
     from study.runner import Outcome
@@ -26,7 +26,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(isinstance(row[index], int | float | None) for row in cells)
-        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        justify: JustifyMethod = "right" if numeric else "left"
+        drawn.add_column(column, justify=justify, overflow="fold", no_wrap=index == 0)
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     return drawn
@@ -105,7 +106,7 @@ def _hours(report: PlanReport) -> str:
     if report.left_hours is None or report.wall_hours is None:
         return "time left: unknown, nothing like it was run here yet; --measure times a few steps"
     left, wall = duration(report.left_hours * 3600), duration(report.wall_hours * 3600)
-    return f"time left: {left} of one worker, {wall} on this machine ({report.basis})"
+    return f"time left: {left} of one worker, {wall} on this machine"
 
 
 def _size(size_bytes: float) -> str:

@@ -2,13 +2,12 @@
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from study.layout import checkout
@@ -17,13 +16,16 @@ PACKAGES = ("torch", "torchvision", "timm", "torch-geometric", "numpy", "av", "p
 SLURM_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "SLURM_NODELIST")
 
 
-@cache
-def code() -> dict[str, Any]:
-    """Give the commit of the checkout and, if files differ from it, the hash of that difference."""
-    commit = _git("rev-parse", "HEAD")
+def code() -> dict[str, str | None]:
+    """Give the commit of the checkout and, if files differ from it, the hash of that difference.
+
+    Untracked files count too. Read it when a run begins: what is committed later is not what ran.
+    """
     difference = _git("diff", "HEAD")
+    for name in _git("ls-files", "--others", "--exclude-standard").splitlines():
+        difference += f"\n{name} {hashlib.sha256((checkout() / name).read_bytes()).hexdigest()}"
     changed = hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else None
-    return {"commit": commit or "unknown", "diff": changed}
+    return {"commit": _git("rev-parse", "HEAD") or "unknown", "diff": changed}
 
 
 @cache
@@ -32,16 +34,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def describe(command: str, device: str, threads: int, cost: dict[str, float | int]) -> dict[str, Any]:
+def describe(
+    code: Mapping[str, str | None], command: str, device: str, threads: int, cost: Mapping[str, float]
+) -> dict[str, Any]:
     """Describe a finished training.
 
     Args:
+        code: what `code` gave when the run began.
         command: what the user typed.
         cost: what was measured: seconds, peak_memory_bytes, parameters.
     """
     slurm = {name.lower(): os.environ[name] for name in SLURM_VARIABLES if name in os.environ}
     return {
-        **code(),
+        **code,
         "versions": versions(),
         "device": device,
         "threads": threads,
@@ -51,11 +56,6 @@ def describe(command: str, device: str, threads: int, cost: dict[str, float | in
         "slurm": slurm,
         **cost,
     }
-
-
-def write(path: Path, description: dict[str, Any]) -> None:
-    """Write `description` as a run's provenance."""
-    path.write_text(json.dumps(description, indent=1) + "\n")
 
 
 def _git(*words: str) -> str:

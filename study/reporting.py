@@ -10,31 +10,34 @@ from results.answer import Answer, answer
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
-from results.files import replace_json
+from results.files import read_json, replace_json
 from results.frame import predictions
 from results.ledger import connect, sync
 from study.layout import pages_folder
 from study.standing import editions
 
 
-def report(store: Store, name: str) -> list[tuple[Answer, Path]]:
-    """Answer every edition of a study (or the one edition) called `name`, and write its page and the index.
+def report_study(store: Store, name: str) -> list[tuple[Answer, Path]]:
+    """Answer every edition of a study (or the one edition) called `name`.
 
     Raises:
         UserError: the store holds no such study.
     """
-    plans = editions(store, name)
+    return [report_edition(store, plan["edition"]) for plan in editions(store, name)]
+
+
+def report_edition(store: Store, edition: str) -> tuple[Answer, Path]:
+    """Answer one edition, and write its page and the index."""
     sync(store)
-    written: list[tuple[Answer, Path]] = []
+    folder = store.editions / edition
+    plan = read_json(folder / "plan.json")
+    claim = Claim.model_validate(plan["claim"])
     with connect(store) as connection:
-        for plan in plans:
-            edition, claim = plan["edition"], Claim.model_validate(plan["claim"])
-            found = answer(claim, contrasts(predictions(connection, edition), claim))
-            replace_json(store.editions / edition / "answer.json", _plain(asdict(found)))
-            out = pages_folder() / f"{edition}.html"
-            written.append((found, page.build(connection, edition, found, plan, out)))
+        found = answer(claim, contrasts(predictions(connection, edition), claim))
+        out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
+    replace_json(folder / "answer.json", _plain(asdict(found)))
     index.build(pages_folder())
-    return written
+    return found, out
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 What belongs to one part of the code stands beside it; here the parts are put together.
 """
 
+import os
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -78,11 +79,13 @@ class Resources(Frozen):
     device: str = outside("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
     """`cpu`, `cuda`, `cuda:1` or `mps`."""
     workers: int | None = outside(None, ge=1)
-    """Phases that run at once on this machine; null for one a core."""
+    """Phases that run at once on this machine; null for one a core on the CPU, and one on any other device."""
     threads: int = outside(1, ge=1)
     """Threads of each of them. Two workers of one thread do more than one of two."""
     loader_workers: int = outside(0, ge=0)
-    """Processes that decode clips beside each training; 0 decodes in the training process."""
+    """Processes that decode clips beside each training where none are cached; 0 decodes in the training process."""
+    recompute_blocks: bool = outside(False)
+    """Compute each block again in the backward pass instead of keeping it: less memory, more time."""
 
 
 class Settings(Frozen):
@@ -93,3 +96,10 @@ class Settings(Frozen):
     optim: OptimSettings = OptimSettings()
     phases: PhasesSettings = PhasesSettings()
     resources: Resources = Resources()
+
+
+def workers_of(resources: Resources) -> int:
+    """Give how many phases run at once on this machine."""
+    if resources.workers is not None:
+        return resources.workers
+    return len(os.sched_getaffinity(0)) if resources.device == "cpu" else 1

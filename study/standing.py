@@ -1,6 +1,5 @@
 """Where the studies in the store stand, read from files: no torch, no database, nothing written."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from models import catalog
 from models.errors import UserError
 from results.attempt import Store
+from results.files import read_json
 from results.state import State
 
 
@@ -37,7 +37,7 @@ def editions(store: Store, name: str | None = None) -> list[dict[str, Any]]:
         UserError: there is none of that name.
     """
     store.check_version()
-    plans = [json.loads(path.read_text()) for path in sorted(store.editions.glob("*/plan.json"))]
+    plans = [read_json(path) for path in sorted(store.editions.glob("*/plan.json"))]
     if name is None:
         return plans
     wanted = [plan for plan in plans if name in (plan["edition"], plan["study"])]
@@ -59,7 +59,9 @@ def standing(store: Store, plan: dict[str, Any]) -> Standing:
         label(plan, key): (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"
     }
     failed = {label(plan, key): _failure(store, key, states[key]) for key in phases if names[key] == "failed"}
-    return Standing(plan["edition"], Counter(names.values()), running, failed, answer(store, plan["edition"]))
+    path = store.editions / plan["edition"] / "answer.json"
+    answer = read_json(path)["sentence"] if path.exists() else ""
+    return Standing(plan["edition"], Counter(names.values()), running, failed, answer)
 
 
 def label(plan: dict[str, Any], key: str) -> str:
@@ -70,10 +72,13 @@ def label(plan: dict[str, Any], key: str) -> str:
     return f"{phase['kind']} {who} seed {phase['seed']}"
 
 
-def answer(store: Store, edition: str) -> str:
-    """Give the newest answer's sentence, or an empty text."""
-    path = store.editions / edition / "answer.json"
-    return str(json.loads(path.read_text())["sentence"]) if path.exists() else ""
+def newest_answers(store: Store) -> dict[str, str]:
+    """Give the newest answer of each study, whatever edition it is of."""
+    found = [
+        (path.stat().st_mtime_ns, read_json(path.parent / "plan.json")["study"], read_json(path)["sentence"])
+        for path in store.editions.glob("*/answer.json")
+    ]
+    return {study: sentence for _, study, sentence in sorted(found)}
 
 
 def _name(state: State) -> str:
@@ -82,4 +87,4 @@ def _name(state: State) -> str:
 
 def _failure(store: Store, key: str, state: State) -> tuple[str, Path]:
     folder = store.runs / key / str(state.attempt)
-    return str(json.loads((folder / "failed.json").read_text())["error"]), folder
+    return read_json(folder / "failed.json")["error"], folder

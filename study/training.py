@@ -4,7 +4,7 @@ A training sees the hashed settings of its phase and nothing else; `Place` says 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +17,14 @@ from models.build import ClipShape, build, load_own_state, own_state, parameter_
 from models.transm3e import TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
-from results.record import Record, RecordWriter
+from results.files import replace_json
+from results.record import Record, RecordWriter, read_records
 from study import evaluator, provenance
 from study.cache import Cache
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
 from study.loader import Loader
 from study.memory import peak_bytes, start_peak
-from study.optim import OptimSettings
 from study.phase import Phase
 from study.seeding import derive
 from study.settings import Resources
@@ -69,12 +69,14 @@ class Place:
     Attributes:
         dataset: the clips whose fingerprint the phase's key holds.
         cache: their decoded frames, or None to decode while training.
-        command: what the user typed, for the provenance.
+        code: commit and difference of the checkout when the run began.
+        command: what the user typed.
     """
 
     dataset: DataSet
     cache: Cache | None
     resources: Resources
+    code: Mapping[str, str | None]
     command: str
 
 
@@ -99,7 +101,6 @@ def train(
         Superseded: another attempt holds the phase now.
         Diverged: the loss is no longer a number.
     """
-    started = time.monotonic()
     device = torch.device(place.resources.device)
     start_peak(device)
     leg = _Leg(phase, place, store, device)
@@ -121,11 +122,12 @@ def train(
             attempt.heartbeat()
             report(_progress(epoch, epochs, records))
     save_weights(attempt.checkpoint, own_state(leg.network))
-    seconds = time.monotonic() - started
+    seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
     trained, in_all = parameter_count(leg.network)
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
     cost |= {"parameters": trained, "parameters_total": in_all}
-    provenance.write(attempt.provenance, provenance.describe(place.command, str(device), torch.get_num_threads(), cost))
+    ran = provenance.describe(place.code, place.command, str(device), torch.get_num_threads(), cost)
+    replace_json(attempt.provenance, ran)
     return attempt.publish(seconds)
 
 
@@ -149,7 +151,7 @@ class _Leg:
             weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
             self.network.load_parents(weights["rgb"], weights.get("sender"))
         steps = self.loader.steps(settings.optim.batch)
-        self.trainer = Trainer(self.network, self.loss.loss, _optim(phase), settings.epochs, steps, self.seed, device)
+        self.trainer = Trainer(self.network, self.loss.loss, settings.optim, settings.epochs, steps, self.seed, device)
 
     def resume(self, attempt: Attempt) -> int:
         """Take over the newest earlier attempt's state and records; return how many epochs are done."""
@@ -195,12 +197,6 @@ class _Leg:
             for split in splits
             if self.loader.indices(split)
         ]
-
-
-def _optim(phase: Phase) -> OptimSettings:
-    """Give the optimiser's settings, with the joint phase's own learning rate."""
-    optim = phase.settings.optim
-    return optim.model_copy(update={"lr": optim.lr * optim.joint_lr_factor}) if phase.kind == "joint" else optim
 
 
 def _progress(epoch: int, epochs: int, records: Sequence[Record]) -> Progress:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A study that can be run, with its newest answer, or an empty text."""
+    """A study that can be run, with its newest answer, or an empty text; `ask` says so if its spec is broken."""
 
     name: str
     ask: str
@@ -42,11 +42,11 @@ class Listed:
 
 def list_studies() -> list[Listed]:
     """List the studies in `experiments/`."""
-    from experiments.read import find_spec, names, read_spec
-    from study.standing import answer
+    from experiments.read import names
+    from study.standing import newest_answers
 
-    store = _store()
-    return [Listed(name, read_spec(find_spec(name)).question.ask, answer(store, name)) for name in names()]
+    answers = newest_answers(_store())
+    return [Listed(name, _question(name), answers.get(name, "")) for name in names()]
 
 
 def new(name: str) -> Path:
@@ -56,16 +56,22 @@ def new(name: str) -> Path:
     return write(name)
 
 
-def plan(request: Request, *, measure: bool = False) -> PlanReport:
-    """Plan a study and say what it costs; nothing is changed.
-
-    Args:
-        measure: time a few steps of every kind of phase, where earlier runs say nothing.
-    """
-    from study.costs import report_plan
+def plan(request: Request) -> PlanReport:
+    """Plan a study and say what it costs, by the times of earlier runs; nothing is changed."""
+    from study.costs import recorded_rates, report_plan
     from study.preparation import prepare
 
-    return report_plan(prepare(request), measure=measure)
+    prepared = prepare(request)
+    return report_plan(prepared, recorded_rates(prepared))
+
+
+def plan_timed(request: Request) -> PlanReport:
+    """Plan a study and say what it costs, by timing a few steps of every kind of phase; nothing is changed."""
+    from study.costs import report_plan, timed_rates
+    from study.preparation import prepare
+
+    prepared = prepare(request)
+    return report_plan(prepared, timed_rates(prepared))
 
 
 def check(request: Request) -> list[Size]:
@@ -96,9 +102,9 @@ def status(name: str | None = None) -> list[Standing]:
 
 def report(name: str) -> list[tuple[Answer, Path]]:
     """Answer every edition of a study from the store, and write their pages and the index."""
-    from study.reporting import report as write_pages
+    from study.reporting import report_study
 
-    return write_pages(_store(), name)
+    return report_study(_store(), name)
 
 
 def reveal(name: str, command: str = "") -> Revealed:
@@ -155,6 +161,16 @@ def doctor() -> list[Finding]:
     from study.machine import examine
 
     return examine()
+
+
+def _question(name: str) -> str:
+    from experiments.problem import SpecError
+    from experiments.read import find_spec, read_spec
+
+    try:
+        return read_spec(find_spec(name)).question.ask
+    except SpecError as error:
+        return str(error)
 
 
 def _store() -> Store:

@@ -5,9 +5,10 @@ The threads and the waiting policy of OpenMP are set by whoever starts it, befor
 
 import os
 import signal
+import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TextIO
 
 from models.build import streams_of
 from results.attempt import Attempt, Store
+from results.files import StoreError
 from results.owner import Owner
 from study.dataset import Source
 from study.phase import Phase
@@ -40,11 +42,18 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Orders:
-    """What a worker is told once, before its first phase."""
+    """What a worker is told once, before its first phase.
+
+    Attributes:
+        sources: data set's fingerprint -> where to find it.
+        code: commit and difference of the checkout when the run began.
+        command: what the user typed.
+    """
 
     store: Path
-    source: Source
+    sources: Mapping[str, Source]
     resources: Resources
+    code: Mapping[str, str | None]
     command: str
 
 
@@ -94,9 +103,7 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
             connection.send(Event(phase.key, "epoch", progress))
 
         try:
-            source, settings = orders.source, phase.settings
-            cache = source.decode(settings.data, streams_of(settings.model))
-            train(phase, Place(source.dataset(), cache, orders.resources, orders.command), store, attempt, report, stop)
+            train(phase, _place(phase, orders), store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))
             return Event(phase.key, "stopped")
@@ -106,9 +113,19 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
         except Exception as error:
             # Whatever goes wrong in a training is a result of the study: kept with its traceback, and the rest goes on.
             traceback.print_exc()
-            attempt.fail(error)
-            return Event(phase.key, "failed", text=f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            try:
+                attempt.fail(error)
+            except StoreError as refusal:
+                text += f" (and the store could not keep this: {refusal})"
+            return Event(phase.key, "failed", text=text)
     return Event(phase.key, "done")
+
+
+def _place(phase: Phase, orders: Orders) -> Place:
+    source, settings = orders.sources[phase.data], phase.settings
+    cache = source.decode(settings.data, streams_of(settings.model))
+    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command)
 
 
 @contextmanager
@@ -125,7 +142,10 @@ def _pulse(attempt: Attempt) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(HEARTBEAT_S):
-            attempt.heartbeat()
+            try:
+                attempt.heartbeat()
+            except StoreError as refusal:
+                sys.stderr.write(f"no heartbeat: {refusal}\n")
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

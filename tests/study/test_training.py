@@ -46,9 +46,10 @@ def phases(prepared: Prepared) -> dict[str, Phase]:
 
 
 def place(prepared: Prepared) -> Place:
-    settings = prepared.plan.edition.settings
-    cache = prepared.source.decode(settings.data.of_frames(), ("rgb",))
-    return Place(prepared.dataset, cache, settings.resources, "a test")
+    way = prepared.ways[prepared.plan.edition.control.name]
+    resources = prepared.plan.edition.settings.resources
+    cache = way.source.decode(way.frames, way.streams)
+    return Place(way.source.dataset(), cache, resources, {"commit": "none", "diff": None}, "a test")
 
 
 def claimed(phase: Phase, store: Store) -> Attempt:

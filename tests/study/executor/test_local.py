@@ -46,7 +46,9 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
 
 
 def run(prepared: Prepared, tell: Callable[[Event], None] = lambda event: None, workers: int = 2) -> Schedule:
-    orders = Orders(prepared.store.root, prepared.source, prepared.plan.edition.settings.resources, "a test")
+    resources = prepared.plan.edition.settings.resources
+    code: dict[str, str | None] = {"commit": "none", "diff": None}
+    orders = Orders(prepared.store.root, prepared.sources, resources, code, "a test")
     states = prepared.plan.states(prepared.store)
     done = {key for key, state in states.items() if state.name == "done"}
     return local.run(prepared.plan.phases, done, orders, workers, tell)

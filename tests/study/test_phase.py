@@ -1,0 +1,86 @@
+"""Phases: what is shared, and the keys that are pinned.
+
+A key that changes re-labels every result: change a golden key only in a commit that means to.
+"""
+
+import pytest
+from pydantic import BaseModel
+
+from models.build import ModelSettings
+from models.settings import key_content
+from study.phase import PhaseSettings, phases_of
+from study.settings import Resources, Settings
+
+GOLDEN = {"rgb": "", "sender": "", "joint": ""}
+
+
+def changed(**parts: object) -> Settings:
+    return Settings.model_validate(parts)
+
+
+def keys(settings: Settings, seed: int = 0, replicate: int = 0, data: str = "") -> dict[str, str]:
+    return {kind: phase.key for kind, phase in phases_of(settings, seed, replicate, data).items()}
+
+
+def test_the_keys_of_the_default_settings_are_pinned() -> None:
+    assert keys(Settings()) == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("settings", "shared"),
+    [
+        (changed(model={"fusion": "average"}), {"rgb", "sender"}),
+        (changed(model={"distill": {"name": "dense_tokens", "weight": 1.0}}), {"rgb", "sender"}),
+        (changed(optim={"joint_lr_factor": 0.5}), {"rgb", "sender"}),
+        (changed(phases={"joint_epochs": 3}), {"rgb", "sender"}),
+        (changed(phases={"sender_epochs": 3}), {"rgb"}),
+        (changed(model={"tokens": {"count": 5}}), set()),
+        (changed(optim={"lr": 0.5}), set()),
+        (changed(data={"size": 32}), set()),
+        (changed(resources={"device": "cuda", "threads": 4, "recompute_blocks": True}), {"rgb", "sender", "joint"}),
+    ],
+)
+def test_a_setting_changes_the_phases_that_see_it_and_no_other(settings: Settings, shared: set[str]) -> None:
+    default, own = keys(Settings()), keys(settings)
+    assert {kind for kind in default if own[kind] == default[kind]} == shared
+
+
+def test_seed_replicate_and_data_change_every_key() -> None:
+    several = [keys(Settings()), keys(Settings(), seed=1), keys(Settings(), replicate=1), keys(Settings(), data="x")]
+    assert len({key for each in several for key in each.values()}) == 3 * len(several)
+
+
+def test_an_arm_without_distillation_needs_no_sender_and_has_its_joint_epochs() -> None:
+    phases = phases_of(changed(model={"distill": "none"}), 0, 0, "")
+    assert list(phases) == ["rgb", "joint"]
+    assert phases["joint"].parents == {"rgb": phases["rgb"].key}
+    assert phases["joint"].settings.epochs == Settings().phases.joint_epochs
+
+
+def test_nothing_that_a_phase_sees_stays_out_of_its_key() -> None:
+    """A field outside the key would be lost on the way to a worker, which is told what was hashed and no more."""
+    for phase in phases_of(Settings(), 0, 0, "").values():
+        dumped = phase.settings.model_dump(mode="json")
+        assert outside(phase.settings) == []
+        assert key_content(phase.settings) == dumped
+
+
+def outside(settings: BaseModel, path: str = "") -> list[str]:
+    found: list[str] = []
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("outside_key"):
+            found.append(path + name)
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            found += outside(value, f"{path}{name}.")
+    return found
+
+
+def test_the_marker_is_found_where_there_is_one() -> None:
+    assert "device" in outside(Resources())
+    assert outside(ModelSettings()) == []
+
+
+def test_the_settings_of_a_phase_hold_no_data_set() -> None:
+    assert "source" not in PhaseSettings.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
