@@ -100,7 +100,7 @@ def read_edition(folder: Path) -> Tables:
         parts = ", ".join(plan) if isinstance(plan, dict) else type(plan).__name__
         raise StoreError(
             f"{folder}: the plan or a claim lacks a part: {type(error).__name__}: {error}. plan.json has: {parts}. "
-            "Run the study again: it writes the plan anew."
+            "Run the study again: it writes the plan anew. A claim is made only once: restore it from a backup."
         ) from error
 
 
@@ -137,8 +137,8 @@ def _claim(content: Row, plan: Row) -> Row:
         "is_current": content["hash"] == plan["claim_hash"],
         "declared_at": content["declared_at"],
         "results_before": content["results_before"],
-        "claim": content["claim"],
-        "question": content["question"],
+        "claim": content["fixed"]["claim"],
+        "question": content["fixed"]["question"],
     }
 
 

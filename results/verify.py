@@ -1,11 +1,14 @@
 """`study verify`: prove the store from its files, and the database from the store."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from results import edition, run
 from results.attempt import Store
+from results.claim import claim_hash
 from results.files import StoreError, read_json
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
@@ -53,17 +56,32 @@ def _edition(inspector: Inspector, folder: Path) -> None:
     except StoreError as error:
         inspector.damage(plan_path, str(error))
         return
-    claim_path = folder / "claims" / f"{plan['claim_hash']}.json"
-    if not claim_path.exists():
-        inspector.damage(claim_path, "the claim that the plan names is missing. Restore it: a claim is made only once.")
-    elif read_json(claim_path)["claim"] != plan["claim"]:
-        inspector.damage(
-            claim_path, "differs from the plan's claim: one of them was changed. Restore it from a backup."
-        )
+    for path in sorted(folder.glob("claims/*.json")):
+        _claim(inspector, path)
+    _planned_claim(inspector, folder / "claims" / f"{plan['claim_hash']}.json", plan)
     for trial in plan["trials"]:
         if trial["final"] not in trial["phases"].values():
             where = f"{trial['arm']}, seed {trial['seed']}"
             inspector.damage(plan_path, f"the final phase of {where} is none of its phases. Run the study again.")
+
+
+def _claim(inspector: Inspector, path: Path) -> None:
+    """Hash a claim anew: what it fixes, the hash that it gives and the name of its file must agree."""
+    content = read_json(path)
+    try:
+        found = claim_hash(content["fixed"])
+    except ValueError as error:
+        inspector.damage(path, f"what it fixes cannot be hashed: {error}. It was changed. Restore it from a backup.")
+        return
+    if not found == content["hash"] == path.stem:
+        inspector.damage(path, f"what it fixes has the hash {found}: it was changed. Restore it from a backup.")
+
+
+def _planned_claim(inspector: Inspector, path: Path, plan: Mapping[str, Any]) -> None:
+    if not path.exists():
+        inspector.damage(path, "the claim that the plan names is missing. Restore it: a claim is made only once.")
+    elif read_json(path)["fixed"]["claim"] != plan["claim"]:
+        inspector.damage(path, "differs from the plan's claim: one of them was changed. Restore it from a backup.")
 
 
 def _database(inspector: Inspector) -> None:

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from results import predictions
 from results.attempt import Attempt, Store, now
+from results.claim import claim_hash
 from results.files import link_json, replace_json
 from results.metric.average_precision import average_precision
 from results.owner import Owner
@@ -72,7 +73,6 @@ def write_plan(
         "profile": "tiny",
         "data": "synthetic",
         "overrides": {},
-        "claim_hash": "c" * 64,
         "at": now(),
         "command": f"study run {edition}",
         "question": question,
@@ -82,11 +82,12 @@ def write_plan(
         "charts": [],
         "labels": list(LABELS),
         "settings": {},
+        "spec_settings": {},
         "arms": [
             {"name": arm_name(level), "is_control": level == levels[-1], "levels": {FACTOR: level}, "replicate": 0}
             for level in levels
         ],
-        "phases": {key_of(one): {"epochs": epochs} for _, _, phases in trials for one in phases.values()},
+        "phases": {key_of(one): _phase(one) for _, _, phases in trials for one in phases.values()},
         "trials": [
             {
                 "arm": arm_name(level),
@@ -98,10 +99,12 @@ def write_plan(
             }
             for level, seed, phases in trials
         ],
-    }
-    declared = {"hash": "c" * 64, "declared_at": now(), "results_before": 0, "claim": claim, "question": question}
-    link_json(folder / "claims" / f"{'c' * 64}.json", declared)
-    replace_json(folder / "plan.json", plan | changes)
+    } | changes
+    fixed = {name: plan[name] for name in ("edition", "question", "claim", "arms")} | {"data": "d" * 64}
+    digest = claim_hash(fixed)
+    declared = {"fixed": fixed, "hash": digest, "declared_at": now(), "results_before": 0}
+    link_json(folder / "claims" / f"{digest}.json", declared)
+    replace_json(folder / "plan.json", plan | {"claim_hash": digest})
 
 
 def read_plan(store: Store, edition: str = EDITION) -> Content:
@@ -183,6 +186,11 @@ def measure(attempt: Attempt, content: Content, clips: int = 8) -> None:
             "parameters": 1000,
         },
     )  # fmt: skip
+
+
+def _phase(content: Content) -> Content:
+    own = {name: content[name] for name in ("kind", "seed", "parents")}
+    return own | {"epochs": content["settings"]["epochs"]}
 
 
 def _content(kind: str, settings: Content, seed: int, parents: dict[str, str]) -> Content:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars
@@ -175,6 +176,32 @@ def test_an_edition_is_held_to_its_claim(made_store: Store) -> None:
     (folder / "plan.json").unlink()
     (problem,) = problems(made_store)
     assert not problem.is_damage
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"arms": []}, "what it fixes has the hash"),
+        ({"data": float("nan")}, "what it fixes cannot be hashed"),
+    ],
+)
+def test_a_claim_that_was_changed_after_it_was_declared_is_named(
+    made_store: Store, change: dict[str, Any], message: str
+) -> None:
+    (path,) = (made_store.editions / made.EDITION / "claims").iterdir()
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"fixed": content["fixed"] | change}))
+    (problem,) = problems(made_store)
+    assert problem.is_damage
+    assert problem.where.endswith(path.name)
+    assert message in problem.text
+
+
+def test_a_claim_under_another_name_is_named(made_store: Store) -> None:
+    (path,) = (made_store.editions / made.EDITION / "claims").iterdir()
+    shutil.copy(path, path.with_name(f"{'e' * 64}.json"))
+    (problem,) = problems(made_store)
+    assert problem.where == f"editions/{made.EDITION}/claims/{'e' * 64}.json"
 
 
 @pytest.mark.parametrize(
