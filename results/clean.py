@@ -1,6 +1,6 @@
 """What in the store may go: states of finished trainings, attempts that were superseded, writes that were cut off.
 
-Never a number, a prediction, a final weight, a traceback or a log of a failure.
+Never anything of a published result, and never a failure's traceback or log.
 """
 
 import shutil
@@ -65,7 +65,10 @@ def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tupl
     for folder in sorted(store.runs.iterdir()) if store.runs.is_dir() else []:
         attempts = [one for one in store.attempts(folder.name) if not store.is_live(one)]
         result = store.result(folder.name)
-        yield from _of_done(attempts, result) if result else _of_open(attempts)
+        if result is None:
+            yield from _of_open(attempts)
+        elif result.folder.is_dir():  # otherwise another attempt may be the published one: `study verify` names it
+            yield from _of_done(attempts, result)
     for path in [*store.root.glob("*.tmp*"), *store.runs.rglob("*.tmp"), *store.editions.rglob("*.tmp")]:
         if _is_abandoned(path):
             yield path, "write that was cut off"

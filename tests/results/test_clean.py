@@ -1,5 +1,6 @@
 """Cleaning frees what nobody will read again, and never a result or the trace of a failure."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from results import ledger
 from results.attempt import Attempt, Store
 from results.clean import clean, leftovers
+from results.files import replace_json
 from results.owner import Owner
 from results.verify import verify
 from study.key import key_of
@@ -104,3 +106,10 @@ def test_sizes_count_a_folder_once(made_store: Store) -> None:
     (item,) = leftovers(made_store)
     assert item.path == killed.folder
     assert item.size_bytes == sum(path.stat().st_size for path in killed.folder.iterdir())
+
+
+def test_where_the_published_attempt_is_unknown_every_attempt_stays(made_store: Store) -> None:
+    published = made_store.result(key_of(made.contents(5, 0)["joint"]))
+    assert published is not None
+    replace_json(published.done, json.loads(published.done.read_text()) | {"attempt": 3})
+    assert leftovers(made_store) == []
