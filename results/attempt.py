@@ -8,7 +8,7 @@ everything it stands for is on the disk. An attempt that was taken over can ther
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Attempt:
     def previous(self) -> "Attempt | None":
         """Give the newest earlier attempt that left a training state to go on from."""
         for number in range(self.number - 1, 0, -1):
-            earlier = Attempt(self.folder.parent / str(number), self.key, number)
+            earlier = replace(self, folder=self.folder.with_name(str(number)), number=number)
             if earlier.resume.exists():
                 return earlier
         return None
@@ -103,6 +103,14 @@ class Attempt:
             if source.exists():
                 with record.RecordWriter(target) as writer:
                     writer.write(one for one in record.read_records(source) if one.step <= step)
+
+    def failure(self) -> dict[str, Any] | None:
+        """Read what ended this attempt (error, traceback, at); None if nothing did."""
+        try:
+            content: dict[str, Any] = read_json(self.folder / "failed.json")
+        except FileNotFoundError:
+            return None
+        return content
 
     def fail(self, error: BaseException) -> None:
         """Record that `error` ended this attempt: a failure is data too."""
@@ -229,9 +237,21 @@ class Store:
         if not version.exists():
             link_json(version, FORMAT)
 
+    def plans(self) -> list[dict[str, Any]]:
+        """Read the newest plan of every edition, by name.
+
+        Raises:
+            StoreError: one is torn.
+        """
+        return [read_json(path) for path in sorted(self.editions.glob("*/plan.json"))]
+
+    def attempt(self, key: str, number: int) -> Attempt:
+        """Give the attempt `number` at `key`, whether or not it was made."""
+        return Attempt(self.runs / key / str(number), key, number)
+
     def attempts(self, key: str) -> list[Attempt]:
         """List the attempts at `key`, oldest first."""
-        return [Attempt(self.runs / key / str(number), key, number) for number in state.numbers(self.runs / key)]
+        return [self.attempt(key, number) for number in state.numbers(self.runs / key)]
 
     def claim(self, key: str, settings: dict[str, Any], owner: Owner) -> Attempt | None:
         """Take `key` to work on it; None if it is done or a living process holds it.
@@ -246,7 +266,7 @@ class Store:
         if attempts and self.is_live(attempts[-1]):
             return None
         number = attempts[-1].number + 1 if attempts else 1
-        attempt = Attempt(self.runs / key / str(number), key, number)
+        attempt = self.attempt(key, number)
         with writing(attempt.folder):
             attempt.folder.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -272,7 +292,7 @@ class Store:
     def result(self, key: str) -> Attempt | None:
         """Give the attempt that was published for `key`."""
         done = self.done(key)
-        return None if done is None else Attempt(self.runs / key / str(done["attempt"]), key, done["attempt"])
+        return None if done is None else self.attempt(key, done["attempt"])
 
     def checkpoint(self, key: str) -> Path:
         """Find the final weights of `key`.

@@ -151,7 +151,7 @@ def _load_predictions(
 
 def _open(connection: duckdb.DuckDBPyConnection, store: Store, keys: Sequence[str]) -> set[str]:
     done = {key: store.done(key) or {} for key in keys}
-    attempts = {key: Attempt(store.runs / key / str(done[key]["attempt"]), key, done[key]["attempt"]) for key in keys}
+    attempts = {key: store.attempt(key, done[key]["attempt"]) for key in keys}
     counts = _read_records(connection, [(one, one.sealed) for one in attempts.values() if one.sealed.exists()])
     connection.execute("insert into records by name from loaded where split like 'test%'")
     broken = {

@@ -82,7 +82,7 @@ def check_sizes(attempt: Attempt, done: Row, names: tuple[str, ...]) -> None:
 
 
 def _done_run(store: Store, key: str, done: Row) -> Run:
-    attempt = Attempt(store.runs / key / str(done["attempt"]), key, done["attempt"])
+    attempt = store.attempt(key, done["attempt"])
     check_sizes(attempt, done, ("records.jsonl", "predictions.parquet"))
     row = _row(store, attempt) | {"state": "done", "finished_at": done["at"]}
     row |= _provenance(attempt) | {"seconds": done["seconds"]}

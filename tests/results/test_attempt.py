@@ -98,11 +98,13 @@ def test_an_attempt_that_ended_is_not_live_and_can_be_followed(tmp_path: Path, e
 
 def test_a_failure_keeps_its_traceback_whatever_bytes_it_holds(tmp_path: Path) -> None:
     attempt = claimed(store_of(tmp_path))
+    assert attempt.failure() is None
     try:
         raise RuntimeError("cannot read \udcff.mp4")
     except RuntimeError as error:
         attempt.fail(error)
-    failed = json.loads((attempt.folder / "failed.json").read_text())
+    failed = attempt.failure()
+    assert failed is not None
     assert failed["error"] == "RuntimeError: cannot read ?.mp4"
     assert "test_attempt.py" in failed["traceback"]
 
@@ -239,7 +241,7 @@ def test_ten_thousand_states_are_read_within_a_second(tmp_path: Path) -> None:
 RACE = """
 import os, sys, time
 from pathlib import Path
-from results.attempt import Attempt, Store
+from results.attempt import Store
 from results.owner import Owner
 root, action, key, racers = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 gate, opened = os.pipe()
@@ -248,7 +250,7 @@ for number in range(1, racers + 1):
     if os.fork() == 0:
         os.close(opened)
         store, owner = Store(root), Owner.current("race")
-        attempt = Attempt(store.runs / key / str(number), key, number)
+        attempt = store.attempt(key, number)
         while time.monotonic() < start:
             pass
         won = store.claim(key, {"key": key}, owner) if action == "claim" else attempt.publish(float(number))
@@ -339,7 +341,19 @@ def test_no_result_is_lost_or_doubled_by_a_kill(tmp_path: Path) -> None:
         told += [key for key in contents if key not in told and store.state(key) == "done"]  # killed before it told
     problems = verify(store, key_of)
     assert [problem for problem in problems if problem.is_damage] == []
-    assert all(sum(1 for _ in read_records(store.result(key).records)) == 24 for key in contents)  # type: ignore[union-attr]
+    results = [store.result(key) for key in contents]
+    assert [one and len(list(read_records(one.records))) for one in results] == [24] * len(contents)
+
+
+def test_plans_are_read_by_name_and_a_torn_one_is_told(tmp_path: Path) -> None:
+    store = store_of(tmp_path)
+    assert store.plans() == []
+    for edition in ("tokens", "fusion"):
+        made.write_plan(store, edition)
+    assert [plan["edition"] for plan in store.plans()] == ["fusion", "tokens"]
+    (store.editions / "tokens" / "plan.json").write_text('{"edition": "tok')
+    with pytest.raises(StoreError, match=r"tokens/plan\.json: is not JSON .*The file holds 16 bytes\. Restore it"):
+        store.plans()
 
 
 def test_states_show_how_far_a_run_is(tmp_path: Path) -> None:
