@@ -13,7 +13,16 @@ import numpy as np
 import torch
 
 from experiments.clip import DataSet
-from models.build import ClipShape, build, load_own_state, own_state, parameter_count, streams_of, variant
+from models.build import (
+    ClipShape,
+    build,
+    load_own_state,
+    own_state,
+    parameter_count,
+    recompute_blocks,
+    streams_of,
+    variant,
+)
 from models.transm3e import TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
@@ -147,6 +156,8 @@ class _Leg:
         torch.manual_seed(derive(self.seed, "weights"))
         shape = ClipShape(settings.data.frames, settings.data.size)
         self.network = build(settings.model, len(place.dataset.labels), shape).to(device)
+        if place.resources.recompute_blocks:
+            recompute_blocks(self.network)
         if isinstance(self.network, TransM3E):
             weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
             self.network.load_parents(weights["rgb"], weights.get("sender"))
