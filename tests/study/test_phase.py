@@ -11,7 +11,11 @@ from models.settings import key_content
 from study.phase import PhaseSettings, phases_of
 from study.settings import Resources, Settings
 
-GOLDEN = {"rgb": "", "sender": "", "joint": ""}
+GOLDEN = {
+    "rgb": "da3c419dc4e61bd7e673dfccd5164eae67cc25f9cd2428ecbde80d12033ce0c1",
+    "sender": "2a92badcd495cce10dee75dfe8a4d03853386321c08fa13d90c8e0ca832e0139",
+    "joint": "568491fd3f71ab7ac7d61fdcee43ac0d2ef2f205a32418f55bb5ccf21670b5d4",
+}
 
 
 def changed(**parts: object) -> Settings:
