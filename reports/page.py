@@ -16,7 +16,7 @@ from reports import embed, headline, table, template, theme, words
 from reports.caution import cautions
 from reports.figure import figures
 from reports.ran import ran
-from reports.unfinished import unfinished
+from reports.unfinished import list_unfinished
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +38,7 @@ def build(
         UnknownName: the plan names a chart that there is no file for.
     """
     facts = ran(connection, edition, plan)
-    left = unfinished(connection, edition, plan)
+    left = list_unfinished(connection, edition, plan)
     charts = figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
     text = template.fill(
         "page.html",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import query
+from results.plan import label, parents
+from results.state import with_blocked
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,7 +31,7 @@ class Unfinished:
 
     Attributes:
         state: failed, pruned, stopped, blocked, or waiting.
-        phase: the kind of phase that holds it up; empty where none was begun.
+        phase: label of the phase that holds it up; empty where none was begun.
         why: the error, or the reason, in the words of the run.
     """
 
@@ -41,20 +43,24 @@ class Unfinished:
     why: str
 
 
-def unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Unfinished]:
+def list_unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Unfinished]:
     """List the planned trials that have no result, in the plan's order."""
     finished = {tuple(row) for row in query.table(connection, FINISHED, edition=edition).iter_rows()}
     failures = {row["key"]: row for row in query.table(connection, FAILURES, edition=edition).to_dicts()}
+    known = {key: failures[key]["state"] if key in failures else "absent" for key in plan["phases"]}
+    states = with_blocked(known, parents(plan))
     open_trials = [trial for trial in plan["trials"] if _name(trial) not in finished]
-    return [_trial(trial, failures) for trial in open_trials]
+    return [_trial(plan, trial, failures, states[trial["final"]]) for trial in open_trials]
 
 
-def _trial(trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]]) -> Unfinished:
-    for phase, key in trial["phases"].items():
+def _trial(
+    plan: Mapping[str, Any], trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], final: str
+) -> Unfinished:
+    """Describe an open trial by the first of its phases that has no result; `final` is the state of its last one."""
+    for key in trial["phases"].values():
         if key in failures:
-            failure = failures[key]
-            blocked = failure["state"] == "failed" and key != trial["final"]
-            return Unfinished(*_name(trial), "blocked" if blocked else failure["state"], phase, _why(failure))
+            state = "blocked" if final == "blocked" else failures[key]["state"]
+            return Unfinished(*_name(trial), state, label(plan, key), _why(failures[key]))
     return Unfinished(*_name(trial), "waiting", "", "not trained yet, or still running")
 
 

@@ -1,13 +1,15 @@
 """What the files say about a run: done, running, failed, stopped, pruned or absent. Reads a little, writes nothing."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from results.record import last_step
 
 ENDINGS = ("failed", "stopped", "pruned")
+WAITING = ("absent", "stopped", "due")
+"""States of a phase that is still to be trained; a run that goes on calls the other two `due`."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,11 @@ class State:
         name: done, running, failed, stopped, pruned or absent.
         attempt: number of the newest attempt, 0 if there is none.
         step: last epoch with a record in that attempt; None if there is none, or if the run is done.
-        killed: it is stopped because its process vanished without a word.
     """
 
     name: str
     attempt: int = 0
     step: int | None = None
-    killed: bool = False
 
 
 def numbers(folder: Path) -> list[int]:
@@ -52,4 +52,20 @@ def read_attempt(folder: Path, live: Callable[[Path], bool]) -> State:
     for ending in ENDINGS:
         if f"{ending}.json" in names:
             return State(ending, number, step)
-    return State("running", number, step) if live(folder) else State("stopped", number, step, killed=True)
+    return State("running", number, step) if live(folder) else State("stopped", number, step)
+
+
+def with_blocked(states: Mapping[str, str], parents: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Call those phases ``blocked`` that wait for one that failed, or for one that is blocked itself.
+
+    Args:
+        states: name of the state, by key.
+        parents: keys of the phases that each one starts from; none for those left out.
+    """
+
+    def state_of(key: str) -> str:
+        state = states.get(key, "absent")
+        is_blocked = state in WAITING and any(state_of(one) in ("failed", "blocked") for one in parents.get(key, ()))
+        return "blocked" if is_blocked else state
+
+    return {key: state_of(key) for key in states}

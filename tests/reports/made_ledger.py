@@ -133,9 +133,21 @@ def make_plan(levels: Sequence[Any], control: Any, seeds: Sequence[int], factor:
         "charts": None,
         "labels": list(LABELS),
         "settings": {"model": {"tokens": {"count": control, "dropout": 0.0}}, "optim": {"lr": 0.0003}},
+        "spec_settings": {},
         "arms": arms,
+        "phases": _planned(trials),
         "trials": trials,
     }
+
+
+def _planned(trials: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    phases = {}
+    for trial in trials:
+        for kind, key in trial["phases"].items():
+            starts = {name: other for name, other in trial["phases"].items() if name != "joint"}
+            parents = starts if kind == "joint" else {}
+            phases[key] = {"kind": kind, "seed": trial["seed"], "epochs": EPOCHS[kind], "parents": parents}
+    return phases
 
 
 def make_ledger(

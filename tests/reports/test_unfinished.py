@@ -1,12 +1,12 @@
 import pytest
 
-from reports.unfinished import Unfinished, unfinished
+from reports.unfinished import Unfinished, list_unfinished
 from tests.reports.made_ledger import EDITION, Ledger
 
 
 def left(ledger: Ledger) -> list[Unfinished]:
     with ledger.connect() as connection:
-        return unfinished(connection, EDITION, ledger.plan)
+        return list_unfinished(connection, EDITION, ledger.plan)
 
 
 def test_a_finished_study_leaves_nothing(ledger: Ledger) -> None:
@@ -18,7 +18,7 @@ def test_a_failed_trial_is_told_with_its_error_and_its_log(ledger: Ledger) -> No
     (trial,) = left(ledger)
     key = next(trial["final"] for trial in ledger.plan["trials"] if (trial["arm"], trial["seed"]) == ("count=5", 1))
     assert trial == Unfinished(
-        "count=5", 1, 0, "failed", "joint", f"RuntimeError: the loss is NaN (log: runs/{key}/1/log.txt)"
+        "count=5", 1, 0, "failed", "joint count=5 seed 1", f"RuntimeError: the loss is NaN (log: runs/{key}/1/log.txt)"
     )
 
 
@@ -28,7 +28,7 @@ def test_a_shared_phase_that_failed_blocks_every_trial_that_needs_it(ledger: Led
             ledger.runs.pop(trial["final"])
             ledger.runs[trial["phases"]["sender"]] |= {"state": "failed", "error": "boom"}
     assert [(trial.arm, trial.seed, trial.state, trial.phase) for trial in left(ledger)] == [
-        (arm, 2, "blocked", "sender") for arm in ("count=1", "count=5", "count=20")
+        (arm, 2, "blocked", "sender 3 arms seed 2") for arm in ("count=1", "count=5", "count=20")
     ]
 
 

@@ -56,7 +56,7 @@ def test_a_living_claim_is_respected_and_a_dead_one_is_taken_over(tmp_path: Path
     assert made.claim(store, CONTENT) is None
     assert not first.superseded()
     store.alive = lambda owner: False
-    assert store.states([KEY])[KEY].killed
+    assert store.state(KEY) == "stopped"
     second = claimed(store)
     assert second.number == 2
     assert first.superseded()

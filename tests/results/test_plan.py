@@ -1,0 +1,26 @@
+"""How a plan's phases are named, and what they start from."""
+
+import pytest
+
+from results.attempt import Store
+from results.plan import label, parents
+from tests import made_store as made
+
+
+def test_a_phase_is_named_by_kind_arms_and_seed(made_store: Store) -> None:
+    plan = made.read_plan(made_store)
+    phases = plan["trials"][-1]["phases"]
+    assert label(plan, phases["joint"]) == "joint count=20 seed 1"
+    assert label(plan, phases["rgb"]) == "rgb 3 arms seed 1"
+
+
+def test_a_phase_that_is_not_planned_has_no_name(made_store: Store) -> None:
+    with pytest.raises(KeyError):
+        label(made.read_plan(made_store), "f" * 64)
+
+
+def test_a_phase_starts_from_its_parents(made_store: Store) -> None:
+    plan = made.read_plan(made_store)
+    phases = plan["trials"][0]["phases"]
+    starts = parents(plan)
+    assert (starts[phases["rgb"]], starts[phases["joint"]]) == ([], [phases["rgb"]])
