@@ -7,13 +7,13 @@ what the two pretraining phases may see.
 import importlib
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 from torch import Tensor, nn
 
 from models.geometry import ClipShape
-from models.settings import Frozen, Variant
+from models.settings import Frozen, Variant, named
 from models.tokens import Head, Tokens, TokenSettings
 from models.transm3e import Network, RgbNetwork, SenderNetwork, TransM3E
 from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
@@ -35,6 +35,7 @@ __all__ = [
     "rgb_settings",
     "sender_settings",
     "streams_of",
+    "variant",
 ]
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
@@ -45,38 +46,35 @@ Temporal = Annotated[SerializeAsAny[Frozen], *Variant.of("models.temporal")]
 Loss = Annotated[SerializeAsAny[Frozen], *Variant.of("models.loss")]
 
 
-class RgbModel(Frozen):
+class Branch(Frozen):
+    """What every phase trains: one encoder with its tokens and head."""
+
+    trunk: TrunkSettings = TrunkSettings()
+    tokens: TokenSettings = TokenSettings()
+    loss: Loss = named("bce")
+    head_dropout: Dropout = 0.5
+
+
+class RgbModel(Branch):
     """What the phase `rgb` trains: trunk and own tokens alone."""
 
-    trunk: TrunkSettings = TrunkSettings()
-    tokens: TokenSettings = TokenSettings()
-    temporal: Temporal = Field(default="none", validate_default=True)
-    loss: Loss = Field(default="bce", validate_default=True)
-    head_dropout: Dropout = 0.5
+    temporal: Temporal = named("none")
 
 
-class SenderModel(Frozen):
+class SenderModel(Branch):
     """What the phase `sender` trains: the same on the auxiliary modality."""
 
-    trunk: TrunkSettings = TrunkSettings()
-    tokens: TokenSettings = TokenSettings()
-    modality: Modality = Field(default="rgb_difference", validate_default=True)
-    loss: Loss = Field(default="bce", validate_default=True)
-    head_dropout: Dropout = 0.5
+    modality: Modality = named("rgb_difference")
 
 
-class ModelSettings(Frozen):
+class ModelSettings(Branch):
     """What the phase `joint` trains, and the whole tree `model.*`."""
 
-    trunk: TrunkSettings = TrunkSettings()
-    tokens: TokenSettings = TokenSettings()
     receivers: bool = True
-    modality: Modality = Field(default="rgb_difference", validate_default=True)
-    distill: Distill = Field(default="dense_tokens", validate_default=True)
-    fusion: Fusion = Field(default="mctf", validate_default=True)
-    temporal: Temporal = Field(default="none", validate_default=True)
-    loss: Loss = Field(default="bce", validate_default=True)
-    head_dropout: Dropout = 0.5
+    modality: Modality = named("rgb_difference")
+    distill: Distill = named("dense_tokens")
+    fusion: Fusion = named("mctf")
+    temporal: Temporal = named("none")
 
     @model_validator(mode="after")
     def _receivers_are_there_for_those_who_need_them(self) -> Self:
@@ -100,24 +98,16 @@ class Parameters(NamedTuple):
 def rgb_settings(model: ModelSettings) -> RgbModel:
     """Cut out what the RGB phase sees; a temporal module belongs to it only if it enters at `pretrain`."""
     enters = getattr(model.temporal, "enters", "joint")
-    return RgbModel(
-        trunk=model.trunk,
-        tokens=model.tokens,
-        temporal=model.temporal if enters == "pretrain" else "none",
-        loss=model.loss,
-        head_dropout=model.head_dropout,
-    )
+    return RgbModel(**_shared(model, RgbModel) | ({} if enters == "pretrain" else {"temporal": "none"}))
 
 
 def sender_settings(model: ModelSettings) -> SenderModel:
     """Cut out what the sender phase sees."""
-    return SenderModel(
-        trunk=model.trunk,
-        tokens=model.tokens,
-        modality=model.modality,
-        loss=model.loss,
-        head_dropout=model.head_dropout,
-    )
+    return SenderModel(**_shared(model, SenderModel))
+
+
+def _shared(model: ModelSettings, phase: type[Branch]) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in phase.model_fields}
 
 
 def needs_sender(model: ModelSettings) -> bool:

@@ -23,6 +23,11 @@ def outside(default: Any, **constraints: Any) -> Any:
     return Field(default, json_schema_extra={"outside_key": True}, **constraints)
 
 
+def named(name: str) -> Any:
+    """Give a `Variant` field its default; like every value, the name becomes the settings of that file."""
+    return name
+
+
 def key_content(settings: BaseModel) -> dict[str, Any]:
     """Dump `settings` with every default and without the fields that are marked `outside`."""
     content: dict[str, Any] = {}
