@@ -111,7 +111,7 @@ def test_ctrl_c_stops_the_workers_and_leaves_a_store_that_goes_on(prepared: Call
     assert time.monotonic() - began < local.STOP_S
     state = study.store.states(pressed)[pressed[0]]
     assert state.name == "stopped"
-    assert not state.killed
+    assert (study.store.attempts(pressed[0])[-1].folder / "stopped.json").exists()
     reopened = Store(study.store.root)
     assert reopened.attempts(pressed[0])[0].resume.exists()
     shorter = prepared()
