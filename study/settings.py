@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from models.build import ModelSettings
-from models.settings import Frozen, Variant, outside
+from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
 from study.optim import OptimSettings
 
@@ -32,11 +32,16 @@ class FrameSettings(Frozen):
     margin: Annotated[int, Field(ge=0)] = 8
     """Pixels kept beyond `size`, for random crops."""
     slack: Annotated[int, Field(ge=0)] = 2
-    """Frames kept beyond `frames`, for random starts."""
+    """Frames taken beyond `frames`, so that there are `slack` + 1 places to start from."""
     cache: Literal["memmap", "none"] = "memmap"
-    """Decode all clips once, or each whenever it is needed."""
+    """Decode all clips once (memmap), or each whenever it is needed (none).
+
+    Of a clip, memmap keeps `frames` + `slack` frames, with a stride those around its middle, and random starts and
+    views move within them. With none and a stride they move over the whole clip, which is another training; without a
+    stride both take the same frames.
+    """
     views: Positive = 1
-    """Temporal clips whose scores are averaged in evaluation."""
+    """Temporal clips whose scores are averaged in evaluation; no more than there are places to start from."""
     augment: AugmentSettings = AugmentSettings()
     mean: Channels = (0.45, 0.45, 0.45)
     """Subtracted from red, green and blue in [0, 1]."""
@@ -47,13 +52,20 @@ class FrameSettings(Frozen):
     def _check(self) -> Self:
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive for each channel, but got {list(self.std)}.")
+        within_slack = self.cache == "memmap" or self.stride is None
+        if within_slack and self.views > self.slack + 1:
+            raise ValueError(
+                f"views must be at most slack + 1 = {self.slack + 1}, but got {self.views}: there are no more places "
+                f"to start from, and views would repeat. Raise data.slack to {self.views - 1}, or start anywhere in "
+                f"the clip (data.cache: none, with a data.stride)."
+            )
         return self
 
 
 class DataSettings(FrameSettings):
     """Which clips, and how their frames reach the network."""
 
-    source: Source = Field(default="synthetic", validate_default=True)
+    source: Source = named("synthetic")
     """One reader in `experiments/data`."""
     limit: Positive | None = None
     """At most this many clips of each split, spread over its activities; all of them, if null."""

@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from models.settings import key_content
-from study.settings import DataSettings, Resources, Settings
+from study import sampling
+from study.settings import DataSettings, FrameSettings, Resources, Settings
 
 
 def test_defaults_are_whole_settings() -> None:
@@ -28,6 +29,9 @@ def test_every_other_setting_enters_the_key() -> None:
         {"resources": {"device": "gpu"}},
         {"data": {"std": [0.2, 0.2, 0]}},
         {"data": {"limit": 0}},
+        {"data": {"views": 4, "slack": 2}},
+        {"data": {"views": 4, "slack": 2, "stride": 4}},
+        {"data": {"views": 4, "slack": 2, "cache": "none"}},
         {"phases": {"joint_epochs": 0}},
         {"model": {"fusion": {"name": "mctf", "drp": 1}}},
         {"datas": {}},
@@ -36,3 +40,14 @@ def test_every_other_setting_enters_the_key() -> None:
 def test_what_no_training_could_use_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate(wrong)
+
+
+def test_views_are_as_many_as_there_are_starts() -> None:
+    with pytest.raises(ValidationError, match=r"at most slack \+ 1 = 3, but got 5: .* Raise data\.slack to 4, or"):
+        FrameSettings(views=5)
+    for most in (FrameSettings(views=5, slack=4), FrameSettings(views=5, cache="none", stride=4)):
+        windows = [
+            tuple(sampling.window(40, most.frames, most.slack, most.stride, time))
+            for time in sampling.view_times(most.views)
+        ]
+        assert len(set(windows)) == 5
