@@ -11,6 +11,8 @@ import polars as pl
 import vl_convert
 from markupsafe import Markup
 
+from results.files import jsonable
+
 
 def json_block(value: Any) -> Markup:
     """Write `value` as JSON for a `<script type="application/json">`.
@@ -18,7 +20,7 @@ def json_block(value: Any) -> Markup:
     No text inside can end the block or open a comment: `<`, `>` and `&` become escapes that JSON reads back.
     NaN and infinities, which JSON does not know, become null.
     """
-    text = json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False, default=str)
+    text = json.dumps(jsonable(value), separators=(",", ":"), ensure_ascii=False, default=str)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
@@ -42,13 +44,3 @@ def policy_hash(script: str) -> str:
     """Give the hash by which a Content-Security-Policy admits this very script."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

@@ -5,8 +5,9 @@ Only `mkdir`, `link` and `rename` are relied on: they are atomic on local disks 
 
 import errno
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,15 @@ def link_json(path: Path, content: Any, temporary: Path | None = None) -> bool:
             _forget(temporary)
         sync_folder(path.parent)
     return True
+
+
+def jsonable(value: Any) -> Any:
+    """Give `value` with null where JSON has no form for a number (NaN, infinities), and lists in place of tuples."""
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sync_file(path: Path) -> None:
