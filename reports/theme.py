@@ -1,12 +1,10 @@
 """Colours and chart defaults of a page: one palette for light, dark and paper, and one colour for each arm.
 
 A chart holds no colour of its own but the name of a CSS variable (`var(--seen)`), which SVG resolves in the reader's
-browser. So one drawing serves both themes and the printer; `resolve` puts in the light colours where no browser stands
-behind (an exported figure). The hues are Okabe and Ito's or near them: told apart with any of the common colour
-blindnesses, and at 3:1 or more against both backgrounds.
+browser. So one drawing serves both themes and the printer. The hues are Okabe and Ito's or near them: told apart with
+any of the common colour blindnesses, and at 3:1 or more against both backgrounds.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,8 +71,6 @@ RAMP = ("#46196b", "#3b528b", "#1f838a", "#3f9f56", "#948c00")
 RAMP_DARK = ("#b48be6", "#7fa3ea", "#35b8b0", "#7fd66f", "#f2e04a")
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 
-_VARIABLE = re.compile(r"var\(--([\w-]+)\)")
-
 
 def colour(name: str) -> str:
     """Name a colour of the page as charts and CSS write it: ``var(--seen)``."""
@@ -123,13 +119,6 @@ def stylesheet(arms: Sequence[Mapping[str, Any]]) -> str:
         f":root{{color-scheme:light dark;{light_rules}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{dark_rules}}}}}\n"
     )
-
-
-def resolve(text: str, arms: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Put the light colours in place of the variables, for a drawing that leaves the page."""
-    count = sum(not arm["is_control"] for arm in arms)
-    known = LIGHT | _numbered(_ramp(RAMP, count) if is_ordered(arms) else KINDS, count)
-    return _VARIABLE.sub(lambda found: known[found[1].replace("-", "_")], text)
 
 
 def config() -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Owner:
         pid: process number.
         started_at: when the process began, seconds since 1970: tells it from a later one with the same number.
         command: the command line, for people.
-        job: SLURM's number of the job, or empty.
+        slurm_job: SLURM's number of the job, or empty.
     """
 
     host: str
@@ -31,7 +31,7 @@ class Owner:
     started_at: float
     command: str = ""
     machine: str = ""
-    job: str = ""
+    slurm_job: str = ""
 
     @classmethod
     def current(cls, command: str | None = None) -> Self:
@@ -42,7 +42,7 @@ class Owner:
             started_at=psutil.Process().create_time(),
             command=" ".join(sys.argv) if command is None else command,
             machine=this_machine(),
-            job=os.environ.get("SLURM_JOB_ID", ""),
+            slurm_job=os.environ.get("SLURM_JOB_ID", ""),
         )
 
     @classmethod

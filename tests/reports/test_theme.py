@@ -76,8 +76,3 @@ def test_the_levels_of_one_number_get_a_ramp_of_distinct_colours() -> None:
 
 def test_both_themes_have_the_same_colours() -> None:
     assert theme.LIGHT.keys() == theme.DARK.keys()
-
-
-def test_a_drawing_that_leaves_the_page_has_no_variable_left() -> None:
-    resolved = theme.resolve("var(--seen) var(--on-strong) var(--arm1)", arms(1, 5, 20))
-    assert re.fullmatch(r"#\w{6} #\w{6} #\w{6}", resolved)
