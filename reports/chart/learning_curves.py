@@ -14,9 +14,11 @@ from reports import marks, theme, words
 TITLE = "Learning curves"
 SHORT = "Learning"
 PLACE = 40
+MOST_ARMS = 8  # with more of them single seeds only hide the means
 READING = (
     "Thick lines are means over seeds, thin lines single seeds. Where a rule stands, the joint phase takes over from "
-    "the RGB phase. A cross marks where a training was pruned; it counts in no mean."
+    f"the RGB phase. A cross marks where a training was pruned; it counts in no mean. With more than {MOST_ARMS} arms "
+    "single seeds are left out, but for pruned ones."
 )
 SQL = """
 select arm, seed, replicate, phase, step, pruned,
@@ -35,7 +37,6 @@ PANELS = {
     "loss": ("training loss", "loss"),
 }
 TRIAL = ["arm", "seed", "replicate"]
-MOST_SEEDS_DRAWN = 8  # arms; with more of them single seeds only hide the means
 HEIGHT, MOST_TICKS = 240, 7
 
 
@@ -102,7 +103,7 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
 
 def _seeds(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> list[Any]:
     """Draw single seeds where there are few arms, and pruned ones always."""
-    if len(marks.arms_in(lines, plan)) > MOST_SEEDS_DRAWN:
+    if len(marks.arms_in(lines, plan)) > MOST_ARMS:
         lines = lines.filter(pl.col("pruned"))
     if lines.is_empty():
         return []
