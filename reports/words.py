@@ -56,10 +56,14 @@ def count(number: float | None, one: str = "", many: str = "") -> str:
 
 
 def size(bytes_: float | None) -> str:
-    """Write a size in memory: ``812 MB``, ``2.3 GB``."""
+    """Write a size in bytes: ``2.3 GB``, ``812 MB``, ``3.2 MB``, ``14 kB``."""
     if bytes_ is None or _absent(bytes_):
         return MISSING
-    return f"{bytes_ / 1e9:.1f} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.0f} MB"
+    if bytes_ >= 999.5e6:
+        return f"{bytes_ / 1e9:,.1f} GB"
+    if bytes_ >= 999.5e3:
+        return f"{bytes_ / 1e6:.0f} MB" if bytes_ >= 9.95e6 else f"{bytes_ / 1e6:.1f} MB"
+    return f"{bytes_ / 1e3:.0f} kB"
 
 
 def day(at: str | datetime | None) -> str:

@@ -40,6 +40,24 @@ def test_a_duration_is_told_in_the_two_units_that_matter(seconds: float | None, 
     assert words.duration(seconds) == written
 
 
+@pytest.mark.parametrize(
+    ("size_bytes", "written"),
+    [
+        (0, "0 kB"),
+        (14_200, "14 kB"),
+        (999_600, "1.0 MB"),
+        (3_240_000, "3.2 MB"),
+        (9_960_000, "10 MB"),
+        (999_600_000, "1.0 GB"),
+        (2.34e9, "2.3 GB"),
+        (1.2e12, "1,200.0 GB"),
+        (None, "–"),
+    ],
+)
+def test_a_size_is_told_in_the_unit_that_fits(size_bytes: float | None, written: str) -> None:
+    assert words.size(size_bytes) == written
+
+
 def test_one_thing_is_singular() -> None:
     assert words.count(1, "seed") == "1 seed"
     assert words.count(0, "seed") == "0 seeds"
