@@ -64,7 +64,7 @@ class Summary:
     at: str
 
 
-def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
+def word_headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
     """Word the answer's card."""
     return Headline(
         verdict=answer.verdict,
@@ -77,9 +77,9 @@ def headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
     )
 
 
-def summary(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Summary:
+def sum_up(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Summary:
     """Sum a page up for the index."""
-    lead = leading(answer.contrasts, plan["claim"])
+    lead = find_leading(answer.contrasts, plan["claim"])
     return Summary(
         edition=plan["edition"],
         study=plan["study"],
@@ -106,7 +106,7 @@ def as_plain(answer: "Answer") -> dict[str, Any]:
     return {"verdict": answer.verdict, "contrasts": [asdict(contrast) for contrast in answer.contrasts]}
 
 
-def leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contrast | None":
+def find_leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contrast | None":
     """Find the contrast to show first: of the claimed arms the one that goes farthest the claim's way.
 
     For a claim of equivalence it is the largest difference, which decides it.
@@ -120,10 +120,10 @@ def leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contr
 def _facts(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> list[Fact]:
     done = f"{ran.trials} of {len(plan['trials'])}"
     facts = [
-        Fact("Trials finished", done, words.count(len(plan["arms"]), "arm")),
+        Fact("Trials", done, words.count(len(plan["arms"]), "arm")),
         Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"),
     ]
-    lead = leading(answer.contrasts, plan["claim"])
+    lead = find_leading(answer.contrasts, plan["claim"])
     if lead is None:
         return facts
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)

@@ -73,7 +73,7 @@ def _card(path: Path, summary: Summary) -> Card:
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
     facts = [
-        ("Trainings", f"{summary.trials} of {summary.trials_planned}"),
+        ("Trials", f"{summary.trials} of {summary.trials_planned}"),
         ("Time", words.duration(summary.seconds)),
         ("Profile", summary.profile),
         ("Data", summary.data),

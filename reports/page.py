@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from reports import embed, headline, table, template, theme, words
+from reports import embed, headline, ran, table, template, theme, words
 from reports.caution import cautions
 from reports.figure import figures
-from reports.ran import ran
 from reports.unfinished import list_unfinished
 
 if TYPE_CHECKING:
@@ -34,24 +33,24 @@ def build(
         plan: what `plan.json` holds.
 
     Raises:
-        NoEdition: the ledger does not hold the edition.
+        UnknownEdition: the ledger does not hold the edition.
         UnknownName: the plan names a chart that there is no file for.
     """
-    facts = ran(connection, edition, plan)
+    facts = ran.collect(connection, edition, plan)
     left = list_unfinished(connection, edition, plan)
     charts = figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
     text = template.fill(
         "page.html",
         edition=edition,
         question=plan["question"],
-        answer=headline.headline(answer, plan, facts),
+        answer=headline.word_headline(answer, plan, facts),
         cautions=cautions(connection, edition, plan, facts, left, answer.contrasts),
         figures=charts,
         arms=table.arms(connection, edition, plan, answer.contrasts),
         unfinished=left,
         run=facts,
         built_at=words.day(datetime.now(UTC)),
-        summary=embed.json_block(asdict(headline.summary(answer, plan, facts))),
+        summary=embed.json_block(asdict(headline.sum_up(answer, plan, facts))),
         colours=Markup(theme.stylesheet(plan["arms"])),
         config=embed.json_block(theme.config()),
         **_scripts(any(chart.spec for chart in charts)),

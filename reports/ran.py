@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from experiments.tree import Tree, leaves, merge, nest
 from models.catalog import unknown
-from models.errors import UserError
 from reports import query, words
+from results.edition import UnknownEdition
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,10 +30,6 @@ select declared_at, results_before, revealed_at, revealed_by from editions where
 """
 EDITIONS = "select edition from editions order by edition"
 SKIPPED = "select unnest(skipped_clips) as clip from editions where edition = $edition"
-
-
-class NoEdition(LookupError, UserError):
-    """The ledger holds no edition of this name."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,11 @@ class Ran:
     mixed: dict[str, list[str]]
 
 
-def ran(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> Ran:
+def collect(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> Ran:
     """Collect what the ledger knows of the phases that `edition` needs.
 
     Raises:
-        NoEdition: the ledger does not hold the edition.
+        UnknownEdition: the ledger does not hold the edition.
     """
     row = _edition(connection, edition)
     runs = query.table(connection, RUNS, edition=edition)
@@ -102,28 +99,19 @@ def _edition(connection: "duckdb.DuckDBPyConnection", edition: str) -> dict[str,
     found = query.table(connection, EDITION, edition=edition)
     if found.is_empty():
         there = query.table(connection, EDITIONS)["edition"].to_list()
-        raise NoEdition(f"{unknown(edition, 'edition in the ledger', there)} Run the study, or `study sync`.")
+        raise UnknownEdition(f"{unknown(edition, 'edition in the ledger', there)} Run the study, or `study sync`.")
     return found.row(0, named=True)
-
-
-def leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """List a tree of settings by dotted name."""
-    found = []
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        found += leaves(value, f"{path}.") if isinstance(value, Mapping) else [(path, value)]
-    return found
 
 
 def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, edition: Mapping[str, Any]) -> list[Fact]:
     made_by = _made_by(runs)
-    overrides = ", ".join(f"{name}={words.setting(value)}" for name, value in plan["overrides"].items())
+    own = ", ".join(f"{name}={words.setting(value)}" for name, value in leaves(_own_settings(plan)))
     factors = "; ".join(f"{name}: {words.listing(levels, 50)}" for name, levels in plan["factors"].items())
     return [
         Fact("Edition", plan["edition"]),
         Fact("Profile", plan["profile"]),
         Fact("Data", plan["data"]),
-        Fact("Settings that differ from the profile", overrides or "none"),
+        Fact("Settings that differ from the profile", own or "none"),
         Fact("Factors", factors),
         Fact("Design", plan["design"]),
         Fact("Seeds", words.listing(sorted({trial["seed"] for trial in plan["trials"]}), 50)),
@@ -135,6 +123,12 @@ def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, edition: Mapping[str, An
         Fact("Planned", words.day(plan["at"])),
         Fact("Test splits", _opened(edition)),
     ]
+
+
+def _own_settings(plan: Mapping[str, Any]) -> Tree:
+    """Lay the overrides of the command over what the spec itself sets."""
+    tree: Tree = merge(nest(plan["spec_settings"]), nest(plan["overrides"]))
+    return tree
 
 
 def _opened(edition: Mapping[str, Any]) -> str:

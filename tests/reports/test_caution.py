@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from reports import caution
-from reports.ran import ran
+from reports.ran import collect
 from reports.unfinished import list_unfinished
 from results.contrast import Contrast
 from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast, make_ledger
@@ -12,7 +12,7 @@ from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contras
 
 def told(ledger: Ledger, contrasts: Sequence[Contrast] = ()) -> list[str]:
     with ledger.connect() as connection:
-        facts = ran(connection, EDITION, ledger.plan)
+        facts = collect(connection, EDITION, ledger.plan)
         left = list_unfinished(connection, EDITION, ledger.plan)
         return caution.cautions(connection, EDITION, ledger.plan, facts, left, contrasts)
 

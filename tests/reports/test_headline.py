@@ -3,7 +3,7 @@ import math
 import pytest
 
 from reports import headline
-from reports.ran import ran
+from reports.ran import collect
 from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast
 
 
@@ -11,13 +11,13 @@ from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contras
 def test_the_leading_contrast_goes_farthest_the_claims_way(direction: str, arm: str) -> None:
     contrasts = [make_contrast(name, value, (0, 1)) for name, value in (("a", -3.0), ("b", 2.0), ("c", math.nan))]
     aside = make_contrast("aside", 9.0, (0, 1), is_claimed=False)
-    lead = headline.leading([*contrasts, aside], {"direction": direction})
+    lead = headline.find_leading([*contrasts, aside], {"direction": direction})
     assert lead is not None
     assert lead.arm == arm
 
 
 def test_without_numbers_nothing_leads() -> None:
-    assert headline.leading([make_contrast("c", math.nan, ())], {"direction": "better"}) is None
+    assert headline.find_leading([make_contrast("c", math.nan, ())], {"direction": "better"}) is None
 
 
 def test_every_verdict_has_a_sign_beside_its_colour() -> None:
@@ -28,11 +28,11 @@ def test_every_verdict_has_a_sign_beside_its_colour() -> None:
 def test_the_card_weighs_the_answer(ledger: Ledger) -> None:
     ledger.lose("count=1", 0)
     with ledger.connect() as connection:
-        card = headline.headline(make_answer(ledger.plan), ledger.plan, ran(connection, EDITION, ledger.plan))
+        card = headline.word_headline(make_answer(ledger.plan), ledger.plan, collect(connection, EDITION, ledger.plan))
     assert [(fact.name, fact.value, fact.detail) for fact in card.facts] == [
         ("Leading of 2 differences", "−1.3", "−3.4 to +0.8; count=5 minus count=20, points"),
         ("Paired seeds", "3", "seeds 0, 1 and 2"),
-        ("Trials finished", "8 of 9", "3 arms"),
+        ("Trials", "8 of 9", "3 arms"),
         ("Time spent", "4 min 00 s", "all phases, shared ones once"),
     ]
     assert card.declared == "Declared 2026-11-22 20:09 UTC, before the first result."

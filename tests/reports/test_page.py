@@ -9,7 +9,7 @@ import pytest
 
 from models.catalog import UnknownName
 from reports import embed, page
-from reports.ran import NoEdition
+from results.edition import UnknownEdition
 from tests.reports.made_ledger import EDITION, EPOCHS, Ledger, make_answer, make_ledger
 
 EVIL = "</script><script>alert('gone')</script><img src=x onerror=alert(1)>\"'&"
@@ -120,6 +120,21 @@ def test_a_page_says_what_was_run_and_how_to_repeat_it(ledger: Ledger, tmp_path:
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("spec", "overrides", "told"),
+    [
+        ({}, {}, "none"),
+        ({"phases": {"rgb_epochs": 4}}, {"optim.lr": 0.01}, "phases.rgb_epochs=4, optim.lr=0.01"),
+        ({"optim.lr": 0.1, "model": {"fusion": "mean"}}, {"optim.lr": 0.01}, "optim.lr=0.01, model.fusion=mean"),
+    ],
+)
+def test_settings_of_the_spec_and_of_the_command_are_told_together(
+    ledger: Ledger, tmp_path: Path, spec: dict[str, Any], overrides: dict[str, Any], told: str
+) -> None:
+    ledger.plan |= {"spec_settings": spec, "overrides": overrides}
+    assert f"<dt>Settings that differ from the profile</dt><dd>{told}</dd>" in build(ledger, tmp_path)
+
+
 def test_charts_are_those_the_plan_names_in_its_order(ledger: Ledger, tmp_path: Path) -> None:
     ledger.plan["charts"] = ["cost", "gap"]
     assert re.findall(r'<h2 id="(\w+)">', build(ledger, tmp_path))[:2] == ["cost", "gap"]
@@ -140,7 +155,7 @@ def test_a_chart_that_is_not_there_is_an_error_that_names_the_others(ledger: Led
 
 
 def test_an_edition_that_is_not_in_the_ledger_is_an_error_that_names_what_is(ledger: Ledger, tmp_path: Path) -> None:
-    with ledger.connect() as connection, pytest.raises(NoEdition, match="There are: token_count_sweep"):
+    with ledger.connect() as connection, pytest.raises(UnknownEdition, match="There are: token_count_sweep"):
         page.build(connection, "tokens", make_answer(ledger.plan), ledger.plan, tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 
