@@ -22,8 +22,10 @@ def code() -> dict[str, str | None]:
     Untracked files count too. Read it when a run begins: what is committed later is not what ran.
     """
     difference = _git("diff", "HEAD")
-    for name in _git("ls-files", "--others", "--exclude-standard").splitlines():
-        difference += f"\n{name} {hashlib.sha256((checkout() / name).read_bytes()).hexdigest()}"
+    untracked = [checkout() / name for name in _git("ls-files", "--others", "--exclude-standard").splitlines()]
+    for path in untracked:
+        if path.is_file():
+            difference += f"\n{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     changed = hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else None
     return {"commit": _git("rev-parse", "HEAD") or "unknown", "diff": changed}
 
