@@ -21,7 +21,7 @@ def sound() -> Lists:
     lists: Lists = {}
     for split in SPLITS:
         activity = split if split.endswith("_unseen") else "squat"
-        paths = [f"/home/author/musclemap_trimmed/{activity}/{split}_{number}.mp4" for number in range(2)]
+        paths = [f"/data/author/musclemap_trimmed/{activity}/{split}_{number}.mp4" for number in range(2)]
         lists[split] = (paths, [[13, 17], [3]])
     return lists
 
@@ -73,7 +73,7 @@ def test_the_order_of_names_is_a_setting(tmp_path: Path) -> None:
 
 def test_videos_that_were_moved_are_found(tmp_path: Path, write_video: Callable[..., Path]) -> None:
     write_video(tmp_path / "here" / "squat" / "train_0.mp4")
-    moved = ("/home/author/musclemap_trimmed", str(tmp_path / "here"))
+    moved = ("/data/author/musclemap_trimmed", str(tmp_path / "here"))
 
     dataset = read(Settings(folder=written(tmp_path / "lists", sound()), replace=moved))
 
@@ -84,7 +84,7 @@ def test_videos_that_were_moved_are_found(tmp_path: Path, write_video: Callable[
 
 def test_relative_paths_start_at_the_folder(tmp_path: Path, write_video: Callable[..., Path]) -> None:
     lists = {
-        split: ([path.removeprefix("/home/author/") for path in videos], labels)
+        split: ([path.removeprefix("/data/author/") for path in videos], labels)
         for split, (videos, labels) in sound().items()
     }
     write_video(tmp_path / "musclemap_trimmed" / "squat" / "train_0.mp4")
@@ -124,8 +124,8 @@ def test_a_pattern_that_can_name_no_activity_is_refused(tmp_path: Path, pattern:
         ("a/b.mp4", [[1]], "train_videos.pkl: holds 'a/b.mp4'"),
         (["a/b.mp4"], [1], "train_labels.pkl: holds 1. It must be a list of lists"),
         (["a/b.mp4"] * 2, [[1]] * 2, "is listed 2 times"),
-        (["/home/author/musclemap_trimmed/squat/val_seen_0.mp4"], [[1]], "in two splits (train, val_seen)"),
-        (["/home/author/musclemap_trimmed/val_unseen/new.mp4"], [[1]], "trained on: val_unseen"),
+        (["/data/author/musclemap_trimmed/squat/val_seen_0.mp4"], [[1]], "in two splits (train, val_seen)"),
+        (["/data/author/musclemap_trimmed/val_unseen/new.mp4"], [[1]], "trained on: val_unseen"),
     ],
 )
 def test_an_unsound_list_is_named(tmp_path: Path, videos: Any, labels: Any, expected: str) -> None:
