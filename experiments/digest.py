@@ -1,7 +1,4 @@
-"""SHA-256 digests of files, remembered by path, size and time of change, so that 15,000 videos are read once.
-
-The memory lasts as long as the process, or, once `remember_in` has named a folder, as long as the file there.
-"""
+"""SHA-256 digests of files, remembered by path, size and time of change, so that 15,000 videos are read once."""
 
 import hashlib
 import json
@@ -9,35 +6,37 @@ import os
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "digests.json"
 THREADS = 4
-_known: dict[str, str] = {}
-_files: list[Path] = []
 
 
-def remember_in(folder: Path) -> None:
-    """Load the digests that `folder` remembers, and keep those to come there too."""
-    file = folder / FILE
-    _known.update(_read(file))
-    _files[:] = [file]
+@dataclass(frozen=True)
+class Digests:
+    """Digests files, and remembers what it found in a folder, if it has one.
 
-
-def of_files(paths: Iterable[Path]) -> dict[Path, str]:
-    """Digest the content of each file (64 hex digits); a file that is not there gets ``"missing"``.
-
-    Content that was changed without changing size or time is not noticed.
+    Attributes:
+        folder: holds the memory, `FILE`; several processes may share it.
     """
-    marks = {path: _mark(path) for path in paths}
-    due = [path for path, mark in marks.items() if mark is not None and mark not in _known]
-    with ThreadPoolExecutor(THREADS) as pool:
-        fresh = {str(marks[path]): digest for path, digest in zip(due, pool.map(_digest, due), strict=True)}
-    if fresh:
-        _known.update(fresh)
-        for file in _files:
-            _write(file, fresh)
-    return {path: "missing" if mark is None else _known[mark] for path, mark in marks.items()}
+
+    folder: Path | None = None
+
+    def of_files(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Digest the content of each file (64 hex digits); a file that is not there gets ``"missing"``.
+
+        Content that was changed without changing size or time is not noticed.
+        """
+        marks = {path: _mark(path) for path in paths}
+        known = {} if self.folder is None else _read(self.folder / FILE)
+        due = [path for path, mark in marks.items() if mark is not None and mark not in known]
+        with ThreadPoolExecutor(THREADS) as pool:
+            fresh = {str(marks[path]): digest for path, digest in zip(due, pool.map(_digest, due), strict=True)}
+        if fresh and self.folder is not None:
+            _write(self.folder / FILE, fresh)
+        known |= fresh
+        return {path: "missing" if mark is None else known[mark] for path, mark in marks.items()}
 
 
 def _mark(path: Path) -> str | None:

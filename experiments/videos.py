@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments import digest, video
+from experiments import video
 from experiments.clip import BadClip, Clip
+from experiments.digest import Digests
 from experiments.joints import Edges, Skeletons
 
 
@@ -23,6 +24,7 @@ class VideoSet:
     Attributes:
         videos: clip name -> file.
         depth: clip name -> file of its depth video.
+        cache: folder where the digests of its files are remembered, if anywhere.
     """
 
     name: str
@@ -31,6 +33,7 @@ class VideoSet:
     videos: Mapping[str, Path]
     skeletons: Skeletons | None = None
     depth: Mapping[str, Path] | None = None
+    cache: Path | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ class VideoSet:
         files = [self.videos[name] for name in names]
         files += [] if self.depth is None else [self.depth[name] for name in names]
         files += [] if self.skeletons is None else [self.skeletons.path]
-        return digest.of_files(files)
+        return Digests(self.cache).of_files(files)
 
     def _decoded(
         self, files: Mapping[str, Path], clip: Clip, indices: Sequence[int], side: int, fit: str

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from experiments import digest
 from experiments.clip import Clip, DataSet, fingerprint
 from models import catalog
 from models.settings import Frozen
@@ -23,7 +22,7 @@ class Source:
         reader: settings of one reader in `experiments/data`, as `data.source` holds them.
         limit: clips a split at most, or None for all.
         skipped: names of clips to leave out, since they cannot be read.
-        folder: where decoded clips are kept.
+        folder: where decoded clips and digests of files are kept.
     """
 
     reader: Frozen
@@ -63,9 +62,8 @@ class Source:
 
 @lru_cache(maxsize=8)
 def _read(source: Source) -> DataSet:
-    digest.remember_in(source.folder)
     reader = catalog.load("experiments.data", source.reader.model_dump()["name"])
-    dataset: DataSet = reader.read(source.reader)
+    dataset: DataSet = reader.read(source.reader, source.folder)
     if source.limit is not None:
         dataset = dataset.without(beyond(source.limit, dataset.clips))
     return dataset.without(source.skipped) if source.skipped else dataset

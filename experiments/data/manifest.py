@@ -29,7 +29,7 @@ class Columns(Frozen):
     muscles: str = "muscles"
     split: str = "split"
     group: str = "group"
-    """Source or person; may be absent."""
+    """Source or person; may be absent. Kept with the clip for later statistics: no check and no split follows it."""
     skeleton_key: str = "skeleton_key"
     """Name of the clip's array among the skeletons; where absent, the clip's path is that name."""
     depth: str | None = None
@@ -62,8 +62,11 @@ class Row:
     cells: Mapping[str, Any]
 
 
-def read(settings: Settings) -> VideoSet:
+def read(settings: Settings, cache: Path | None = None) -> VideoSet:
     """Read the manifest; videos are not opened.
+
+    Args:
+        cache: folder where the digests of files are remembered, if anywhere.
 
     Raises:
         DataError: the manifest is missing, is no table, or is unsound.
@@ -82,6 +85,7 @@ def read(settings: Settings) -> VideoSet:
         videos={name: path.parent / name for name in names},
         skeletons=_skeletons(path.parent, settings, dict(zip(names, rows, strict=True))),
         depth=_depth(path.parent, settings, dict(zip(names, rows, strict=True))),
+        cache=cache,
     )
 
 

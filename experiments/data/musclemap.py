@@ -46,8 +46,11 @@ class Settings(Frozen):
         return pattern
 
 
-def read(settings: Settings) -> VideoSet:
+def read(settings: Settings, cache: Path | None = None) -> VideoSet:
     """Read the ten lists; videos are not opened.
+
+    Args:
+        cache: folder where the digests of files are remembered, if anywhere.
 
     Raises:
         DataError: a list is missing, damaged, of another form, or unsound.
@@ -65,7 +68,7 @@ def read(settings: Settings) -> VideoSet:
             files[name] = folder / (path.replace(*settings.replace) if settings.replace else path)
     refuse_unsound(str(folder), entries)
     clips = tuple(sorted((entry.clip for entry in entries), key=lambda clip: clip.name))
-    return VideoSet(folder.name, settings.labels, clips, files)
+    return VideoSet(folder.name, settings.labels, clips, files, cache=cache)
 
 
 def _listed(folder: Path, split: str, settings: Settings) -> tuple[list[str], list[tuple[int, ...]]]:

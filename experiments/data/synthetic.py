@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -41,7 +42,7 @@ class Settings(Frozen):
     frames: int = Field(40, ge=2)
 
 
-def read(settings: Settings) -> "Synthetic":
+def read(settings: Settings, cache: Path | None = None) -> "Synthetic":
     """List the clips of `settings`; nothing is rendered before it is asked for."""
     clips = (_clip(settings.seed, split, number) for split in SPLITS for number in range(getattr(settings, split)))
     return Synthetic(settings, tuple(clips))

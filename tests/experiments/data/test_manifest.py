@@ -1,6 +1,7 @@
 """Manifests: what is read from a sound one, and the message for each way in which one can be unsound."""
 
 import csv
+import json
 import pickle
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import polars
 import pytest
 
+from experiments import digest
 from experiments.clip import BadClip, DataError, fingerprint
 from experiments.data.manifest import Settings, read
 from experiments.videos import VideoSet
@@ -187,16 +189,28 @@ def test_bad_files_are_said_when_they_are_opened(tmp_path: Path) -> None:
 
 
 def test_content_labels_and_splits_enter_the_fingerprint(tmp_path: Path) -> None:
-    def digest(rows: list[Row], content: str = "video") -> str:
+    def mark(rows: list[Row], content: str = "video") -> str:
         folder = tmp_path / str(len(list(tmp_path.iterdir()))) / "gym"
         path = table(folder, rows)
         for row in rows:
             (folder / row["clip"]).write_text(content)
         return fingerprint(opened(path))
 
-    assert digest(SOUND) == digest(SOUND)
-    others = [digest(SOUND, "other"), digest(changed(3, muscles="chest")), digest(changed(4, split="test_seen"))]
-    assert len({digest(SOUND), *others}) == 4
+    assert mark(SOUND) == mark(SOUND)
+    others = [mark(SOUND, "other"), mark(changed(3, muscles="chest")), mark(changed(4, split="test_seen"))]
+    assert len({mark(SOUND), *others}) == 4
+
+
+def test_digests_are_remembered_in_a_folder_that_is_given(tmp_path: Path) -> None:
+    path, cache = table(tmp_path / "gym", SOUND), tmp_path / "cache"
+    (tmp_path / "gym" / "a.mp4").write_text("video")
+
+    first = fingerprint(read(Settings(path=path), cache))
+
+    assert first == fingerprint(opened(path))
+    (remembered,) = json.loads((cache / digest.FILE).read_text())
+    (cache / digest.FILE).write_text(json.dumps({remembered: "another"}))
+    assert fingerprint(read(Settings(path=path), cache)) != first
 
 
 def test_without_drops_clips_and_changes_the_fingerprint(tmp_path: Path) -> None:

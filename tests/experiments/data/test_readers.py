@@ -16,7 +16,9 @@ def test_a_reader_is_named_like_its_file_and_reads_its_settings(name: str) -> No
 
     assert issubclass(reader.Settings, Frozen)
     assert reader.Settings.model_fields["name"].default == name
-    assert list(inspect.signature(reader.read).parameters) == ["settings"]
+    parameters = inspect.signature(reader.read).parameters
+    assert list(parameters) == ["settings", "cache"]
+    assert parameters["cache"].default is None
 
 
 @pytest.mark.parametrize("name", READERS)
