@@ -19,7 +19,7 @@ order by arm, seed, split
 """
 
 
-def cautions(
+def list_cautions(
     connection: "duckdb.DuckDBPyConnection",
     edition: str,
     plan: Mapping[str, Any],

@@ -41,7 +41,7 @@ class Figure:
     rows: int = 0
 
 
-def figures(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Figure]:
+def draw_figures(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Figure]:
     """Draw the charts that the plan names, in its order, else all that apply.
 
     Raises:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports import embed, headline, ran, table, template, theme, words
-from reports.caution import cautions
-from reports.figure import figures
+from reports.caution import list_cautions
+from reports.figure import draw_figures
 from reports.unfinished import list_unfinished
 
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ def build(
     """
     facts = ran.collect(connection, edition, plan)
     left = list_unfinished(connection, edition, plan)
-    charts = figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
+    charts = draw_figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
     text = template.fill(
         "page.html",
         edition=edition,
         question=plan["question"],
         answer=headline.word_headline(answer, plan, facts),
-        cautions=cautions(connection, edition, plan, facts, left, answer.contrasts),
+        cautions=list_cautions(connection, edition, plan, facts, left, answer.contrasts),
         figures=charts,
-        arms=table.arms(connection, edition, plan, answer.contrasts),
+        arms=table.tabulate_arms(connection, edition, plan, answer.contrasts),
         unfinished=left,
         run=facts,
         built_at=words.day(datetime.now(UTC)),

@@ -54,7 +54,7 @@ class Table:
     rows: list[Row]
 
 
-def arms(
+def tabulate_arms(
     connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any], contrasts: "Sequence[Contrast]"
 ) -> Table:
     """Collect the table of arms; an arm without results keeps its row."""

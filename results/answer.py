@@ -16,10 +16,8 @@ from typing import Literal, get_args
 
 from results import wording
 from results.claim import ALL, Claim
-from results.contrast import Contrast, contrasts
-from results.power import clips_decide_nothing, detectable, further_seeds
-
-__all__ = ["TRUTH", "Answer", "Claim", "Place", "Verdict", "answer", "contrasts", "decide", "detectable", "place"]
+from results.contrast import Contrast
+from results.power import clips_decide_nothing, further_seeds
 
 Verdict = Literal["supported", "refuted", "equivalent", "undecided"]
 Place = Literal["claimed", "equivalent", "contrary", "open"]
@@ -65,7 +63,7 @@ class Answer:
     note: str = ""
 
 
-def answer(claim: Claim, contrasts: Sequence[Contrast]) -> Answer:
+def answer_claim(claim: Claim, contrasts: Sequence[Contrast]) -> Answer:
     """Decide `claim` by the truth table."""
     claimed = [contrast for contrast in contrasts if contrast.is_claimed]
     places: dict[str, Place] = {contrast.arm: place(claim, contrast.low, contrast.high) for contrast in claimed}

@@ -19,11 +19,8 @@ import duckdb
 
 from results import edition, finals, ingest, run
 from results.attempt import Store
-from results.edition import reveal
 from results.files import StoreError, sync_file, writing
-from results.query import DatabaseUnreadable, connect, query
-
-__all__ = ["Synced", "connect", "query", "reveal", "sync"]
+from results.query import DatabaseUnreadable, connect
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 _CODE, _RUNS, _EDITIONS = "code", "runs/", "editions/"

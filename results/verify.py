@@ -13,8 +13,6 @@ from results.files import StoreError, read_json
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
-__all__ = ["Problem", "verify"]
-
 _ROOT = {"VERSION", "runs", "editions", "cache", "study.duckdb", "study.lock"}
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
 

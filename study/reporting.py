@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from reports import index, page
-from results.answer import Answer, answer
+from results.answer import Answer, answer_claim
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
 from results.files import read_json, replace_json
 from results.frame import predictions
-from results.ledger import connect, sync
+from results.ledger import sync
+from results.query import connect
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -33,7 +34,7 @@ def report_edition(store: Store, edition: str) -> tuple[Answer, Path]:
     plan = read_json(folder / "plan.json")
     claim = Claim.model_validate(plan["claim"])
     with connect(store) as connection:
-        found = answer(claim, contrasts(predictions(connection, edition), claim))
+        found = answer_claim(claim, contrasts(predictions(connection, edition), claim))
         out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
     replace_json(folder / "answer.json", _plain(asdict(found)))
     index.build(pages_folder())

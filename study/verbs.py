@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from results.clean import Item
     from results.edition import Revealed
     from results.ledger import Synced
-    from results.verify import Problem
+    from results.soundness import Problem
     from study.costs import PlanReport
     from study.machine import Finding
     from study.preflight import Size
@@ -109,15 +109,15 @@ def report(name: str) -> list[tuple[Answer, Path]]:
 
 def reveal(name: str, command: str = "") -> Revealed:
     """Open the sealed test splits of an edition, for all its arms; the ledger keeps who and when."""
-    from results.ledger import reveal as open_splits
+    from results.edition import reveal as open_splits
 
     return open_splits(_store(), name, getpass.getuser(), command)
 
 
 def sql(query: str) -> polars.DataFrame:
     """Query the database, after bringing it up to date; a query that writes is refused."""
-    from results.ledger import query as ask
     from results.ledger import sync as synchronise
+    from results.query import query as ask
 
     store = _store()
     synchronise(store)

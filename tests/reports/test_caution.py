@@ -14,7 +14,7 @@ def told(ledger: Ledger, contrasts: Sequence[Contrast] = ()) -> list[str]:
     with ledger.connect() as connection:
         facts = collect(connection, EDITION, ledger.plan)
         left = list_unfinished(connection, EDITION, ledger.plan)
-        return caution.cautions(connection, EDITION, ledger.plan, facts, left, contrasts)
+        return caution.list_cautions(connection, EDITION, ledger.plan, facts, left, contrasts)
 
 
 def test_a_sound_study_has_no_warning(ledger: Ledger) -> None:

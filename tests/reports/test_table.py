@@ -8,7 +8,7 @@ from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
 
 def made(ledger: Ledger) -> table.Table:
     with ledger.connect() as connection:
-        return table.arms(connection, EDITION, ledger.plan, make_answer(ledger.plan).contrasts)
+        return table.tabulate_arms(connection, EDITION, ledger.plan, make_answer(ledger.plan).contrasts)
 
 
 def test_the_control_stands_first_and_has_no_difference(ledger: Ledger) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reports import index, page
-from results import frame, ledger
-from results.answer import answer
+from results import edition, frame, ledger, query
+from results.answer import answer_claim
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
@@ -14,8 +14,8 @@ from tests.made_store import EDITION, make_store, read_plan, write_plan
 def write_page(store: Store, claim: Claim, folder: Path) -> str:
     ledger.sync(store)
     plan = read_plan(store)
-    with ledger.connect(store) as connection:
-        found = answer(claim, contrasts(frame.predictions(connection, EDITION), claim, resamples=50))
+    with query.connect(store) as connection:
+        found = answer_claim(claim, contrasts(frame.predictions(connection, EDITION), claim, resamples=50))
         return page.build(connection, EDITION, found, plan, folder / f"{EDITION}.html").read_text()
 
 
@@ -24,7 +24,7 @@ def test_a_store_becomes_a_page_and_revealing_adds_the_test_splits(tmp_path: Pat
     claim = Claim(control="count=20", which="any", direction="worse", smallest=1.0)
     write_plan(store, claim=claim.model_dump(), settings={"model": {"tokens": {"count": 20}}})
     sealed = write_page(store, claim, tmp_path / "out")
-    ledger.reveal(store, EDITION, by="me", command="study reveal")
+    edition.reveal(store, EDITION, by="me", command="study reveal")
     opened = write_page(store, claim, tmp_path / "out")
     assert "Seen (test)" not in sealed
     assert "Test splits</dt><dd>sealed" in sealed

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from results.answer import TRUTH, Place, answer, decide, place
+from results.answer import TRUTH, Place, answer_claim, decide, place
 from results.claim import Claim
 from results.contrast import ClipPart, Contrast, contrasts
 from tests.results.made_contrasts import make_contrast, without_results
@@ -43,7 +43,7 @@ def truth(which: str, places: Sequence[Place]) -> str:
 def test_every_combination_of_places_has_its_verdict(which: str, arms: int) -> None:
     for places in itertools.product(PLACES, repeat=arms):
         found = [contrast_at(f"arm{number}", where) for number, where in enumerate(places)]
-        assert answer(claim(which), found).verdict == truth(which, places), places
+        assert answer_claim(claim(which), found).verdict == truth(which, places), places
 
 
 def test_the_table_has_one_row_for_every_set_of_places() -> None:
@@ -55,7 +55,7 @@ def test_the_table_has_one_row_for_every_set_of_places() -> None:
 def test_the_claim_about_one_arm_hangs_on_that_arm_alone(where: Place) -> None:
     verdict = {"claimed": "supported", "equivalent": "equivalent", "contrary": "refuted", "open": "undecided"}[where]
     others = [make_contrast(f"arm{number}", 3.0 * number - 3.0, 0.5, is_claimed=False) for number in range(3)]
-    assert answer(claim("5"), [*others, contrast_at("5", where)]).verdict == verdict
+    assert answer_claim(claim("5"), [*others, contrast_at("5", where)]).verdict == verdict
 
 
 @pytest.mark.parametrize("which", ["any", "all"])
@@ -178,32 +178,32 @@ SENTENCES: list[tuple[Claim, list[Contrast], str]] = [
 
 @pytest.mark.parametrize(("asked", "found", "sentence"), SENTENCES, ids=[case[2] for case in SENTENCES])
 def test_the_answer_is_one_sentence_with_the_numbers(asked: Claim, found: list[Contrast], sentence: str) -> None:
-    assert answer(asked, found).sentence == sentence
+    assert answer_claim(asked, found).sentence == sentence
 
 
 def test_too_few_activities_are_named_instead_of_a_number_of_seeds() -> None:
     clips = (ClipPart("val_seen", 12, 0.5), ClipPart("val_unseen", 7, 4.0))
     wide = make_contrast("5", 2.0, 5.0, clips=clips, se_clips=math.sqrt(4.5))
-    found = answer(claim("5"), [wide])
+    found = answer_claim(claim("5"), [wide])
     assert found.further_seeds is None
     assert found.sentence.endswith("; no number of seeds decides this: 7 unseen activities are too few.")
 
 
 def test_a_difference_next_to_the_margin_asks_for_more_than_a_thousand_seeds() -> None:
-    found = answer(claim("5"), [make_contrast("5", 1.001, 5.0)])
+    found = answer_claim(claim("5"), [make_contrast("5", 1.001, 5.0)])
     assert found.further_seeds is None
     assert found.sentence.endswith("; more than 1,000 seeds would be needed to decide it.")
 
 
 def test_the_seeds_that_decide_a_claim_about_any_arm_are_those_of_its_quickest_winner() -> None:
     slow, quick = make_contrast("5", 1.5, 4.0), make_contrast("10", 4.0, 4.0)
-    alone = answer(claim("10"), [quick])
-    assert answer(claim(), [slow, quick]).further_seeds == alone.further_seeds
-    assert answer(claim("all"), [slow, quick]).further_seeds == answer(claim("5"), [slow]).further_seeds
+    alone = answer_claim(claim("10"), [quick])
+    assert answer_claim(claim(), [slow, quick]).further_seeds == alone.further_seeds
+    assert answer_claim(claim("all"), [slow, quick]).further_seeds == answer_claim(claim("5"), [slow]).further_seeds
 
 
 def test_a_decided_claim_asks_for_no_seeds() -> None:
-    assert answer(claim(), [make_contrast("5", 3.0, 1.0), make_contrast("10", 1.0, 9.0)]).further_seeds is None
+    assert answer_claim(claim(), [make_contrast("5", 3.0, 1.0), make_contrast("10", 1.0, 9.0)]).further_seeds is None
 
 
 NOTES: list[tuple[Claim, Contrast, str]] = [
@@ -242,16 +242,16 @@ NOTES: list[tuple[Claim, Contrast, str]] = [
 
 @pytest.mark.parametrize(("asked", "contrast", "note"), NOTES, ids=[case[2] for case in NOTES])
 def test_the_note_tells_what_the_sentence_cannot(asked: Claim, contrast: Contrast, note: str) -> None:
-    found = answer(asked, [contrast, make_contrast("10", 3.0, 0.1, is_claimed=asked.which == "any")])
+    found = answer_claim(asked, [contrast, make_contrast("10", 3.0, 0.1, is_claimed=asked.which == "any")])
     assert note in found.note
 
 
 def test_a_plain_answer_has_no_note() -> None:
-    assert answer(claim("5"), [make_contrast("5", 3.0, 1.0)]).note == ""
+    assert answer_claim(claim("5"), [make_contrast("5", 3.0, 1.0)]).note == ""
 
 
 def test_an_arm_without_results_is_never_part_of_all() -> None:
-    found = answer(claim("all"), [make_contrast("5", 3.0, 1.0), without_results("10")])
+    found = answer_claim(claim("all"), [make_contrast("5", 3.0, 1.0), without_results("10")])
     assert (found.verdict, found.further_seeds) == ("undecided", None)
     assert "No results: 10." in found.note
 
@@ -261,7 +261,7 @@ def test_the_control_trained_again_is_neither_better_nor_worse() -> None:
     for seed in range(20):
         predictions = make_predictions(np.random.default_rng(seed), spread=Spread(arm_with_activity=0, arm_with_clip=0))
         asked = claim("arm", control="control", smallest=2.0)
-        verdicts.append(answer(asked, contrasts(predictions, asked, 200)).verdict)
+        verdicts.append(answer_claim(asked, contrasts(predictions, asked, 200)).verdict)
     assert set(verdicts) <= {"undecided", "equivalent"}
 
 
@@ -270,6 +270,6 @@ def test_an_arm_that_is_much_better_is_found_better_and_its_mirror_image_worse()
     predictions = make_predictions(np.random.default_rng(0), gains, range(5), spread=Spread(seed=0.1))
     for direction, verdict in (("better", "supported"), ("worse", "refuted"), ("equivalent", "refuted")):
         asked = claim("strong", direction, control="control", smallest=2.0)
-        assert answer(asked, contrasts(predictions, asked, 200)).verdict == verdict
+        assert answer_claim(asked, contrasts(predictions, asked, 200)).verdict == verdict
     mirrored = claim("control", "worse", control="strong", smallest=2.0)
-    assert answer(mirrored, contrasts(predictions, mirrored, 200)).verdict == "supported"
+    assert answer_claim(mirrored, contrasts(predictions, mirrored, 200)).verdict == "supported"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from results import ledger
+from results import ledger, query
 from results.attempt import Attempt, Store
 from results.clean import clean, leftovers
 from results.files import replace_json
@@ -55,14 +55,14 @@ def test_attempts_that_another_one_finished_go_but_a_failure_keeps_its_trace(mad
         made.train(made_store, content)
     ledger.sync(made_store)
     history = f"select attempt, state, traceback from runs where key = '{failed.key}' order by attempt"
-    before = ledger.query(made_store, history).rows()
+    before = query.query(made_store, history).rows()
     freed = {item.path for item in clean(made_store, dry_run=False)}
     assert freed == {killed.folder, failed.resume, failed.checkpoint, failed.predictions}
     assert failed.log.exists()
     assert [problem for problem in verify(made_store, key_of) if problem.is_damage] == []
     made_store.database.unlink()
     ledger.sync(made_store)
-    assert ledger.query(made_store, history).rows() == before
+    assert query.query(made_store, history).rows() == before
     assert [row[:2] for row in before] == [(2, "failed"), (3, "done")]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from results import ledger
+from results import ledger, query
 from results.attempt import Store
 from results.record import Record, RecordWriter
 from tests import made_store as made
@@ -12,7 +12,7 @@ from tests import made_store as made
 
 def test_every_trial_has_one_row_for_each_validation_split(made_store: Store) -> None:
     assert str(ledger.sync(made_store)) == "read 8 runs and 1 editions anew, opened the test splits of 0 runs"
-    finals = ledger.query(made_store, "from finals order by arm, seed, split")
+    finals = query.query(made_store, "from finals order by arm, seed, split")
     assert finals.columns == [
         "study", "edition", "profile", "data", "arm", "is_control", "seed", "replicate", "split", "step",
         "model.tokens.count", "map", "loss", "ap.back", "ap.legs", "ap.neck", "seconds", "peak_memory_bytes",
@@ -67,7 +67,7 @@ def test_factors_of_all_editions_are_columns_with_types_that_hold_their_levels(m
     ]
     made.write_plan(made_store, "mixed", levels=(1, 5), arms=arms)
     ledger.sync(made_store)
-    finals = ledger.query(made_store, "from finals")
+    finals = query.query(made_store, "from finals")
     kinds = {name: str(finals.schema[name]) for name in ("model.fusion", "optim.lr", "a.flag", "model.tokens.count")}
     assert kinds == {
         "model.fusion": "String",
@@ -83,7 +83,7 @@ def test_factors_of_all_editions_are_columns_with_types_that_hold_their_levels(m
 def test_labels_that_differ_in_case_share_a_column(made_store: Store) -> None:
     made.write_plan(made_store, "shouted", levels=(1,), labels=["NECK", "o'neill"])
     ledger.sync(made_store)
-    columns = ledger.query(made_store, "from finals").columns
+    columns = query.query(made_store, "from finals").columns
     assert [name for name in columns if name.startswith("ap.")] == ["ap.NECK", "ap.back", "ap.legs", "ap.o'neill"]
     assert made.rows(made_store, "select count(\"ap.neck\") from finals where edition = 'token_count_sweep'") == [(12,)]
 

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from results import ledger
+from results import ledger, query
 from results.attempt import Store
 from results.files import StoreError
 from results.frame import Predictions, predictions
@@ -90,7 +90,7 @@ def test_trials_that_scored_different_clips_are_not_compared(tables: duckdb.Duck
 
 def test_what_a_store_holds_comes_back(made_store: Store) -> None:
     ledger.sync(made_store)
-    with ledger.connect(made_store) as connection:
+    with query.connect(made_store) as connection:
         read = predictions(connection, EDITION)
         rows = connection.execute("select key, clip, scores from predictions where split = 'val_seen'").fetchall()
         finals = connection.execute("select arm, seed, final from trials").fetchall()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from results import ledger
+from results import edition, ledger
 from results.attempt import Store
 from results.files import replace_json
 from results.record import Record, RecordWriter
@@ -22,7 +22,7 @@ def test_no_test_number_is_in_the_database_before_its_edition_is_revealed(made_s
     tested = "select count(*) from {} where split like 'test%'"
     ledger.sync(store)
     assert made.rows(store, tested.format("records")) == made.rows(store, tested.format("predictions")) == [(0,)]
-    ledger.reveal(store, "other", "me", "study reveal")
+    edition.reveal(store, "other", "me", "study reveal")
     assert ledger.sync(store).opened == 3
     assert made.rows(store, tested.format("records")) == [(3 * 10,)]
     assert made.rows(store, tested.format("predictions")) == [(3 * 16,)]
@@ -43,7 +43,7 @@ def test_a_test_number_among_the_shown_records_stays_out_too(made_store: Store) 
 
 def test_a_revealed_phase_that_leaves_its_edition_is_sealed_again(made_store: Store) -> None:
     ledger.sync(made_store)
-    ledger.reveal(made_store, made.EDITION, "me", "study reveal")
+    edition.reveal(made_store, made.EDITION, "me", "study reveal")
     ledger.sync(made_store)
     made.write_plan(made_store, levels=(1, 5))
     ledger.sync(made_store)
@@ -146,7 +146,7 @@ def test_sealed_files_are_proved_when_they_are_opened(made_store: Store) -> None
     assert attempt is not None
     attempt.sealed.write_text("".join(attempt.sealed.read_text().splitlines(keepends=True)[:-1]))
     assert ledger.sync(made_store).problems == ()
-    ledger.reveal(made_store, made.EDITION, "me", "study reveal")
+    edition.reveal(made_store, made.EDITION, "me", "study reveal")
     synced = ledger.sync(made_store)
     assert synced.opened == 7
     assert "sealed.jsonl: holds 9 whole records, but 10 were published" in synced.problems[0]

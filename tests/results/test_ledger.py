@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from results import ledger
+from results import edition, ledger, query
 from results.attempt import Store
 from results.files import StoreError
 from results.record import Record, RecordWriter
@@ -22,7 +22,7 @@ VIEWS = ("finals", "curves", "costs", "failures")
 
 
 def dump(store: Store, tables: tuple[str, ...] = TABLES + VIEWS) -> dict[str, list[Any]]:
-    with ledger.connect(store) as connection:
+    with query.connect(store) as connection:
         return {name: connection.execute(f"from {name} order by all").fetchall() for name in tables}
 
 
@@ -49,7 +49,7 @@ def test_a_database_made_step_by_step_equals_one_made_anew(made_store: Store) ->
     made.train(store, made.contents(5, 9)["joint"])
     made.train(store, made.contents(20, 9)["joint"])
     ledger.sync(store)
-    ledger.reveal(store, made.EDITION, "me", "study reveal")
+    edition.reveal(store, made.EDITION, "me", "study reveal")
     made.make_store(store.root, edition="other", levels=(1, 40), seeds=(0,))
     ledger.sync(store)
     shutil.rmtree(store.runs / key_of(made.contents(1, 1)["joint"]))
@@ -63,7 +63,7 @@ def test_a_database_made_step_by_step_equals_one_made_anew(made_store: Store) ->
 
 def test_a_reader_keeps_what_it_opened_while_others_sync(made_store: Store) -> None:
     ledger.sync(made_store)
-    with ledger.connect(made_store) as reader, made_store.database.open("rb") as file:
+    with query.connect(made_store) as reader, made_store.database.open("rb") as file:
         content = file.read()
         before = reader.execute("select count(*) from runs").fetchall()
         made.train(made_store, made.contents(5, 9)["rgb"])

@@ -10,7 +10,7 @@ import pytest
 from results import ledger
 from results.attempt import Store
 from results.files import StoreError
-from results.query import QueryError, query
+from results.query import QueryError, connect, query
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_damaged_database_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_readers_do_not_disturb_each_other(store: Store) -> None:
-    with ledger.connect(store) as one, ledger.connect(store) as other:
+    with connect(store) as one, connect(store) as other:
         assert one.execute("select count(*) from trials").fetchall() == other.execute("select 6").fetchall()
         with pytest.raises(duckdb.Error, match="read-only"):
             one.execute("delete from trials")

@@ -10,12 +10,13 @@ import duckdb
 import polars
 import pytest
 
-from results import ledger
+from results import edition, ledger
 from results.attempt import Store
 from results.files import StoreError, replace_json
 from results.owner import Owner
 from results.record import Record, RecordWriter, read_records
-from results.verify import Problem, verify
+from results.soundness import Problem
+from results.verify import verify
 from study.key import key_of
 from tests import made_store as made
 
@@ -34,7 +35,7 @@ def problems(store: Store) -> list[Problem]:
 def test_a_finished_store_is_sound_before_and_after_sync_and_reveal(made_store: Store) -> None:
     assert problems(made_store) == []
     ledger.sync(made_store)
-    ledger.reveal(made_store, made.EDITION, "me", "study reveal")
+    edition.reveal(made_store, made.EDITION, "me", "study reveal")
     ledger.sync(made_store)
     assert problems(made_store) == []
 
