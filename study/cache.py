@@ -94,8 +94,9 @@ def build(
 
     Raises:
         BadClips: clips cannot be read; all of them are named, nothing is kept.
-        DataError: the disk is too small, or cannot be written.
+        DataError: the data has no such stream, or the disk is too small or cannot be written.
     """
+    refuse_missing_streams(dataset, streams)
     mark, form = fingerprint(dataset), _Form.of(settings)
     cache = Cache({stream: _file(folder, dataset, mark, form, stream) for stream in streams})
     for stream, file in cache.files.items():
@@ -105,21 +106,34 @@ def build(
     return cache
 
 
-def check(dataset: DataSet, folder: Path, workers: int = 1, progress: Progress = lambda done, total: None) -> None:
+def check(
+    dataset: DataSet,
+    folder: Path,
+    workers: int = 1,
+    progress: Progress = lambda done, total: None,
+    streams: Sequence[str] = ("rgb",),
+) -> None:
     """Decode every clip once and keep nothing, for trainings without a cache; done once for the same content.
 
     Raises:
         BadClips: clips cannot be read; all of them are named.
+        DataError: the data has no such stream.
     """
-    file = folder / f"{dataset.name}-checked-{fingerprint(dataset)[:20]}.json"
+    refuse_missing_streams(dataset, streams)
+    file = folder / f"{dataset.name}-checked-{'-'.join(sorted(streams))}-{fingerprint(dataset)[:20]}.json"
     with sole_builder(file) as is_due:
         if is_due:
-            _refuse_bad(dataset, each(_Look(dataset), len(dataset.clips), workers, progress))
+            _refuse_bad(dataset, each(_Look(dataset, tuple(streams)), len(dataset.clips), workers, progress))
             file.write_text(json.dumps({"clips": len(dataset.clips)}))
 
 
 def missing_bytes(dataset: DataSet, settings: "FrameSettings", folder: Path, streams: Sequence[str] = ("rgb",)) -> int:
-    """Tell how much disk `build` would take for what `folder` does not hold yet; nothing without a cache."""
+    """Tell how much disk `build` would take for what `folder` does not hold yet; nothing without a cache.
+
+    Raises:
+        DataError: the data has no such stream.
+    """
+    refuse_missing_streams(dataset, streams)
     if settings.cache == "none":
         return 0
     mark, form = fingerprint(dataset), _Form.of(settings)
@@ -131,6 +145,21 @@ def size_bytes(dataset: DataSet, settings: "FrameSettings", streams: Sequence[st
     """Tell how much disk the decoded clips take."""
     rows = [_Form.of(settings).example(dataset, stream) for stream in streams]
     return len(dataset.clips) * sum(row.nbytes for row in rows)
+
+
+def refuse_missing_streams(dataset: DataSet, streams: Sequence[str]) -> None:
+    """Check that the data has all of `streams`.
+
+    Raises:
+        DataError: it does not.
+    """
+    there = ("rgb", *dataset.streams)
+    for stream in streams:
+        if stream not in there:
+            raise DataError(
+                f"{dataset.name}: the data has no stream {stream!r}. There are: {', '.join(there)}. "
+                f"Choose a model.modality that reads one of them, or data that has it (--data)."
+            )
 
 
 def refuse_too_large(size: int, folder: Path) -> None:
@@ -146,6 +175,18 @@ def refuse_too_large(size: int, folder: Path) -> None:
             f"{folder}: the decoded clips need {size / 1e9:.1f} GB. The disk has {free / 1e9:.1f} GB left. Decode "
             f"while training (data.cache: none), take smaller frames, or set STUDY_HOME to a folder on a larger disk."
         )
+
+
+def shown(dataset: DataSet, clip: Clip, stream: str, indices: Sequence[int], side: int, fit: str) -> NDArray[Any]:
+    """Give a stream of `clip`, RGB or another, at the frames `indices`.
+
+    Raises:
+        BadClip: a file is missing, empty or corrupt.
+        LookupError: the data set has no such stream.
+    """
+    if stream == "rgb":
+        return dataset.frames(clip, indices, side, fit)
+    return dataset.stream(stream, clip, indices, side, fit)
 
 
 @dataclass(frozen=True)
@@ -164,9 +205,7 @@ class _Form:
     def row(self, dataset: DataSet, clip: Clip, stream: str) -> NDArray[Any]:
         """Decode one clip: (T + slack, ...)."""
         indices = sampling.spread(dataset.length(clip), self.count, self.stride).tolist()
-        if stream == "rgb":
-            return dataset.frames(clip, indices, self.side, self.fit)
-        return dataset.stream(stream, clip, indices, self.side, self.fit)
+        return shown(dataset, clip, stream, indices, self.side, self.fit)
 
     def example(self, dataset: DataSet, stream: str) -> NDArray[Any]:
         """Give an array of the form and type of a row; only for other streams than RGB is something decoded."""
@@ -174,8 +213,8 @@ class _Form:
             return np.broadcast_to(np.uint8(0), (self.count, self.side, self.side, 3))
         for clip in dataset.clips:
             with suppress(BadClip):
-                shown: NDArray[Any] = dataset.stream(stream, clip, [0], self.side, self.fit)
-                return np.broadcast_to(shown[:1], (self.count, *shown.shape[1:]))
+                first = shown(dataset, clip, stream, [0], self.side, self.fit)
+                return np.broadcast_to(first, (self.count, *first.shape[1:]))
         raise DataError(f"{dataset.name}: no clip has a readable stream {stream!r}. Choose another modality.")
 
 
@@ -213,11 +252,13 @@ class _Look:
     """Decode clip number `index` from its first to its last frame."""
 
     dataset: DataSet
+    streams: tuple[str, ...]
 
     def __call__(self, index: int) -> tuple[str, str] | None:
         clip = self.dataset.clips[index]
         try:
-            self.dataset.frames(clip, [0, self.dataset.length(clip) - 1], 8, "squash")
+            for stream in self.streams:
+                shown(self.dataset, clip, stream, [0, self.dataset.length(clip) - 1], 8, "squash")
         except BadClip as bad:
             return bad.clip, bad.reason
         return None

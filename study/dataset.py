@@ -55,7 +55,7 @@ class Source:
             BadClips: clips cannot be read; all of them are named.
         """
         if settings.cache == "none":
-            cache.check(self.dataset(), self.folder, workers, progress)
+            cache.check(self.dataset(), self.folder, workers, progress, streams)
             return None
         return cache.build(self.dataset(), settings, self.folder, workers, progress, streams)
 

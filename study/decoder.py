@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from experiments.clip import DataSet
 from study import augment, sampling
 from study.augment import Draw
+from study.cache import shown
 from study.settings import FrameSettings
 
 AHEAD = 2  # batches that each worker prepares before they are asked for
@@ -81,14 +82,10 @@ class _Clips(Dataset[Any]):
         length = self.dataset.length(clip)
         indices = sampling.window(length, settings.frames, settings.slack, settings.stride, item.draw.time).tolist()
         side = settings.size + settings.margin
-        done = {}
-        for name in self.streams:
-            if name == "rgb":
-                raw: NDArray[Any] = self.dataset.frames(clip, indices, side, settings.fit)
-            else:
-                raw = self.dataset.stream(name, clip, indices, side, settings.fit)
-            done[name] = cut(raw, item.draw, settings)
-        return done
+        return {
+            name: cut(shown(self.dataset, clip, name, indices, side, settings.fit), item.draw, settings)
+            for name in self.streams
+        }
 
 
 def cut(raw: NDArray[Any], draw: Draw, settings: FrameSettings) -> NDArray[Any]:

@@ -1,8 +1,10 @@
 """The cache of decoded clips: what it holds, who builds it, and what stops it."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,35 @@ def test_clips_are_checked_once_where_nothing_is_kept(video_set: VideoSet, tmp_p
         cache.check(video_set, tmp_path / "other")
 
 
+def test_every_stream_is_checked_where_nothing_is_kept(video_set: VideoSet, tmp_path: Path) -> None:
+    depth = tmp_path / "depth.mp4"
+    depth.write_text("not a video")
+    broken = dataclasses.replace(video_set, depth=dict.fromkeys(video_set.videos, depth))
+
+    cache.check(broken, tmp_path / "cache")
+    with pytest.raises(BadClips, match=r"9 of 9 clips .*depth\.mp4 is no video"):
+        cache.check(broken, tmp_path / "cache", streams=("rgb", "depth"))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda data, folder: build(data, SMALL, folder, streams=("rgb", "flow")),
+        lambda data, folder: cache.check(data, folder, streams=("rgb", "flow")),
+        lambda data, folder: cache.missing_bytes(data, SMALL, folder, ("rgb", "flow")),
+        lambda data, folder: cache.missing_bytes(data, SMALL.model_copy(update={"cache": "none"}), folder, ("flow",)),
+    ],
+    ids=["build", "check", "size", "size without a cache"],
+)
+def test_a_stream_that_the_data_does_not_have_is_refused(
+    video_set: VideoSet, tmp_path: Path, ask: Callable[[VideoSet, Path], Any]
+) -> None:
+    message = r"gym: .* no stream 'flow'\. There are: rgb, skeleton, depth\. Choose a model\.modality .*--data"
+    with pytest.raises(DataError, match=message):
+        ask(video_set, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_the_size_is_known_before_and_nothing_is_missing_afterwards(video_set: VideoSet, tmp_path: Path) -> None:
     size = cache.size_bytes(video_set, SMALL)
 
@@ -166,6 +197,7 @@ def test_a_folder_that_cannot_be_written_is_named(video_set: VideoSet, tmp_path:
 
 BUILD = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from experiments.data import synthetic
 from study.cache import build
