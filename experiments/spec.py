@@ -77,19 +77,20 @@ class Says(Frozen):
     direction: Literal["better", "worse", "equivalent"]
 
 
-class Claim(Frozen):
-    """What would be said, and when; hashed before the first result."""
+class ClaimFile(Frozen):
+    """What would be said, and when, as a spec writes it: `results.claim.Claim` once the arms are known."""
 
-    metric: str = "map"
+    metric: Literal["map"] = "map"
+    """Mean average precision, in points."""
     split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
-    """`val` is the mean of `val_seen` and `val_unseen`."""
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits."""
     says: Says
     smallest: float = Field(ge=0)
-    """The smallest difference that matters, in the metric's unit (mAP: points)."""
-    alpha: float = Field(0.05, gt=0, lt=1)
+    """The smallest difference that matters, in points."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
     """How often the study may claim what is not so."""
     over: Literal["seeds", "seeds and activities"] = "seeds and activities"
-    """What the claim holds for: other seeds on these clips, or other activities too."""
+    """What the claim holds for: other seeds on these clips, or other seeds and other activities."""
 
 
 class Budget(Frozen):
@@ -103,7 +104,7 @@ class SpecFile(Frozen):
     """The keys of a spec."""
 
     question: Question
-    claim: Claim
+    claim: ClaimFile
     profile: str = "tiny"
     """The file in `experiments/profiles` that gives every setting not named here."""
     design: Annotated[dict[str, Any], BeforeValidator(_design)]

@@ -6,14 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from experiments.problem import Problem, SpecError, wording
+from experiments.problem import Problem, SpecError
 from experiments.spec import Spec
 from models import catalog
 from results.claim import ALL, ANY, Claim
 from study.edition import Arm
-
-_WRITTEN = {"which": "claim.says.which", "direction": "claim.says.direction"}
-"""Where a spec writes what the statistics call so; the rest stands under `claim`."""
 
 
 def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
@@ -40,9 +37,6 @@ def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
 
 
 def _problem(spec: Spec, details: ErrorDetails) -> Problem:
-    if not details["loc"]:  # of several parts together: the message begins with the path it is about
-        text = str(details["ctx"]["error"])
-        return Problem(spec.layer.where(text.partition(":")[0]), text)
-    name = ".".join(str(part) for part in details["loc"])
-    path = _WRITTEN.get(name, f"claim.{name}")
-    return Problem(spec.layer.where(path), wording(details, path, "key", []))
+    """Place what is wrong with several parts together; each part was checked when the spec was read."""
+    text = str(details["ctx"]["error"])  # begins with the path it is about
+    return Problem(spec.layer.where(text.partition(":")[0]), text)

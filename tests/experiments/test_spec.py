@@ -50,6 +50,13 @@ def test_settings_nest_and_keep_their_lines(write_spec: WriteSpec) -> None:
     [
         ("smallest: 1.0", "smallest: -1", "4  claim.smallest: must be greater than or equal to 0, but got -1."),
         ("smallest: 1.0", "smallest: .nan", "4  claim.smallest: must be a finite number, but got nan."),
+        ("smallest: 1.0", "smallest: 1\n  alpha: 0.5", "5  claim.alpha: must be less than 0.5, but got 0.5."),
+        ("smallest: 1.0", "smallest: 1\n  metric: auc", "5  claim.metric: must be 'map', but got 'auc'."),
+        (
+            "smallest: 1.0",
+            "smallest: 1\n  over: clips",
+            "5  claim.over: must be 'seeds' or 'seeds and activities', but",
+        ),
         ("better", "beter", "3  claim.says.direction: must be 'better', 'worse' or 'equivalent', but got 'beter'."),
         ("seeds: 2", "seeds: 0", "9  seeds: must be 1 to 1000 seeds, but got 0."),
         ("seeds: 2", "seeds: 1001", "9  seeds: must be 1 to 1000 seeds, but got 1001."),
