@@ -11,8 +11,8 @@ from study.planner import Plan, Trial
 from study.preparation import Prepared
 
 
-def declare(prepared: Prepared, command: str) -> None:
-    """Write the claim of a plan, if it is new, and the plan itself."""
+def declare(prepared: Prepared, command: str) -> dict[str, Any]:
+    """Write the claim of a plan, if it is new, and the plan itself; return what `plan.json` holds."""
     plan, store = prepared.plan, prepared.store
     store.prepare()
     folder = store.editions / plan.edition.name
@@ -30,7 +30,9 @@ def declare(prepared: Prepared, command: str) -> None:
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
     own = {"claim_hash": digest, "at": now(), "command": command, "caches": list(prepared.caches)}
-    replace_json(folder / "plan.json", describe(plan) | own)
+    described = describe(plan) | own
+    replace_json(folder / "plan.json", described)
+    return described
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from reports.words import duration, size
+
 if TYPE_CHECKING:
     import polars
     from rich.console import Console, JustifyMethod
@@ -42,15 +44,6 @@ def as_csv(rows: polars.DataFrame) -> str:
     return rows.with_columns(texts).write_csv()
 
 
-def duration(seconds: float) -> str:
-    """Write a length of time: ``2 h 5 min``, ``3 min 20 s``, ``12 s``."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def print_plan(report: PlanReport, console: Console) -> None:
     """Print arms, phases and costs of a plan."""
     plan = report.plan
@@ -69,7 +62,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
     saved = 1 - plan.epochs / plan.epochs_unshared
     console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
     console.print(_hours(report))
-    console.print(f"disk: {_size(report.cache_bytes)} of decoded clips, {_size(report.free_bytes)} free")
+    console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
@@ -93,9 +86,11 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
     """Print where editions stand."""
     if not standings:
         console.print("the store holds no study yet: study run token_count_sweep")
-    rows = [(each.edition, *(each.states[state] for state in STATES), each.answer) for each in standings]
-    console.print(table(("edition", *STATES, "answer"), rows))
+    rows = [(each.edition, *(each.states[state] for state in STATES)) for each in standings]
+    console.print(table(("edition", *STATES), rows))
     for each in standings:
+        if each.answer:
+            console.print(f"{each.edition}: {each.answer}")
         for label, (epoch, epochs) in each.running.items():
             console.print(f"running: {label}: epoch {epoch} of {epochs}")
         for label, (error, folder) in each.failed.items():
@@ -107,10 +102,6 @@ def _hours(report: PlanReport) -> str:
         return "time left: unknown, nothing like it was run here yet; --measure times a few steps"
     left, wall = duration(report.left_hours * 3600), duration(report.wall_hours * 3600)
     return f"time left: {left} of one worker, {wall} on this machine"
-
-
-def _size(size_bytes: float) -> str:
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.1f} MB"
 
 
 def _cell(value: object) -> str:

@@ -1,16 +1,14 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
-import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from reports import index, page
 from results.answer import Answer, answer_claim
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
-from results.files import read_json, replace_json
+from results.files import jsonable, read_json, replace_json
 from results.frame import predictions
 from results.ledger import sync
 from results.query import connect
@@ -36,15 +34,6 @@ def report_edition(store: Store, edition: str) -> tuple[Answer, Path]:
     with connect(store) as connection:
         found = answer_claim(claim, contrasts(predictions(connection, edition), claim))
         out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
-    replace_json(folder / "answer.json", _plain(asdict(found)))
+    replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages_folder())
     return found, out
-
-
-def _plain(value: Any) -> Any:
-    """Give what JSON can hold: numbers that are none become null."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

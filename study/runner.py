@@ -50,9 +50,9 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     with decoding(console) as progress:
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
     plan, store = prepared.plan, prepared.store
-    declare(prepared, command)
+    declared = declare(prepared, command)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(plan, done)
+    board = Board(declared, done)
     failures: dict[str, str] = {}
 
     def tell(event: Event) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from models import catalog
 from models.errors import UserError
-from results.attempt import Store
+from results.attempt import Attempt, Store
 from results.files import read_json
-from results.state import State
+from results.plan import label, parents
+from results.state import WAITING, with_blocked
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def editions(store: Store, name: str | None = None) -> list[dict[str, Any]]:
         UserError: there is none of that name.
     """
     store.check_version()
-    plans = [read_json(path) for path in sorted(store.editions.glob("*/plan.json"))]
+    plans = store.plans()
     if name is None:
         return plans
     wanted = [plan for plan in plans if name in (plan["edition"], plan["study"])]
@@ -51,25 +52,17 @@ def standing(store: Store, plan: dict[str, Any]) -> Standing:
     """Look at every phase of an edition's newest plan."""
     phases: dict[str, dict[str, Any]] = plan["phases"]
     states = store.states(phases)
-    names = {key: _name(state) for key, state in states.items()}
-    for key, phase in phases.items():
-        if names[key] == "due" and any(names[parent] in ("failed", "blocked") for parent in phase["parents"].values()):
-            names[key] = "blocked"
+    names = with_blocked({key: state.name for key, state in states.items()}, parents(plan))
     running = {
         label(plan, key): (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"
     }
-    failed = {label(plan, key): _failure(store, key, states[key]) for key in phases if names[key] == "failed"}
+    failed = {
+        label(plan, key): _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"
+    }
+    counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    return Standing(plan["edition"], Counter(names.values()), running, failed, answer)
-
-
-def label(plan: dict[str, Any], key: str) -> str:
-    """Name a phase as people do: kind, the arms that share it, seed."""
-    arms = [trial["arm"] for trial in plan["trials"] if key in trial["phases"].values()]
-    phase = plan["phases"][key]
-    who = arms[0] if len(arms) == 1 else f"{len(arms)} arms"
-    return f"{phase['kind']} {who} seed {phase['seed']}"
+    return Standing(plan["edition"], counts, running, failed, answer)
 
 
 def newest_answers(store: Store) -> dict[str, str]:
@@ -81,10 +74,6 @@ def newest_answers(store: Store) -> dict[str, str]:
     return {study: sentence for _, study, sentence in sorted(found)}
 
 
-def _name(state: State) -> str:
-    return "due" if state.name in ("absent", "stopped", "pruned") else state.name
-
-
-def _failure(store: Store, key: str, state: State) -> tuple[str, Path]:
-    folder = store.runs / key / str(state.attempt)
-    return read_json(folder / "failed.json")["error"], folder
+def _failure(attempt: Attempt) -> tuple[str, Path]:
+    failure = attempt.failure()
+    return (failure["error"] if failure else "unknown", attempt.folder)
