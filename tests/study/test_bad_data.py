@@ -13,6 +13,8 @@ from models.errors import UserError
 from study.cache import BadClips
 from study.preparation import Request
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 question: {ask: 'Do more tokens help?'}
 claim:

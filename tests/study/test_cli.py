@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 question: {ask: 'Do more tokens help?'}
 claim:

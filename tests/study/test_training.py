@@ -115,6 +115,7 @@ def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(prepared:
     assert prepared.store.checkpoint(rgb.key).read_bytes() == undisturbed.checkpoint(rgb.key).read_bytes()
 
 
+@pytest.mark.slow
 def test_shared_phases_give_bit_for_bit_what_a_trial_alone_gives(prepared: Prepared, tmp_path: Path) -> None:
     """The trial's phases come after others in this process and store; then alone, in a fresh process and store."""
     here, store = place(prepared), prepared.store
@@ -140,6 +141,7 @@ def _train_all(contents: list[dict[str, object]], root: Path, here: Place) -> No
         train(phase, here, store, claimed(phase, store))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_at_most_an_epoch_and_no_number(prepared: Prepared, tmp_path: Path) -> None:
     rgb, here = phases(prepared)["rgb"], place(prepared)
     undisturbed = Store(tmp_path / "undisturbed")

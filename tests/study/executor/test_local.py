@@ -16,6 +16,8 @@ from study.preparation import Prepared, Request, prepare
 from study.schedule import Schedule
 from study.worker import Event, Orders
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 question: {ask: 'Do more tokens help?'}
 claim:
