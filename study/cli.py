@@ -4,6 +4,7 @@
 """
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -253,7 +254,11 @@ def console() -> "Console":
 
 
 def main() -> None:
-    """Run the command line; print a user's mistake as one message and exit with its code."""
+    """Run the command line; print a user's mistake as one message and exit with its code.
+
+    SIGTERM stops a run as Ctrl-C does.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except UserError as error:

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -71,7 +71,8 @@ def work(connection: Connection, orders: Orders) -> None:
         if content is None:
             return
         event = run_phase(Phase.of(content), orders, store, connection, stop)
-        connection.send(event)
+        with suppress(BrokenPipeError):
+            connection.send(event)
         if event.state == "stopped":
             return
 
@@ -100,7 +101,10 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
 
         def report(progress: Progress) -> None:
             log.write(f"{progress}\n")
-            connection.send(Event(phase.key, "epoch", progress))
+            try:
+                connection.send(Event(phase.key, "epoch", progress))
+            except BrokenPipeError:
+                raise Stopped("the run that gave the orders is gone") from None
 
         try:
             train(phase, _place(phase, orders), store, attempt, report, stop)

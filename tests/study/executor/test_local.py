@@ -100,6 +100,7 @@ def test_a_killed_worker_is_replaced_and_its_phase_finished(prepared: Callable[.
 
 def test_ctrl_c_stops_the_workers_and_leaves_a_store_that_goes_on(prepared: Callable[..., Prepared]) -> None:
     study = prepared(phases__rgb_epochs=200)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit that it is ignored
     pressed: list[str] = []
 
     def press(event: Event) -> None:
@@ -108,8 +109,11 @@ def test_ctrl_c_stops_the_workers_and_leaves_a_store_that_goes_on(prepared: Call
             signal.raise_signal(signal.SIGINT)
 
     began = time.monotonic()
-    with pytest.raises(local.Interrupted):
-        run(study, press)
+    try:
+        with pytest.raises(local.Interrupted):
+            run(study, press)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < local.STOP_S
     state = study.store.states(pressed)[pressed[0]]
     assert state.name == "stopped"
