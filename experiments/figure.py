@@ -140,8 +140,8 @@ def parts(body: Body) -> tuple[Part, ...]:
     central = (
         Part(INDEX["pelvis"], INDEX["spine"], 0.8 * trunk, 0.95 * trunk, "shirt"),
         Part(INDEX["spine"], INDEX["neck"], 0.95 * trunk, 0.75 * trunk, "shirt"),
-        Part(INDEX["left_shoulder"], INDEX["right_shoulder"], 0.07 * limb, 0.07 * limb, "shirt"),
-        Part(INDEX["left_hip"], INDEX["right_hip"], 0.095 * limb, 0.095 * limb, "trousers"),
+        Part(INDEX["left_shoulder"], INDEX["right_shoulder"], 0.1 * limb, 0.1 * limb, "shirt"),
+        Part(INDEX["left_hip"], INDEX["right_hip"], 0.14 * limb, 0.14 * limb, "trousers"),
         Part(INDEX["neck"], INDEX["head"], 0.055, 0.055, "skin"),
         Part(INDEX["head"], INDEX["head"], head, head, "skin"),
     )
@@ -150,12 +150,12 @@ def parts(body: Body) -> tuple[Part, ...]:
 
 def _limbs(side: str, girth: float) -> tuple[Part, ...]:
     chain = (
-        ("shoulder", "elbow", 0.062, 0.05, "sleeve"),
-        ("elbow", "wrist", 0.05, 0.038, "forearm"),
-        ("wrist", "hand", 0.045, 0.045, "skin"),
-        ("hip", "knee", 0.095, 0.07, "trousers"),
-        ("knee", "ankle", 0.065, 0.045, "shin"),
-        ("ankle", "foot", 0.05, 0.04, "shoes"),
+        ("shoulder", "elbow", 0.09, 0.075, "sleeve"),
+        ("elbow", "wrist", 0.073, 0.056, "forearm"),
+        ("wrist", "hand", 0.066, 0.066, "skin"),
+        ("hip", "knee", 0.14, 0.1, "trousers"),
+        ("knee", "ankle", 0.095, 0.066, "shin"),
+        ("ankle", "foot", 0.073, 0.06, "shoes"),
     )
     return tuple(
         Part(INDEX[f"{side}_{start}"], INDEX[f"{side}_{end}"], girth * first, girth * last, wears)

@@ -2,6 +2,8 @@
 
 A motion is an excursion of a few joint angles, repeated. An activity performs at most one motion of the arms, one of
 the legs and one of the trunk at the same time; the muscle groups of an activity are the union over its motions.
+
+Letters: T frame.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,8 @@ import numpy as np
 
 from experiments.clip import MUSCLES
 from experiments.figure import CENTRAL, SIDED, Array
+
+Activity = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,9 @@ class Motion:
     in_turns: bool = False
 
 
-ARM_MOTIONS = {
-    "shoulder_abduction": Motion(("shoulder",), {"shoulder_abduction": 85}),
-    "shoulder_flexion": Motion(("shoulder", "chest"), {"shoulder_flexion": 120}),
+ARMS = {
+    "shoulder_abduction": Motion(("shoulder",), {"shoulder_abduction": 90}),
+    "shoulder_flexion": Motion(("shoulder",), {"shoulder_flexion": 130}),
     "shoulder_opening": Motion(
         ("chest", "upper back"), {"shoulder_opening": 95}, {"shoulder_flexion": 85, "shoulder_opening": -10}
     ),
@@ -37,114 +41,123 @@ ARM_MOTIONS = {
         {"shoulder_abduction": -100, "elbow_flexion": 80},
         {"shoulder_abduction": 140, "shoulder_rotation": 90},
     ),
-    "elbow_flexion": Motion(("biceps", "forearms"), {"elbow_flexion": 125}),
+    "elbow_flexion": Motion(
+        ("biceps", "forearms"), {"elbow_flexion": 125}, {"shoulder_abduction": 30, "shoulder_rotation": 40}
+    ),
     "elbow_extension": Motion(("triceps",), {"elbow_flexion": 120}, {"shoulder_flexion": 165}),
     "wrist_flexion": Motion(
         ("forearms", "wrists"), {"wrist_flexion": 140}, {"elbow_flexion": 80, "wrist_flexion": -70}
     ),
 }
-LEG_MOTIONS = {
+LEGS = {
     "hip_flexion": Motion(("lower abdominis", "quadriceps"), {"hip_flexion": 90, "knee_flexion": 60}, in_turns=True),
     "hip_abduction": Motion(("outer thigh", "gluteus"), {"hip_abduction": 50}, in_turns=True),
     "hip_adduction": Motion(("inner thigh",), {"hip_abduction": -40, "hip_flexion": 20}, in_turns=True),
-    "hip_extension": Motion(("gluteus", "hamstring", "lower back"), {"hip_flexion": -60}, in_turns=True),
+    "hip_extension": Motion(("gluteus", "hamstring"), {"hip_flexion": -60}, in_turns=True),
     "knee_flexion": Motion(("hamstring", "calves"), {"knee_flexion": 120}, in_turns=True),
     "knee_extension": Motion(("quadriceps",), {"hip_flexion": 70, "knee_flexion": 110, "ankle_flexion": -40}),
-    "ankle_flexion": Motion(("calves", "feet-ankles"), {"ankle_flexion": 55}),
+    "ankle_flexion": Motion(("calves", "feet-ankles"), {"ankle_flexion": 60}),
 }
-TRUNK_MOTIONS = {
+TRUNK = {
     "neck_tilt": Motion(("neck",), {"neck_tilt": 90}, {"neck_tilt": -45}),
-    "spine_flexion": Motion(("upper abdominis", "lower abdominis"), {"spine_flexion": 75}),
+    "spine_flexion": Motion(("upper abdominis", "lower abdominis"), {"spine_flexion": 80}),
     "spine_lateral": Motion(("obliques", "lower back"), {"spine_lateral": 70}, {"spine_lateral": -35}),
-    "spine_rotation": Motion(("obliques", "upper abdominis"), {"spine_rotation": 100}, {"spine_rotation": -50}),
+    "spine_rotation": Motion(("obliques",), {"spine_rotation": 100}, {"spine_rotation": -50}),
 }
-MOTIONS = ARM_MOTIONS | LEG_MOTIONS | TRUNK_MOTIONS
+REGIONS = (ARMS, LEGS, TRUNK)
+MOTIONS = ARMS | LEGS | TRUNK
 
 
 @dataclass(frozen=True)
-class Tempo:
-    """How one clip performs its motions: frames per repetition, phases in repetitions, size as a share of the swing."""
+class Movement:
+    """How one clip performs its motions.
+
+    Attributes:
+        period_frames: frames per repetition.
+        phase: where in a repetition the clip starts, 0 to 1.
+        right_arm_lag: by how much of a repetition the right arm follows the left one.
+        size: share of each motion's swing.
+        sway_degrees: amplitude of the slow sway of all angles; joints at rest are not quite still.
+        rest: degrees of the left and the right side (central angles read the left) from which every motion starts.
+        held: for each of REGIONS, the motion and the moment in its repetition (0 to 1) at which the region stays when
+            it does not work, or None for rest. A posture alone thus says little about what works.
+    """
 
     period_frames: float
     phase: float
     right_arm_lag: float
     size: float
     sway_degrees: float
+    rest: Mapping[str, tuple[float, float]]
+    held: tuple[tuple[str, float] | None, ...]
 
 
-def name_of(motions: tuple[str, ...]) -> str:
-    """Name the activity that composes these motions."""
-    return "+".join(motions)
+def name_of(activity: Activity) -> str:
+    """Name the activity by its motions."""
+    return "+".join(activity)
 
 
-def motions_of(activity: str) -> tuple[str, ...]:
+def activity_of(name: str) -> Activity:
     """Read the motions from the name of an activity."""
-    return tuple(activity.split("+"))
+    return tuple(name.split("+"))
 
 
-def muscles_of(motions: tuple[str, ...]) -> tuple[int, ...]:
-    """Give the sorted indices into MUSCLES of what works in any of these motions."""
-    return tuple(sorted({MUSCLES.index(muscle) for motion in motions for muscle in MOTIONS[motion].muscles}))
+def muscles_of(activity: Activity) -> tuple[int, ...]:
+    """Give the sorted indices into MUSCLES of what works in any of its motions."""
+    return tuple(sorted({MUSCLES.index(muscle) for motion in activity for muscle in MOTIONS[motion].muscles}))
 
 
-def seen_activities() -> tuple[tuple[str, ...], ...]:
-    """Compose the activities of training: every motion in three or more of them."""
-    legs, trunk = list(LEG_MOTIONS), list(TRUNK_MOTIONS)
-    return (
-        *_squares(0, with_trunk=False),
-        *_squares(1, with_trunk=True),
-        *_squares(2, with_trunk=False),
-        *((motion,) for motion in trunk),
-        *((legs[number], motion) for number, motion in enumerate(trunk)),
+def activities(split: str) -> tuple[Activity, ...]:
+    """Compose the activities of a split; `train`, `val_seen` and `test_seen` share theirs.
+
+    Every motion occurs alone and in compositions of training. The compositions of `val_unseen` and of `test_unseen`
+    occur nowhere else.
+    """
+    if split == "val_unseen":
+        return (*_pairs(ARMS, LEGS, 2), *_pairs(ARMS, TRUNK, 1))
+    if split == "test_unseen":
+        return (*_pairs(ARMS, LEGS, 4), *_pairs(ARMS, TRUNK, 2))
+    threes = tuple(
+        (arm, leg, trunk) for (arm, leg), (_, trunk) in zip(_pairs(ARMS, LEGS, 1), _pairs(ARMS, TRUNK, 1), strict=True)
     )
+    alone = tuple((motion,) for motion in MOTIONS)
+    return (*_pairs(ARMS, LEGS, 0), *threes, *alone, *_pairs(TRUNK, LEGS, 3))
 
 
-def unseen_activities(split: str) -> tuple[tuple[str, ...], ...]:
-    """Compose the activities of `val_unseen` or `test_unseen`: new combinations of motions that training shows."""
-    return _squares({"val_unseen": 4, "test_unseen": 5}[split], with_trunk=True)
+def _pairs(first: Mapping[str, Motion], second: Mapping[str, Motion], shift: int) -> tuple[Activity, ...]:
+    """Pair each motion of `first` with the one `shift` places on in `second`: other shifts, other pairs."""
+    others = list(second)
+    return tuple((motion, others[(number + shift) % len(others)]) for number, motion in enumerate(first))
 
 
-def _squares(shift: int, with_trunk: bool) -> tuple[tuple[str, ...], ...]:
-    """Pair each arm motion with the leg motion `shift` places on: different shifts share no pair."""
-    arms, legs, trunk = list(ARM_MOTIONS), list(LEG_MOTIONS), list(TRUNK_MOTIONS)
-    composed = []
-    for number, arm in enumerate(arms):
-        third = (trunk[(number + shift) % len(trunk)],) if with_trunk else ()
-        composed.append((arm, legs[(number + shift) % len(legs)], *third))
-    return tuple(composed)
-
-
-def perform(
-    motions: tuple[str, ...], rest: Mapping[str, tuple[float, float]], tempo: Tempo, indices_T: Array
-) -> dict[str, Array]:
+def perform(activity: Activity, movement: Movement, indices_T: Array) -> dict[str, Array]:
     """Give the joint angles in radians at these frames.
-
-    `rest` holds the angle in degrees of the left and the right side in the posture from which every motion starts
-    (central angles read the first). All angles sway slowly, so that joints at rest are not quite still.
 
     Shapes:
         (T,) -> (T,) for each name of CENTRAL, (T, 2) for each of SIDED
     """
-    degrees = {name: np.tile(rest[name], (len(indices_T), 1)) + _sway(name, tempo, indices_T) for name in rest}
-    for motion in motions:
-        excursion_T2 = _excursion(MOTIONS[motion], motion in ARM_MOTIONS, tempo, indices_T)
-        for angle in MOTIONS[motion].swing.keys() | MOTIONS[motion].start.keys():
-            swing, start = MOTIONS[motion].swing.get(angle, 0.0), MOTIONS[motion].start.get(angle, 0.0)
-            degrees[angle] += start + tempo.size * swing * excursion_T2
+    degrees = {name: np.tile(sides, (len(indices_T), 1)) for name, sides in movement.rest.items()}
+    for number, name in enumerate(degrees):
+        turns_T = indices_T / (1.7 * movement.period_frames) + 0.37 * number
+        degrees[name] += movement.sway_degrees * np.sin(2 * np.pi * turns_T)[:, None]
+    for region, held in zip(REGIONS, movement.held, strict=True):
+        working = [motion for motion in activity if motion in region]
+        if working:
+            _move(degrees, working[0], movement, indices_T / movement.period_frames + movement.phase)
+        elif held is not None:
+            motion, moment = held
+            _move(degrees, motion, movement, np.full(len(indices_T), moment))
     radians = {name: np.deg2rad(value_T2) for name, value_T2 in degrees.items()}
     return {name: radians[name][:, 0] for name in CENTRAL} | {name: radians[name] for name in SIDED}
 
 
-def _excursion(motion: Motion, is_arm: bool, tempo: Tempo, indices_T: Array) -> Array:
-    """Give how far the left and the right side are between start (0) and turning point (1): (T, 2)."""
-    repetitions_T = indices_T / tempo.period_frames + tempo.phase
-    lag = 0.5 if motion.in_turns else tempo.right_arm_lag * is_arm
+def _move(degrees: dict[str, Array], name: str, movement: Movement, repetitions_T: Array) -> None:
+    """Add one motion, as far as it is after so many repetitions."""
+    motion = MOTIONS[name]
+    lag = 0.5 if motion.in_turns else movement.right_arm_lag if name in ARMS else 0.0
     wave_T2 = np.sin(2 * np.pi * (repetitions_T[:, None] + np.array([0.0, lag])))
-    excursion_T2: Array = np.maximum(wave_T2, 0.0) if motion.in_turns else (1.0 + wave_T2) / 2.0
-    return excursion_T2
-
-
-def _sway(name: str, tempo: Tempo, indices_T: Array) -> Array:
-    offset = (*CENTRAL, *SIDED).index(name) * 0.37
-    turns_T = indices_T / (1.7 * tempo.period_frames) + offset
-    return tempo.sway_degrees * np.sin(2 * np.pi * turns_T)[:, None]
+    excursion_T2 = np.maximum(wave_T2, 0.0) if motion.in_turns else (1.0 + wave_T2) / 2.0
+    for angle, degree in motion.start.items():
+        degrees[angle] += degree
+    for angle, degree in motion.swing.items():
+        degrees[angle] += movement.size * degree * excursion_T2

@@ -16,8 +16,9 @@ from experiments.figure import Array, Part, turn
 Colour = tuple[float, float, float]
 Point = tuple[float, float]
 
-VIEW_HEIGHT_M = 2.5
-TARGET_HEIGHT_M = 1.05
+GREY = 0.45  # towards which the edges of rounded parts fade
+VIEW_HEIGHT_M = 1.95  # a hand that is stretched up leaves the picture, as in many a video
+TARGET_HEIGHT_M = 0.93
 DEPTH_RANGE_M = 1.5  # in front of and behind the middle of the scene; the backdrop is 0, nearer is brighter
 
 
@@ -34,12 +35,12 @@ class Camera:
 
 @dataclass(frozen=True)
 class Wave:
-    """One ripple of the backdrop's texture: cycles across the image in x and y, phase in cycles, and its colour."""
+    """One ripple of the backdrop's texture: cycles across the image in x and y, phase in cycles, height per channel."""
 
     across: float
     down: float
     phase: float
-    colour: Colour
+    amplitude: Colour
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def backdrop(scene: Scene, side: int) -> Array:
     paint_HW3: Array = np.array(scene.wall) + below_HW1 * (np.array(scene.floor) - np.array(scene.wall))
     for wave in scene.waves:
         ripple_HW = np.sin(2 * np.pi * (wave.across * x_HW + wave.down * y_HW + wave.phase))
-        paint_HW3 = paint_HW3 + ripple_HW[..., None] * np.array(wave.colour)
+        paint_HW3 = paint_HW3 + ripple_HW[..., None] * np.array(wave.amplitude)
     return np.clip(paint_HW3, 0.0, 1.0)
 
 
@@ -155,8 +156,9 @@ class _Canvas:
             axis_HW = depth_J[part.start] + along_HW * (depth_J[part.end] - depth_J[part.start])
             surface_HW = axis_HW - radius_HW * round_HW
             shows_HW = (surface_HW < self.depth_HW[window]) & (cover_HW > 0.0)
-            shade_HW1 = (0.7 + 0.3 * round_HW)[..., None]
-            _mix(self.colour_HW3[window], cover_HW * shows_HW, np.array(wears[part.wears]) * shade_HW1)
+            faded_HW1 = (0.7 + 0.3 * round_HW)[..., None]
+            colour_HW3 = GREY + faded_HW1 * (np.array(wears[part.wears]) - GREY)
+            _mix(self.colour_HW3[window], cover_HW * shows_HW, colour_HW3)
             solid_HW = shows_HW & (cover_HW >= 0.5)
             self.depth_HW[window][solid_HW] = surface_HW[solid_HW]
 

@@ -1,8 +1,11 @@
 """Rendered clips of articulated figures: activities are compositions of joint motions, labels follow from the motions.
 
 Unseen activities are new combinations of motions that occur in training. Every split has people of its own. Body,
-clothes, viewpoint, backdrop and tempo are drawn independently of the activity. A clip is a function of the seed, its
-split and its number: neither the counts nor the order of calls change it.
+clothes, viewpoint, backdrop and tempo are drawn independently of the activity. Clips come in pairs: one performance,
+that is activity, movement and viewpoint, by a light figure in front of a dark wall and by another, dark one in front
+of a light wall. Brightness thus tells nothing of postures, and a linear probe on the mean frame finds next to nothing.
+
+A clip is a function of the seed, its split and its number: neither the counts nor the order of calls change it.
 
 Letters: T frame, J joints.
 """
@@ -25,8 +28,14 @@ from experiments.figure import Array
 from models import catalog
 from models.settings import Frozen
 
-RENDERER = 1  # raised with every change of what a clip shows; a test pins the pixels
-PEOPLE = {"train": 24, "val_seen": 8, "val_unseen": 8, "test_seen": 8, "test_unseen": 8}
+RENDERER = 2  # raised with every change of what a clip shows; a test pins the pixels
+PEOPLE = {  # even numbers are light figures, odd ones dark
+    "train": 24,
+    "val_seen": 8,
+    "val_unseen": 8,
+    "test_seen": 8,
+    "test_unseen": 8,
+}
 
 
 class Settings(Frozen):
@@ -49,14 +58,15 @@ def read(settings: Settings, cache: Path | None = None) -> "Synthetic":
 
 
 def _clip(seed: int, split: str, number: int) -> Clip:
-    activities = motion.unseen_activities(split) if split.endswith("unseen") else motion.seen_activities()
-    motions = activities[number % len(activities)]
+    activities = motion.activities(split)
+    activity = activities[number // 2 % len(activities)]
+    person = 2 * recipe.choose(PEOPLE[split] // 2, *_key(seed, "choice", split, number)) + number % 2
     return Clip(
         name=f"{split}_{number:05d}",
         split=split,
-        activity=motion.name_of(motions),
-        muscles=motion.muscles_of(motions),
-        group=f"{split}_person_{recipe.choose(PEOPLE[split], *_key(seed, 'choice', split, number))}",
+        activity=motion.name_of(activity),
+        muscles=motion.muscles_of(activity),
+        group=f"{split}_person_{person}",
     )
 
 
@@ -72,8 +82,8 @@ class _Recipe:
     person: recipe.Person
     camera: render.Camera
     scene: render.Scene
-    movement: recipe.Movement
-    motions: tuple[str, ...]
+    movement: motion.Movement
+    activity: motion.Activity
 
 
 @dataclass(frozen=True)
@@ -144,13 +154,14 @@ class Synthetic:
 
     def _recipe(self, clip: Clip) -> _Recipe:
         seed, number = self.settings.seed, int(clip.name.rpartition("_")[2])
-        person = recipe.draw_person(*_key(seed, "person", clip.split, int(clip.group.rpartition("_")[2])))
+        who = int(clip.group.rpartition("_")[2])
+        person = recipe.draw_person(who % 2 == 0, *_key(seed, "person", clip.split, who))
         return _Recipe(
             person=person,
-            camera=recipe.draw_camera(*_key(seed, "camera", clip.split, number)),
-            scene=recipe.draw_scene(person.skin, *_key(seed, "scene", clip.split, number)),
-            movement=recipe.draw_movement(*_key(seed, "movement", clip.split, number)),
-            motions=motion.motions_of(clip.activity),
+            camera=recipe.draw_camera(*_key(seed, "camera", clip.split, number // 2)),
+            scene=recipe.draw_scene(person, *_key(seed, "scene", clip.split, number)),
+            movement=recipe.draw_movement(*_key(seed, "movement", clip.split, number // 2)),
+            activity=motion.activity_of(clip.activity),
         )
 
     def _checked(self, clip: Clip, indices: Sequence[int]) -> Array:
@@ -165,5 +176,5 @@ class Synthetic:
 
 def _joints(made: _Recipe, at_T: Array) -> Array:
     """Give the joints in camera coordinates: (T,) -> (T, J, 3)."""
-    angles = motion.perform(made.motions, made.movement.rest, made.movement.tempo, at_T)
+    angles = motion.perform(made.activity, made.movement, at_T)
     return render.to_camera(figure.place(made.person.body, angles), made.camera)
