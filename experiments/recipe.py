@@ -1,8 +1,9 @@
 """Draws from a key everything that makes one clip: a person, a viewpoint, a scene and a way to move.
 
 Each has a generator of its own, none of which knows the activity: appearance says nothing about the labels. Light
-figures stand before dark walls and dark figures before light ones, at equal distances from `GREY`. So a place in the
-image is as often brightened as darkened by a limb, and no linear function of pixels tells where limbs are.
+figures stand before dark walls and dark figures before light ones, at equal distances from `MIDDLE`. So a place in the
+image is as often brightened as darkened by a limb, and a linear function of pixels hardly tells where limbs are. All
+that is left to it is that skin is a little warmer than walls and clothes.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ import numpy as np
 
 from experiments.figure import CENTRAL, Array, Body
 from experiments.motion import REGIONS, Movement
-from experiments.render import GREY, Blob, Camera, Colour, Point, Scene, Wave
+from experiments.render import MIDDLE, Blob, Camera, Colour, Point, Scene, Wave
 
-HELD_SHARE = 0.3  # of the regions that do not work, those that hold a posture of a motion
-WARMTH = np.array([1.0, 0.0, -1.0])
+HELD_SHARE = 0.2  # of the regions that do not work, those that hold a posture of a motion
+SKIN_WARMTH = np.array([0.03, 0.0, -0.03])
 REST_DEGREES = {
     **dict.fromkeys(CENTRAL, (-6, 6)),
     "shoulder_flexion": (-10, 15),
@@ -45,7 +46,7 @@ def choose(count: int, *key: int) -> int:
 
 
 def draw_person(is_light: bool, *key: int) -> Person:
-    """Draw a body and its skin."""
+    """Draw a body and its skin; a light and a dark person drawn with one key have the same build."""
     rng = np.random.default_rng(key)
     stature, girth = rng.uniform(0.9, 1.08), rng.uniform(0.8, 1.35)
     body = Body(
@@ -58,7 +59,8 @@ def draw_person(is_light: bool, *key: int) -> Person:
         girth=girth,
         limb_girth=rng.uniform(1.0, 1.25) * girth**0.5,
     )
-    return Person(body, _shade(rng, _side(is_light), (0.3, 0.38), chroma=0.02, warmth=0.06), is_light)
+    skin = _shade(rng, is_light, (0.3, 0.38), chroma=0.01) + SKIN_WARMTH
+    return Person(body, _colour(skin), is_light)
 
 
 def draw_camera(*key: int) -> Camera:
@@ -76,9 +78,8 @@ def draw_camera(*key: int) -> Camera:
 def draw_scene(person: Person, *key: int) -> Scene:
     """Draw the clothes, and a backdrop that they stand out from."""
     rng = np.random.default_rng(key)
-    figure, backdrop = _side(person.is_light), _side(not person.is_light)
-    wall = _shade(rng, backdrop, (0.28, 0.37), chroma=0.04, warmth=0.03)
-    shirt, trousers, shoes = (_shade(rng, figure, (0.31, 0.4), chroma=0.07) for _ in range(3))
+    wall = _colour(_shade(rng, not person.is_light, (0.28, 0.37), chroma=0.04))
+    shirt, trousers, shoes = (_colour(_shade(rng, person.is_light, (0.31, 0.4), chroma=0.07)) for _ in range(3))
     wears = {
         "shirt": shirt,
         "sleeve": shirt,
@@ -114,16 +115,12 @@ def draw_movement(*key: int) -> Movement:
     )
 
 
-def _side(is_light: bool) -> float:
-    return 1.0 if is_light else -1.0
-
-
-def _shade(
-    rng: np.random.Generator, side: float, distance: tuple[float, float], chroma: float, warmth: float = 0.0
-) -> Colour:
-    """Draw a colour that lies to one side of `GREY`, of any hue, shifted from blue to red by `warmth`."""
+def _shade(rng: np.random.Generator, is_light: bool, distance: tuple[float, float], chroma: float) -> Array:
+    """Draw a colour of any hue that is lighter or darker than `MIDDLE`."""
     hue = np.cos(rng.uniform(0, 2 * np.pi) - np.array([0, 2, 4]) * np.pi / 3)
-    return _colour(GREY + side * rng.uniform(*distance) + chroma * hue + warmth * WARMTH)
+    side = 1.0 if is_light else -1.0
+    shade: Array = MIDDLE + side * rng.uniform(*distance) + chroma * hue
+    return shade
 
 
 def _near(rng: np.random.Generator, colour: Colour) -> Colour:

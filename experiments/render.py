@@ -16,7 +16,7 @@ from experiments.figure import Array, Part, turn
 Colour = tuple[float, float, float]
 Point = tuple[float, float]
 
-GREY = 0.45  # towards which the edges of rounded parts fade
+MIDDLE = np.array([0.48, 0.45, 0.42])  # between light and dark; the edges of rounded parts fade towards it
 VIEW_HEIGHT_M = 1.95  # a hand that is stretched up leaves the picture, as in many a video
 TARGET_HEIGHT_M = 0.93
 DEPTH_RANGE_M = 1.5  # in front of and behind the middle of the scene; the backdrop is 0, nearer is brighter
@@ -157,7 +157,7 @@ class _Canvas:
             surface_HW = axis_HW - radius_HW * round_HW
             shows_HW = (surface_HW < self.depth_HW[window]) & (cover_HW > 0.0)
             faded_HW1 = (0.7 + 0.3 * round_HW)[..., None]
-            colour_HW3 = GREY + faded_HW1 * (np.array(wears[part.wears]) - GREY)
+            colour_HW3 = MIDDLE + faded_HW1 * (np.array(wears[part.wears]) - MIDDLE)
             _mix(self.colour_HW3[window], cover_HW * shows_HW, colour_HW3)
             solid_HW = shows_HW & (cover_HW >= 0.5)
             self.depth_HW[window][solid_HW] = surface_HW[solid_HW]
