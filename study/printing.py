@@ -29,7 +29,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(isinstance(row[index], int | float | None) for row in cells)
         justify: JustifyMethod = "right" if numeric else "left"
-        drawn.add_column(column, justify=justify, overflow="fold", no_wrap=index == 0)
+        drawn.add_column(column, justify=justify, overflow="fold")
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     return drawn

@@ -66,12 +66,12 @@ def work(connection: Connection, orders: Orders) -> None:
     while True:
         try:
             content: dict[str, Any] | None = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         if content is None:
             return
         event = run_phase(Phase.of(content), orders, store, connection, stop)
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             connection.send(event)
         if event.state == "stopped":
             return
@@ -103,7 +103,7 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
             log.write(f"{progress}\n")
             try:
                 connection.send(Event(phase.key, "epoch", progress))
-            except BrokenPipeError:
+            except OSError:
                 raise Stopped("the run that gave the orders is gone") from None
 
         try:

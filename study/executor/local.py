@@ -90,6 +90,8 @@ class _Crew:
     def give(self) -> None:
         """Hand ready phases to idle workers, hiring up to `size`."""
         while phase := self.schedule.ready():
+            for dead in [worker for worker in self.workers if worker.key is None and not worker.process.is_alive()]:
+                self._retire(dead)
             worker = next((worker for worker in self.workers if worker.key is None), None)
             if worker is None:
                 if len(self.workers) == self.size:
@@ -97,8 +99,9 @@ class _Crew:
                 worker = _Worker(self.orders)
                 self.workers.append(worker)
             worker.key = phase.key
-            worker.connection.send(phase.content)
             self.schedule.start(phase.key)
+            with suppress(OSError):  # a worker that has just died is noticed, and its phase given again, by `listen`
+                worker.connection.send(phase.content)
 
     def listen(self) -> None:
         """Wait a moment for what the workers say, and note it."""
@@ -106,7 +109,7 @@ class _Crew:
         for worker in [worker for worker in self.workers if worker.connection in ready]:
             try:
                 event: Event = worker.connection.recv()
-            except EOFError:
+            except (EOFError, ConnectionResetError):
                 self._bury(worker)
             else:
                 self._note(worker, event)
@@ -125,7 +128,7 @@ class _Crew:
     def dismiss(self) -> None:
         """Stop every worker; one that is at work keeps its last epoch and says so in the store."""
         for worker in self.workers:
-            with suppress(BrokenPipeError):
+            with suppress(OSError):
                 worker.connection.send(None)
             if worker.key:
                 worker.process.terminate()

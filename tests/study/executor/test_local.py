@@ -1,5 +1,6 @@
 """Real worker processes on a study of two arms with networks of a few hundred parameters."""
 
+import json
 import os
 import signal
 import threading
@@ -134,3 +135,25 @@ def test_two_runs_of_one_study_train_every_phase_once(prepared: Callable[..., Pr
         thread.join()
     assert [schedule.done for schedule in schedules] == [set(study.plan.phases)] * 2
     assert all(len(study.store.attempts(key)) == 1 for key in study.plan.phases)
+
+
+def test_a_worker_that_dies_while_idle_is_replaced(prepared: Callable[..., Prepared]) -> None:
+    study = prepared()
+    killed: list[int] = []
+
+    def kill_after_first(event: Event) -> None:
+        if event.state == "done" and not killed:
+            owner = json.loads((study.store.runs / event.key / "1" / "claim.json").read_text())
+            killed.append(owner["pid"])
+            os.kill(owner["pid"], signal.SIGKILL)
+
+    assert run(study, kill_after_first, workers=1).done == set(study.plan.phases)
+    assert killed
+
+
+def test_a_data_set_that_workers_cannot_find_ends_in_failures_not_in_a_crash(prepared: Callable[..., Prepared]) -> None:
+    study = prepared()
+    orders = Orders(study.store.root, {}, study.plan.edition.settings.resources, {"commit": "none", "diff": None}, "")
+    schedule = local.run(study.plan.phases, set(), orders, 1, lambda event: None)
+    assert schedule.failed
+    assert schedule.done == set()
