@@ -108,7 +108,7 @@ def run(
 
     outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
     print_outcome(outcome, console())
-    if outcome.failed:
+    if outcome.failed or outcome.report.problems:
         raise typer.Exit(1)
 
 
@@ -129,8 +129,13 @@ def report(name: Stored) -> None:
 
     Example: study report token_count_sweep
     """
-    for answer, page in study.report(name):
-        console().print(f"{answer.sentence}\n{page}")
+    from study.printing import print_report
+
+    reports = study.report(name)
+    for each in reports:
+        print_report(each, console())
+    if any(each.problems for each in reports):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -155,6 +160,8 @@ def sql(
     """
     from study.printing import as_csv, table
 
+    for problem in study.sync().problems:
+        sys.stderr.write(f"damaged: {problem}\n")
     rows = study.sql(query)
     if parquet:
         rows.write_parquet(parquet)

@@ -95,7 +95,10 @@ def data_name(source: Any) -> str:
     if not isinstance(source, Mapping):
         return str(source)
     file, folder = source.get("path"), source.get("folder")
-    name = Path(str(file)).absolute().parent.name if file else Path(str(folder)).absolute().name if folder else ""
+    place = Path(str(file or folder or "")).absolute()
+    name = "" if not (file or folder) else place.parent.name if file else place.name
+    if file and place.stem != "manifest":
+        name += f"_{place.stem}"
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or str(source.get("name"))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
     from study.costs import PlanReport
+    from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
 
@@ -75,11 +76,15 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"blocked: {label}: a phase it starts from failed")
     if outcome.failed:
         console.print(f"study status {outcome.edition}  names the logs; run the same command again to retry")
-    if outcome.answer is None:
-        console.print("no answer: no arm has a result yet")
-    else:
-        console.print(outcome.answer.sentence)
-        console.print(str(outcome.page))
+    print_report(outcome.report, console)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print an answer and its page, after what is missing from them."""
+    for problem in report.problems:
+        console.print(f"damaged: {problem}")
+    console.print(report.answer.sentence)
+    console.print(str(report.page))
 
 
 def print_standing(standings: Sequence[Standing], console: Console) -> None:

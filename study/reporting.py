@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from reports import index, page
 from results.answer import Answer, answer_claim
@@ -16,7 +17,19 @@ from study.layout import pages_folder
 from study.standing import editions
 
 
-def report_study(store: Store, name: str) -> list[tuple[Answer, Path]]:
+class Report(NamedTuple):
+    """An edition, answered.
+
+    Attributes:
+        problems: what of the store could not be taken in, and so is missing from the answer.
+    """
+
+    answer: Answer
+    page: Path
+    problems: tuple[str, ...]
+
+
+def report_study(store: Store, name: str) -> list[Report]:
     """Answer every edition of a study (or the one edition) called `name`.
 
     Raises:
@@ -25,9 +38,9 @@ def report_study(store: Store, name: str) -> list[tuple[Answer, Path]]:
     return [report_edition(store, plan["edition"]) for plan in editions(store, name)]
 
 
-def report_edition(store: Store, edition: str) -> tuple[Answer, Path]:
+def report_edition(store: Store, edition: str) -> Report:
     """Answer one edition, and write its page and the index."""
-    sync(store)
+    synced = sync(store)
     folder = store.editions / edition
     plan = read_json(folder / "plan.json")
     claim = Claim.model_validate(plan["claim"])
@@ -36,4 +49,4 @@ def report_edition(store: Store, edition: str) -> tuple[Answer, Path]:
         out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages_folder())
-    return found, out
+    return Report(found, out, synced.problems)

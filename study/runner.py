@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
-from results.answer import Answer
 from study import preflight, provenance
 from study.declaration import declare
 from study.display import Board, decoding, line, shown
 from study.executor import local
 from study.preparation import Request, decode, prepare
-from study.reporting import report_edition
+from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Event, Orders
 
@@ -30,8 +28,7 @@ class Outcome:
     notes: tuple[str, ...]
     failed: Mapping[str, str]
     blocked: tuple[str, ...]
-    answer: Answer
-    page: Path
+    report: Report
 
 
 def run(request: Request, command: str, console: Console, workers: int | None = None) -> Outcome:
@@ -65,6 +62,6 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     orders = Orders(store.root, prepared.sources, plan.edition.settings.resources, provenance.code(), command)
     with shown(board, console):
         schedule = local.run(plan.phases, done, orders, crew, tell)
-    answer, page = report_edition(store, plan.edition.name)
+    report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
-    return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, answer, page)
+    return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, report)

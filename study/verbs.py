@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import polars
     from rich.console import Console
 
-    from results.answer import Answer
     from results.attempt import Store
     from results.clean import Item
     from results.edition import Revealed
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from study.machine import Finding
     from study.preflight import Size
     from study.preparation import Request
+    from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
 
@@ -100,7 +100,7 @@ def status(name: str | None = None) -> list[Standing]:
     return [standing(store, plan) for plan in editions(store, name)]
 
 
-def report(name: str) -> list[tuple[Answer, Path]]:
+def report(name: str) -> list[Report]:
     """Answer every edition of a study from the store, and write their pages and the index."""
     from study.reporting import report_study
 

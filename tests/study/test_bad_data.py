@@ -67,10 +67,8 @@ def asked(gym: Path, *, skip_bad: bool = False) -> Request:
 def test_a_study_of_own_videos_runs_and_answers(gym: Path) -> None:
     outcome = study.run(asked(gym), "study run asked")
     assert outcome.edition == "asked--gym"
-    assert outcome.answer is not None
-    assert outcome.answer.verdict == "undecided"
-    assert outcome.page is not None
-    assert outcome.page.exists()
+    assert outcome.report.answer.verdict == "undecided"
+    assert outcome.report.page.exists()
 
 
 def test_a_video_that_is_text_is_named_before_training(gym: Path) -> None:
@@ -88,8 +86,7 @@ def test_bad_clips_can_be_skipped_and_are_recorded(gym: Path) -> None:
     assert [each["clip"] for each in skipped] == ["seen1.mp4", "train1.mp4"]
     listed = study.sql("select skipped_clips from editions").item()
     assert set(listed) == {"seen1.mp4", "train1.mp4"}
-    assert outcome.page is not None
-    assert "train1.mp4" in outcome.page.read_text()
+    assert "train1.mp4" in outcome.report.page.read_text()
     assert "train1.mp4" not in study.sql("select distinct clip from predictions")["clip"].to_list()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,19 @@ def test_the_store_verifies_and_reports_again(ran: Path) -> None:
     done = study(ran, "report", "asked")
     assert done.returncode == 0
     assert "asked.html" in done.stdout
+
+
+def test_a_damaged_result_is_named_and_ends_in_an_error(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran, tmp_path / "copy")
+    torn = next((tmp_path / "copy" / "store" / "runs").glob("*/1/predictions.parquet"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    (tmp_path / "copy" / "store" / "study.duckdb").unlink()
+    for words in (("report", "asked"), ("run", str(ran / "asked.yaml"))):
+        done = study(tmp_path / "copy", *words)
+        assert done.returncode == 1, words
+        assert "damaged" in done.stdout
+        assert torn.parent.parent.name in done.stdout
+    assert torn.parent.parent.name in study(tmp_path / "copy", "sql", "select 1").stderr
 
 
 def test_a_study_that_was_never_run_cannot_be_reported(ran: Path) -> None:

@@ -69,7 +69,7 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
         ("synthetic", "synthetic"),
         ({"name": "synthetic", "seed": 3}, "synthetic"),
         ({"name": "manifest", "path": "/data/exercise_clips/manifest.csv"}, "exercise_clips"),
-        ({"name": "manifest", "path": "/data/my clips--2/list.parquet"}, "my_clips_2"),
+        ({"name": "manifest", "path": "/data/my clips--2/list.parquet"}, "my_clips_2_list"),
         ({"name": "musclemap", "folder": "/data/musclemap"}, "musclemap"),
         ({"name": "musclemap"}, "musclemap"),
     ],
