@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.figure import CENTRAL, Array, Body
-from experiments.motion import REGIONS, Movement
+from experiments.motion import REGIONS, Activity, Movement
 from experiments.render import MIDDLE, Blob, Camera, Colour, Point, Scene, Wave
 
 HELD_SHARE = 0.2  # of the regions that do not work, those that hold a posture of a motion
@@ -38,6 +38,17 @@ class Person:
     body: Body
     skin: Colour
     is_light: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a clip shows."""
+
+    person: Person
+    camera: Camera
+    scene: Scene
+    movement: Movement
+    activity: Activity
 
 
 def choose(count: int, *key: int) -> int:

@@ -25,6 +25,7 @@ from pydantic import Field
 from experiments import figure, motion, recipe, render
 from experiments.clip import MUSCLES, SPLITS, Clip, DataError
 from experiments.figure import Array
+from experiments.recipe import Recipe
 from models import catalog
 from models.settings import Frozen
 
@@ -67,17 +68,6 @@ def _clip(seed: int, split: str, number: int) -> Clip:
 def _key(seed: int, what: str, split: str, number: int) -> tuple[int, ...]:
     """Give the key of one generator: what is drawn with different keys is independent."""
     return seed, ("choice", "person", "camera", "scene", "movement").index(what), SPLITS.index(split), number
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """Everything that a clip shows."""
-
-    person: recipe.Person
-    camera: render.Camera
-    scene: render.Scene
-    movement: motion.Movement
-    activity: motion.Activity
 
 
 @dataclass(frozen=True)
@@ -126,37 +116,38 @@ class Synthetic:
             raise LookupError(catalog.unknown(name, "stream of the synthetic data", self.streams))
         if name == "depth":
             return self._draw(clip, indices, side)[1]
-        made = self._recipe(clip)
+        made = self.recipe(clip)
         seen_TJ3 = _joints(made, self._checked(clip, indices))
         shown = seen_TJ3 if name == "skeleton_3d" else render.to_image(seen_TJ3, made.camera)
         return shown.astype(np.float32)
 
     def fingerprint(self, clip: Clip) -> str:
         """Digest the renderer's version, the clip's recipe and its length."""
-        content = [RENDERER, self.settings.frames, dataclasses.asdict(self._recipe(clip))]
+        content = [RENDERER, self.settings.frames, dataclasses.asdict(self.recipe(clip))]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def without(self, names: frozenset[str]) -> "Synthetic":
         """Give the same data set without the clips of these names."""
         return dataclasses.replace(self, clips=tuple(clip for clip in self.clips if clip.name not in names))
 
-    def _draw(self, clip: Clip, indices: Sequence[int], side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        made = self._recipe(clip)
-        at_T = self._checked(clip, indices)
-        parts = figure.parts(made.person.body)
-        return render.draw(_joints(made, at_T), parts, made.camera, made.scene, at_T, side)
-
-    def _recipe(self, clip: Clip) -> _Recipe:
+    def recipe(self, clip: Clip) -> Recipe:
+        """Draw what `clip` shows."""
         seed, number = self.settings.seed, int(clip.name.rpartition("_")[2])
         who = int(clip.group.rpartition("_")[2])
         person = recipe.draw_person(who % 2 == 0, *_key(seed, "person", clip.split, who // 2))
-        return _Recipe(
+        return Recipe(
             person=person,
             camera=recipe.draw_camera(*_key(seed, "camera", clip.split, number // 2)),
             scene=recipe.draw_scene(person, *_key(seed, "scene", clip.split, number)),
             movement=recipe.draw_movement(*_key(seed, "movement", clip.split, number // 2)),
             activity=motion.activity_of(clip.activity),
         )
+
+    def _draw(self, clip: Clip, indices: Sequence[int], side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        made = self.recipe(clip)
+        at_T = self._checked(clip, indices)
+        parts = figure.parts(made.person.body)
+        return render.draw(_joints(made, at_T), parts, made.camera, made.scene, at_T, side)
 
     def _checked(self, clip: Clip, indices: Sequence[int]) -> Array:
         at_T = np.asarray(indices, dtype=np.float64)
@@ -168,7 +159,7 @@ class Synthetic:
         return at_T
 
 
-def _joints(made: _Recipe, at_T: Array) -> Array:
+def _joints(made: Recipe, at_T: Array) -> Array:
     """Give the joints in camera coordinates: (T,) -> (T, J, 3)."""
     angles = motion.perform(made.activity, made.movement, at_T)
     return render.to_camera(figure.place(made.person.body, angles), made.camera)
