@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,11 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _write(file: Path, fresh: dict[str, str]) -> None:
-    """Add digests to a file that other processes may be writing: the last one wins, what is lost is read again."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Add digests to a file that other processes may be writing: the last one wins, what is lost is read again.
+
+    The memory only saves time: where its folder is not there yet, or cannot be written, nothing is kept.
+    """
     draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
-    draft.write_text(json.dumps(_read(file) | fresh))
-    os.replace(draft, file)
+    with suppress(OSError):
+        draft.write_text(json.dumps(_read(file) | fresh))
+        os.replace(draft, file)

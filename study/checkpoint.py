@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
+
+from results.files import writing
 
 
 class Resume(NamedTuple):
@@ -54,7 +56,9 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    with partial.open("rb") as file:
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+    with writing(path), partial.open("wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
+        partial.replace(path)

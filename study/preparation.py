@@ -8,6 +8,7 @@ from experiments.read import find_spec, read_spec
 from models.build import streams_of
 from models.errors import UserError
 from results.attempt import Store
+from results.files import writing
 from study.cache import BadClips
 from study.dataset import Source
 from study.edition import Arm, Edition
@@ -71,11 +72,16 @@ class Prepared:
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
-    check_siblings()
-    spec = read_spec(find_spec(request.name))
-    edition = resolve(spec, request.profile, request.data, request.overrides)
-    store = Store(store_folder())
-    store.check_version()
+    edition, store = _open(request)
+    return _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
+
+
+def prepare_store(request: Request) -> Prepared:
+    """Plan what `request` asks and make its store, where digests of clips are then remembered from the start."""
+    edition, store = _open(request)
+    store.prepare()
+    with writing(store.cache):
+        store.cache.mkdir(exist_ok=True)
     return _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
 
 
@@ -106,6 +112,15 @@ def decode(
     files = sorted({file.name for cache in caches if cache for file in cache.files.values()})
     ways = {arm: good[way] for arm, way in prepared.ways.items()}
     return replace(_prepared(prepared.plan.edition, prepared.store, ways), skipped=skipped, caches=files)
+
+
+def _open(request: Request) -> tuple[Edition, Store]:
+    check_siblings()
+    spec = read_spec(find_spec(request.name))
+    edition = resolve(spec, request.profile, request.data, request.overrides)
+    store = Store(store_folder())
+    store.check_version()
+    return edition, store
 
 
 def _way(arm: Arm, store: Store) -> Way:

@@ -9,7 +9,7 @@ from study import preflight, provenance
 from study.declaration import declare
 from study.display import Board, decoding, line, shown
 from study.executor import local
-from study.preparation import Request, decode, prepare
+from study.preparation import Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Event, Orders
@@ -41,7 +41,7 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     Raises:
         UserError: the request is wrong, or was interrupted; nothing that was measured is lost.
     """
-    prepared = prepare(request)
+    prepared = prepare_store(request)
     preflight.check(prepared)
     crew = workers or workers_of(prepared.plan.edition.settings.resources)
     with decoding(console) as progress:

@@ -3,6 +3,7 @@
 A training sees the hashed settings of its phase and nothing else; `Place` says where it runs, which changes no number.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from experiments.clip import DataSet
 from models.build import (
@@ -38,6 +40,8 @@ from study.phase import Phase
 from study.seeding import derive
 from study.settings import Resources
 from study.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 SHOWN_SPLITS = ("val_seen", "val_unseen")
 """Measured while a phase trains."""
@@ -169,7 +173,11 @@ class _Leg:
         earlier = attempt.previous()
         if earlier is None:
             return 0
-        state = load_resume(earlier.resume)
+        try:
+            state = load_resume(earlier.resume)
+        except SafetensorError as error:
+            log.warning("%s cannot be read (%s): training starts anew", earlier.resume, error)
+            return 0
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
         attempt.inherit(earlier, state.epoch)

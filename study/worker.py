@@ -94,7 +94,10 @@ class _StopFlag:
 
 def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection, stop: _StopFlag) -> Event:
     """Claim `phase`, train it in its own folder, and say how it ended."""
-    attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
+    try:
+        attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
+    except StoreError as refusal:
+        return Event(phase.key, "failed", text=str(refusal))
     if attempt is None:
         return Event(phase.key, "elsewhere")
     with _log(attempt.log) as log, _pulse(attempt):

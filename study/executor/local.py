@@ -30,6 +30,10 @@ class Interrupted(UserError):
     exit_code = 1
 
 
+class WorkerDied(Exception):
+    """The process that trained a phase vanished, as often as is borne."""
+
+
 def run(
     phases: Mapping[str, Phase],
     done: Collection[str],
@@ -166,6 +170,8 @@ class _Crew:
         failed = self.deaths[key] == DEATHS
         self.schedule.finish(key, "failed" if failed else "due")
         text = f"worker died with exit code {worker.process.exitcode} (-9: killed, or out of memory)"
+        if failed and (attempts := self.store.attempts(key)):
+            attempts[-1].fail(WorkerDied(text))
         self.tell(Event(key, "failed" if failed else "stopped", text=text))
 
     def _retire(self, worker: _Worker) -> None:

@@ -32,6 +32,7 @@ def test_what_is_remembered_is_not_read_again(tmp_path: Path) -> None:
     path, other, folder = tmp_path / "a", tmp_path / "b", tmp_path / "cache"
     path.write_bytes(b"content")
     other.write_bytes(b"other")
+    folder.mkdir()
     Digests(folder).of_files([path])
     mark = next(iter(json.loads((folder / FILE).read_text())))
     (folder / FILE).write_text(json.dumps({mark: "remembered"}))
@@ -50,3 +51,10 @@ def test_a_spoilt_memory_is_forgotten(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
 
     assert Digests(tmp_path).of_files([path]) == {path: hashlib.sha256(b"content").hexdigest()}
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("content")
+    Digests(tmp_path / "cache").of_files([path])
+    assert not (tmp_path / "cache").exists()

@@ -28,7 +28,7 @@ def test_a_shared_phase_that_failed_blocks_every_trial_that_needs_it(ledger: Led
             ledger.runs.pop(trial["final"])
             ledger.runs[trial["phases"]["sender"]] |= {"state": "failed", "error": "boom"}
     assert [(trial.arm, trial.seed, trial.state, trial.phase) for trial in left(ledger)] == [
-        (arm, 2, "blocked", "sender 3 arms seed 2") for arm in ("count=1", "count=5", "count=20")
+        (arm, 2, "blocked", "sender of 3 arms (count=1 ...) seed 2") for arm in ("count=1", "count=5", "count=20")
     ]
 
 

@@ -11,7 +11,7 @@ def test_a_phase_is_named_by_kind_arms_and_seed(made_store: Store) -> None:
     plan = made.read_plan(made_store)
     phases = plan["trials"][-1]["phases"]
     assert label(plan, phases["joint"]) == "joint count=20 seed 1"
-    assert label(plan, phases["rgb"]) == "rgb 3 arms seed 1"
+    assert label(plan, phases["rgb"]) == f"rgb of 3 arms ({plan['arms'][0]['name']} ...) seed 1"
 
 
 def test_a_phase_that_is_not_planned_has_no_name(made_store: Store) -> None:

@@ -175,6 +175,19 @@ def _train(phase: Phase, store: Store, here: Place, stop: Callable[[], None]) ->
     train(phase, here, store, claimed(phase, store), stop=stop)
 
 
+def test_a_torn_state_is_passed_over_and_the_phase_trained_anew(prepared: Prepared) -> None:
+    rgb, here = phases(prepared)["rgb"], place(prepared)
+    attempt = claimed(rgb, prepared.store)
+    report, stop = stop_in(3)
+    with pytest.raises(Stopped):
+        train(rgb, here, prepared.store, attempt, report, stop)
+    attempt.stop("a test")
+    attempt.resume.write_bytes(attempt.resume.read_bytes()[:100])
+    assert train(rgb, here, prepared.store, claimed(rgb, prepared.store))
+    steps = [record.step for record in numbers(prepared.store, rgb) if record.split == "train"]
+    assert steps == list(range(1, EPOCHS + 1))
+
+
 def test_a_worker_that_was_taken_over_publishes_nothing(prepared: Prepared) -> None:
     rgb = phases(prepared)["rgb"]
     attempt = claimed(rgb, prepared.store)
