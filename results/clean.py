@@ -73,7 +73,9 @@ def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tupl
         if _is_abandoned(path):
             yield path, "write that was cut off"
     for path in sorted(store.cache.iterdir()) if store.cache.is_dir() else []:
-        if path.suffix == ".part" and _is_abandoned(path):
+        if not _is_abandoned(path):  # a run that starts decodes its clips before its plan names them
+            continue
+        if path.suffix == ".part":
             yield path, "decoding that was cut off"
         elif caches_in_use is not None and path.suffix == ".npy" and path.name not in caches_in_use:
             yield path, "decoded clips that no edition uses"

@@ -27,6 +27,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+INTERRUPTED = 130
+"""How typer ends when a KeyboardInterrupt reaches it."""
+
 Name = Annotated[str, typer.Argument(help="A study in experiments/, or the path of a YAML file.")]
 Stored = Annotated[str, typer.Argument(help="A study, or one edition of it, that was run.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Base settings: smoke, tiny, small, full.")]
@@ -64,6 +67,7 @@ def plan(
     profile: Profile = None,
     data: Data = None,
     set_: Set = None,
+    skip_bad: SkipBad = False,
     measure: Annotated[bool, typer.Option("--measure", help="Time a few steps of every kind of phase.")] = False,
 ) -> None:
     """Show arms, seeds, phases, epochs with and without sharing, cost, and what is done. Changes nothing.
@@ -73,7 +77,7 @@ def plan(
     from study.printing import print_plan
 
     planned = study.plan_timed if measure else study.plan
-    print_plan(planned(request(name, profile, data, set_)), console())
+    print_plan(planned(request(name, profile, data, set_, skip_bad)), console())
 
 
 @app.command()
@@ -158,13 +162,17 @@ def sql(
 
     Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
     """
+    from results.files import writing
     from study.printing import as_csv, table
 
+    if csv + json + bool(parquet) > 1:
+        raise UserError("sql: --csv, --json and --parquet exclude each other. Give one of them.")
     for problem in study.sync().problems:
         sys.stderr.write(f"damaged: {problem}\n")
     rows = study.sql(query)
     if parquet:
-        rows.write_parquet(parquet)
+        with writing(parquet):
+            rows.write_parquet(parquet)
         console().print(f"{len(rows)} rows in {parquet}")
     elif csv:
         sys.stdout.write(as_csv(rows))
@@ -263,17 +271,17 @@ def console() -> "Console":
 def main() -> None:
     """Run the command line; print a user's mistake as one message and exit with its code.
 
-    SIGTERM stops a run as Ctrl-C does.
+    SIGTERM and SIGHUP stop a run as Ctrl-C does.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         app()
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped by Ctrl-C\n")
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            sys.stderr.write("stopped. Nothing that was measured is lost; the same command goes on from there\n")
+            sys.exit(1)
+        raise

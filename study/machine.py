@@ -78,8 +78,15 @@ def _disk() -> Finding:
     return Finding("disk", free_bytes >= ENOUGH_DISK_BYTES, f"{free_bytes / 2**30:.0f} GiB free", cure)
 
 
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _cores() -> Finding:
-    return Finding("cores", True, f"{len(os.sched_getaffinity(0))} for this process")
+    return Finding("cores", True, f"{cores()} for this process")
 
 
 def _programs() -> Iterator[Finding]:

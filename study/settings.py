@@ -3,7 +3,6 @@
 What belongs to one part of the code stands beside it; here the parts are put together.
 """
 
-import os
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -11,6 +10,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from models.build import ModelSettings
 from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
+from study.machine import cores
 from study.optim import OptimSettings
 
 Channels = tuple[float, float, float]
@@ -114,4 +114,4 @@ def workers_of(resources: Resources) -> int:
     """Give how many phases run at once on this machine."""
     if resources.workers is not None:
         return resources.workers
-    return len(os.sched_getaffinity(0)) if resources.device == "cpu" else 1
+    return cores() if resources.device == "cpu" else 1

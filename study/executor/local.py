@@ -6,6 +6,8 @@ a small step up to 27 times slower on shared cores, hence ``OMP_WAIT_POLICY=PASS
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -49,7 +51,7 @@ def run(
         tell: called with every event, in this process.
 
     Raises:
-        Interrupted: Ctrl-C; the workers were stopped first.
+        Interrupted: Ctrl-C; the workers were stopped first, and a second Ctrl-C meanwhile changes nothing.
     """
     schedule = Schedule(phases, done)
     crew = _Crew(schedule, orders, workers, tell)
@@ -59,9 +61,12 @@ def run(
             crew.listen()
             crew.look_elsewhere()
     except KeyboardInterrupt:
-        raise Interrupted("stopped by Ctrl-C") from None
+        raise Interrupted(
+            "stopped. What was measured is in the store; the same command goes on from the last epochs"
+        ) from None
     finally:
-        crew.dismiss()
+        with _undisturbed():
+            crew.dismiss()
     return schedule
 
 
@@ -73,7 +78,8 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, orders))
         self.key: str | None = None
-        with _environment(OMP_NUM_THREADS=str(orders.resources.threads), OMP_WAIT_POLICY="PASSIVE"):
+        threads = str(orders.resources.threads)
+        with _undisturbed(), _environment(OMP_NUM_THREADS=threads, OMP_WAIT_POLICY="PASSIVE"):
             self.process.start()
         theirs.close()
 
@@ -178,6 +184,19 @@ class _Crew:
         worker.process.join()
         worker.connection.close()
         self.workers.remove(worker)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C pass by: this process, and those it starts meanwhile, are stopped in order and not in the middle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -204,6 +204,9 @@ def test_content_labels_and_splits_enter_the_fingerprint(tmp_path: Path) -> None
 def test_digests_are_remembered_in_a_folder_that_is_given(tmp_path: Path) -> None:
     path, cache = table(tmp_path / "gym", SOUND), tmp_path / "cache"
     (tmp_path / "gym" / "a.mp4").write_text("video")
+    fingerprint(read(Settings(path=path), cache))
+    assert not cache.exists()  # to read a data set writes nothing into a store that is not there
+    cache.mkdir()
 
     first = fingerprint(read(Settings(path=path), cache))
 
