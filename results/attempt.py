@@ -237,14 +237,6 @@ class Store:
         if not version.exists():
             link_json(version, FORMAT)
 
-    def plans(self) -> list[dict[str, Any]]:
-        """Read the newest plan of every edition, by name.
-
-        Raises:
-            StoreError: one is torn.
-        """
-        return [read_json(path) for path in sorted(self.editions.glob("*/plan.json"))]
-
     def attempt(self, key: str, number: int) -> Attempt:
         """Give the attempt `number` at `key`, whether or not it was made."""
         return Attempt(self.runs / key / str(number), key, number)

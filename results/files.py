@@ -31,15 +31,19 @@ class StoreError(UserError):
     exit_code = 1
 
 
+class UnwritableError(StoreError):
+    """The operating system refuses to write: what else is to be written there will fail too."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write `path` into a `StoreError`."""
+    """Turn the operating system's refusal to write `path` into an `UnwritableError`."""
     try:
         yield
     except OSError as error:
         number = error.errno or 0
         why, what_to_do = _REASONS.get(number, (error.strerror or str(error), "Look at the disk"))
-        raise StoreError(
+        raise UnwritableError(
             f"{path}: cannot write: {why} ({errno.errorcode.get(number, 'no number')}). "
             f"What was published before is intact. {what_to_do}, then run again: it goes on from there."
         ) from error

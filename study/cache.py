@@ -6,7 +6,8 @@ little more than a training sees, `slack` frames and `margin` px, which leaves r
     <data>-<stream>-<digest>.npy          rgb: [N, T + slack, size + margin, size + margin, 3]
 
 The digest is that of the data's content and of every setting that shapes the array, so that a file is never wrong,
-only unused. It is written under another name and renamed when it is whole.
+only unused. It is written under another name and renamed when it is whole. Where clips could not be read there is no
+array but a list of them, ``<data>-<stream>-<digest>.bad.json``, so that `--skip-bad` need not look for them again.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.clip import BadClip, Clip, DataError, DataSet, fingerprint
+from results.files import read_json, replace_json
 from study import sampling
 from study.pool import each
 from study.publish import draft, sole_builder
@@ -99,10 +101,13 @@ def build(
     refuse_missing_streams(dataset, streams)
     mark, form = fingerprint(dataset), _Form.of(settings)
     cache = Cache({stream: _file(folder, dataset, mark, form, stream) for stream in streams})
+    reasons: dict[str, str] = {}
     for stream, file in cache.files.items():
         with sole_builder(file) as is_due:
             if is_due:
-                _decode(dataset, form, stream, file, workers, progress)
+                reasons |= _decode(dataset, form, stream, file, workers, progress)
+    if reasons:
+        raise BadClips(dataset.name, len(dataset.clips), reasons)
     return cache
 
 
@@ -120,11 +125,30 @@ def check(
         DataError: the data has no such stream.
     """
     refuse_missing_streams(dataset, streams)
-    file = folder / f"{dataset.name}-checked-{'-'.join(sorted(streams))}-{fingerprint(dataset)[:20]}.json"
+    file = _checked(folder, dataset, streams)
     with sole_builder(file) as is_due:
         if is_due:
-            _refuse_bad(dataset, each(_Look(dataset, tuple(streams)), len(dataset.clips), workers, progress))
+            reasons = _bad(each(_Look(dataset, tuple(streams)), len(dataset.clips), workers, progress))
+            if reasons:
+                replace_json(_bad_list(file), reasons)
+                raise BadClips(dataset.name, len(dataset.clips), reasons)
             file.write_text(json.dumps({"clips": len(dataset.clips)}))
+
+
+def known_bad(
+    dataset: DataSet, settings: "FrameSettings", folder: Path, streams: Sequence[str] = ("rgb",)
+) -> dict[str, str]:
+    """Give the clips that `build` or `check` found unreadable, clip name -> what is wrong; nothing is decoded."""
+    if settings.cache == "none":
+        files = [_checked(folder, dataset, streams)]
+    else:
+        mark, form = fingerprint(dataset), _Form.of(settings)
+        files = [_file(folder, dataset, mark, form, stream) for stream in streams]
+    known: dict[str, str] = {}
+    for path in map(_bad_list, files):
+        if path.exists():
+            known |= read_json(path)
+    return known
 
 
 def missing_bytes(dataset: DataSet, settings: "FrameSettings", folder: Path, streams: Sequence[str] = ("rgb",)) -> int:
@@ -223,6 +247,14 @@ def _file(folder: Path, dataset: DataSet, mark: str, form: _Form, what: str) -> 
     return folder / f"{dataset.name}-{what}-{hashlib.sha256(content.encode()).hexdigest()[:20]}.npy"
 
 
+def _checked(folder: Path, dataset: DataSet, streams: Sequence[str]) -> Path:
+    return folder / f"{dataset.name}-checked-{'-'.join(sorted(streams))}-{fingerprint(dataset)[:20]}.json"
+
+
+def _bad_list(file: Path) -> Path:
+    return file.with_suffix(".bad.json")
+
+
 @dataclass(frozen=True)
 class _Fill:
     """Decode clip number `index` into its row of `file`.
@@ -264,7 +296,8 @@ class _Look:
         return None
 
 
-def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int, progress: Progress) -> None:
+def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int, progress: Progress) -> dict[str, str]:
+    """Decode a stream of every clip into `file`; where some cannot be read, list and return those instead."""
     row, count = form.example(dataset, stream), len(dataset.clips)
     refuse_too_large(count * row.nbytes, file.parent)
     with draft(file) as (part, opened):
@@ -274,12 +307,14 @@ def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int
         offset = opened.tell()
         opened.truncate(offset + count * row.nbytes)
         opened.flush()
-        _refuse_bad(dataset, each(_Fill(dataset, form, stream, part, offset), count, workers, progress))
-        os.fsync(opened.fileno())
-        os.replace(part, file)
+        reasons = _bad(each(_Fill(dataset, form, stream, part, offset), count, workers, progress))
+        if reasons:
+            replace_json(_bad_list(file), reasons)
+        else:
+            os.fsync(opened.fileno())
+            os.replace(part, file)
+    return reasons
 
 
-def _refuse_bad(dataset: DataSet, results: Sequence[tuple[str, str] | None]) -> None:
-    reasons = dict(bad for bad in results if bad is not None)
-    if reasons:
-        raise BadClips(dataset.name, len(dataset.clips), reasons)
+def _bad(results: Sequence[tuple[str, str] | None]) -> dict[str, str]:
+    return dict(bad for bad in results if bad is not None)

@@ -59,6 +59,10 @@ class Source:
             return None
         return cache.build(self.dataset(), settings, self.folder, workers, progress, streams)
 
+    def known_bad(self, settings: FrameSettings, streams: Sequence[str]) -> dict[str, str]:
+        """Give the clips that an earlier `decode` could not read: name -> what is wrong."""
+        return cache.known_bad(self.dataset(), settings, self.folder, streams)
+
 
 @lru_cache(maxsize=8)
 def _read(source: Source) -> DataSet:

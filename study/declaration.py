@@ -1,5 +1,6 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from results.attempt import now
@@ -9,6 +10,7 @@ from study.edition import Arm
 from study.phase import Phase
 from study.planner import Plan, Trial
 from study.preparation import Prepared
+from study.rates import training_clips
 
 
 def declare(prepared: Prepared, command: str) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def declare(prepared: Prepared, command: str) -> dict[str, Any]:
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
     own = {"claim_hash": digest, "at": now(), "command": command, "caches": list(prepared.caches)}
-    described = describe(plan) | own
+    described = describe(plan, training_clips(prepared)) | own
     replace_json(folder / "plan.json", described)
     return described
 
@@ -47,8 +49,12 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
     }
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """Describe a plan as the store keeps it: everything that a report needs, and the keys of every trial."""
+def describe(plan: Plan, clips: Mapping[str, int]) -> dict[str, Any]:
+    """Describe a plan as the store keeps it: everything that a report needs, and the keys of every trial.
+
+    Args:
+        clips: data set's fingerprint -> how many training clips it has.
+    """
     edition, spec = plan.edition, plan.edition.spec
     return {
         "edition": edition.name,
@@ -66,7 +72,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "settings": edition.settings.model_dump(mode="json"),
         "spec_settings": spec.settings,
         "arms": [_arm(arm) for arm in edition.arms],
-        "phases": {key: _phase(phase) for key, phase in plan.phases.items()},
+        "phases": {key: _phase(phase, clips[phase.data]) for key, phase in plan.phases.items()},
         "trials": [_trial(trial) for trial in plan.trials],
     }
 
@@ -75,8 +81,9 @@ def _arm(arm: Arm) -> dict[str, Any]:
     return {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
 
 
-def _phase(phase: Phase) -> dict[str, Any]:
-    return {"kind": phase.kind, "seed": phase.seed, "epochs": phase.settings.epochs, "parents": dict(phase.parents)}
+def _phase(phase: Phase, clips: int) -> dict[str, Any]:
+    own = {"kind": phase.kind, "seed": phase.seed, "epochs": phase.settings.epochs, "clips": clips}
+    return own | {"parents": dict(phase.parents)}
 
 
 def _trial(trial: Trial) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console, Group
@@ -21,6 +22,10 @@ from study.printing import STATES
 from study.training import Progress
 from study.worker import Event
 
+EPOCH_LINE_S = 30.0
+NO_EPOCH = float("nan")
+"""The loss of a phase that has just begun."""
+
 
 class Board:
     """The state of a run, as its events tell it.
@@ -28,27 +33,43 @@ class Board:
     Args:
         plan: what `plan.json` holds.
         done: keys that are done before the run.
+        workers: phases that run at once.
+        clock: gives seconds.
     """
 
-    def __init__(self, plan: Mapping[str, Any], done: Collection[str]) -> None:
+    def __init__(
+        self,
+        plan: Mapping[str, Any],
+        done: Collection[str],
+        workers: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.edition = plan["edition"]
         self.labels = {key: label(plan, key) for key in plan["phases"]}
         self.latest: dict[str, Progress] = {}
+        self._workers = workers
+        self._clock = clock
         self._parents = parents(plan)
+        self._kind = {key: phase["kind"] for key, phase in plan["phases"].items()}
+        self._epochs: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items()}
         self._state = {key: "done" if key in done else "due" for key in plan["phases"]}
-        self._left: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items() if key not in done}
-        self._began = time.monotonic()
-        self._trained = 0
+        self._left = {key: count for key, count in self._epochs.items() if key not in done}
+        self._heard: dict[str, float] = {}
+        self._took: dict[str, list[float]] = {}
 
     def note(self, event: Event) -> None:
         """Take in an event."""
-        if event.progress:
+        now = self._clock()
+        if event.state == "start":
+            self.latest[event.key] = Progress(0, self._epochs[event.key], NO_EPOCH, None)
+        elif event.progress:
             self.latest[event.key] = event.progress
             self._left[event.key] = event.progress.epochs - event.progress.epoch
-            self._trained += 1
+            self._took.setdefault(self._kind[event.key], []).append(now - self._heard.get(event.key, now))
         else:
             self.latest.pop(event.key, None)
-        names = {"epoch": "running", "elsewhere": "running", "stopped": "due"}
+        self._heard[event.key] = now
+        names = {"start": "running", "epoch": "running", "elsewhere": "running", "stopped": "due"}
         self._state[event.key] = names.get(event.state, event.state)
 
     def counts(self) -> Counter[str]:
@@ -56,12 +77,15 @@ class Board:
         return Counter(with_blocked(self._state, self._parents).values())
 
     def left_s(self) -> float | None:
-        """Estimate the seconds that are left, from the epochs seen so far; None before the first one."""
-        if not self._trained:
+        """Estimate the seconds that are left, from the epochs of each kind seen so far; None before the first one."""
+        if not self._took:
             return None
+        rates = {kind: fmean(took) for kind, took in self._took.items()}
+        usual = fmean(rates.values())
         states = with_blocked(self._state, self._parents)
-        epochs = sum(left for key, left in self._left.items() if states[key] in ("due", "running"))
-        return (time.monotonic() - self._began) / self._trained * epochs
+        open_keys = [key for key in self._left if states[key] in ("due", "running")]
+        work_s = sum(self._left[key] * rates.get(self._kind[key], usual) for key in open_keys)
+        return work_s / max(1, min(self._workers, len(open_keys)))
 
     def summary(self) -> str:
         """Say in a line how far the run is."""
@@ -103,14 +127,31 @@ def draw(board: Board) -> Group:
     for key, (epoch, epochs, loss, mean) in board.latest.items():
         measured = "" if mean is None else f"{mean:.1f}"
         bar = ProgressBar(total=epochs, completed=epoch, width=20)
-        table.add_row(board.labels[key], f"{epoch}/{epochs}", bar, f"{loss:.3f}", measured)
+        table.add_row(board.labels[key], f"{epoch}/{epochs}", bar, f"{loss:.3f}" if epoch else "", measured)
     return Group(table, Text(f"{board.edition}: {board.summary()}"))
 
 
-def line(board: Board, event: Event) -> str | None:
-    """Word an event for a log; None for one that is not worth a line."""
-    if event.state == "epoch":
-        return None
-    words = {"elsewhere": "is held by another run or done already", "stopped": "stopped; will be resumed"}
-    text = f"{board.labels[event.key]}: {words.get(event.state, event.state)}"
-    return f"{text}: {event.text}" if event.text else f"{text}  ({board.summary()})"
+class Lines:
+    """Words for events where no live table can be shown: every end, and the epochs that are news after a while.
+
+    Args:
+        every_s: a phase's epoch is told if nothing was for so long.
+    """
+
+    def __init__(
+        self, board: Board, every_s: float = EPOCH_LINE_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._board = board
+        self._every_s = every_s
+        self._clock = clock
+        self._told = clock()
+
+    def line(self, event: Event) -> str | None:
+        """Word an event that the board has noted; None for one that is not worth a line."""
+        if event.state == "start" or (event.state == "epoch" and self._clock() - self._told < self._every_s):
+            return None
+        self._told = self._clock()
+        words = {"elsewhere": "is held by another run or done already", "stopped": "stopped; will be resumed"}
+        said = str(event.progress) if event.progress else words.get(event.state, event.state)
+        text = f"{self._board.labels[event.key]}: {said}"
+        return f"{text}: {event.text}" if event.text else f"{text}  ({self._board.summary()})"

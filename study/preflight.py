@@ -1,5 +1,6 @@
 """What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from study.edition import Arm
 from study.phase import phases_of
 from study.planner import Plan
 from study.preparation import Prepared
+from study.settings import Resources
 
 
 class PlanError(UserError):
@@ -41,9 +43,47 @@ def check(prepared: Prepared) -> None:
         PlanError: an arm cannot be built, or the plan costs more than its spec allows.
         DataError: the decoded clips are larger than the free disk.
     """
+    check_splits(prepared)
     sizes(prepared.plan.edition.arms, len(prepared.plan.labels))
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
+
+
+def check_splits(prepared: Prepared) -> None:
+    """Refuse data that lacks clips which the claim is about, or to train on.
+
+    Raises:
+        PlanError: it does.
+    """
+    edition = prepared.plan.edition
+    needed = ("train", *edition.claim.splits)
+    for arm, way in prepared.ways.items():
+        dataset = way.source.dataset()
+        there = Counter(clip.split for clip in dataset.clips)
+        missing = [split for split in needed if not there[split]]
+        if missing:
+            counts = ", ".join(f"{split} {count}" for split, count in there.items())
+            raise PlanError(
+                f"{edition.spec.source}: the claim is about split {edition.claim.split}, but {dataset.name} "
+                f"(arm {arm}) has no clip in {' and '.join(missing)}. It has: {counts}. "
+                f"Add such clips, or claim another split."
+            )
+
+
+def check_device(resources: Resources) -> None:
+    """Refuse a device that this machine has not.
+
+    Raises:
+        PlanError: it does not answer.
+    """
+    try:
+        torch.ones(1, device=resources.device).sum().item()
+    except (RuntimeError, AssertionError) as error:  # torch raises the latter where it was built without CUDA
+        reason = str(error).strip().splitlines()[0]
+        raise PlanError(
+            f"resources.device: {resources.device} does not answer: {reason}. "
+            f"Run where it does, or train on the processor (--set resources.device=cpu)."
+        ) from error
 
 
 def sizes(arms: Iterable[Arm], classes: int) -> list[Size]:

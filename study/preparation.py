@@ -72,8 +72,7 @@ class Prepared:
 
 def prepare(request: Request) -> Prepared:
     """Plan what `request` asks; nothing is written, and no clip is decoded."""
-    edition, store = _open(request)
-    return _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
+    return _planned(*_open(request), request.skip_bad)
 
 
 def prepare_store(request: Request) -> Prepared:
@@ -82,7 +81,7 @@ def prepare_store(request: Request) -> Prepared:
     store.prepare()
     with writing(store.cache):
         store.cache.mkdir(exist_ok=True)
-    return _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
+    return _planned(edition, store, request.skip_bad)
 
 
 def decode(
@@ -96,22 +95,27 @@ def decode(
     Raises:
         BadClips: clips cannot be read, and they are not to be skipped.
     """
-    skipped: dict[str, str] = {}
-    good: dict[Way, Way] = {}
+    bad: dict[str, str] = {}
     for way in prepared.distinct_ways():
-        good[way] = way
         try:
             way.source.decode(way.frames, way.streams, workers, progress)
-        except BadClips as bad:
+        except BadClips as found:
             if not skip_bad:
                 raise
-            skipped |= bad.reasons
-    if skipped:
-        good = {way: way._replace(source=replace(way.source, skipped=frozenset(skipped))) for way in good}
-    caches = [way.source.decode(way.frames, way.streams, workers, progress) for way in good.values()]
-    files = sorted({file.name for cache in caches if cache for file in cache.files.values()})
-    ways = {arm: good[way] for arm, way in prepared.ways.items()}
-    return replace(_prepared(prepared.plan.edition, prepared.store, ways), skipped=skipped, caches=files)
+            bad |= found.reasons
+    if bad:
+        prepared = without(prepared, bad)
+    caches = [way.source.decode(way.frames, way.streams, workers, progress) for way in prepared.distinct_ways()]
+    return replace(prepared, caches=sorted({file.name for cache in caches if cache for file in cache.files.values()}))
+
+
+def without(prepared: Prepared, bad: Mapping[str, str]) -> Prepared:
+    """Plan anew without the clips that `bad` names: other data, so other keys; every arm loses the same clips."""
+    skipped = {**prepared.skipped, **bad}
+    ways = {
+        arm: way._replace(source=replace(way.source, skipped=frozenset(skipped))) for arm, way in prepared.ways.items()
+    }
+    return replace(_prepared(prepared.plan.edition, prepared.store, ways), skipped=skipped)
 
 
 def _open(request: Request) -> tuple[Edition, Store]:
@@ -121,6 +125,15 @@ def _open(request: Request) -> tuple[Edition, Store]:
     store = Store(store_folder())
     store.check_version()
     return edition, store
+
+
+def _planned(edition: Edition, store: Store, skip_bad: bool) -> Prepared:
+    """Plan an edition, with `skip_bad` without the clips that are known to be unreadable."""
+    prepared = _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
+    known: dict[str, str] = {}
+    for way in prepared.distinct_ways() if skip_bad else ():
+        known |= way.source.known_bad(way.frames, way.streams)
+    return without(prepared, known) if known else prepared
 
 
 def _way(arm: Arm, store: Store) -> Way:

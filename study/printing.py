@@ -94,6 +94,8 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
     rows = [(each.edition, *(each.states[state] for state in STATES)) for each in standings]
     console.print(table(("edition", *STATES), rows))
     for each in standings:
+        if each.damage:
+            console.print(f"damaged: {each.damage}")
         if each.answer:
             console.print(f"{each.edition}: {each.answer}")
         for label, (epoch, epochs) in each.running.items():

@@ -9,7 +9,7 @@ from results.answer import Answer, answer_claim
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
-from results.files import jsonable, read_json, replace_json
+from results.files import StoreError, jsonable, read_json, replace_json
 from results.frame import predictions
 from results.ledger import sync
 from results.query import connect
@@ -34,8 +34,12 @@ def report_study(store: Store, name: str) -> list[Report]:
 
     Raises:
         UserError: the store holds no such study.
+        StoreError: its only plan is damaged.
     """
-    return [report_edition(store, plan["edition"]) for plan in editions(store, name)]
+    plans = editions(store, name)
+    if not plans.whole:
+        raise StoreError(" ".join(plans.damaged.values()))
+    return [report_edition(store, edition) for edition in plans.whole]
 
 
 def report_edition(store: Store, edition: str) -> Report:

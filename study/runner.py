@@ -7,7 +7,7 @@ from rich.console import Console
 
 from study import preflight, provenance
 from study.declaration import declare
-from study.display import Board, decoding, line, shown
+from study.display import Board, Lines, decoding, shown
 from study.executor import local
 from study.preparation import Request, decode, prepare_store
 from study.reporting import Report, report_edition
@@ -43,20 +43,23 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     """
     prepared = prepare_store(request)
     preflight.check(prepared)
-    crew = workers or workers_of(prepared.plan.edition.settings.resources)
+    resources = prepared.plan.edition.settings.resources
+    preflight.check_device(resources)
+    crew = workers or workers_of(resources)
     with decoding(console) as progress:
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
     plan, store = prepared.plan, prepared.store
     declared = declare(prepared, command)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(declared, done)
+    board = Board(declared, done, crew)
+    lines = Lines(board)
     failures: dict[str, str] = {}
 
     def tell(event: Event) -> None:
         board.note(event)
         if event.state == "failed":
             failures[board.labels[event.key]] = event.text
-        if (text := line(board, event)) and not console.is_terminal:
+        if not console.is_terminal and (text := lines.line(event)):
             console.print(text)
 
     orders = Orders(store.root, prepared.sources, plan.edition.settings.resources, provenance.code(), command)

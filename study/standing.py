@@ -9,7 +9,7 @@ from models import catalog
 from models.errors import UserError
 from results.attempt import Attempt, Store
 from results.files import read_json
-from results.plan import label, parents
+from results.plan import Plans, label, parents, read_plans, study_of
 from results.state import WAITING, with_blocked
 
 
@@ -22,6 +22,7 @@ class Standing:
         running: label of a running phase -> its last epoch and how many it has.
         failed: label of a failed phase -> its error and the folder that holds its log.
         answer: the newest answer's sentence, or empty.
+        damage: why nothing is known of this edition, or empty.
     """
 
     edition: str
@@ -29,26 +30,41 @@ class Standing:
     running: dict[str, tuple[int, int]]
     failed: dict[str, tuple[str, Path]]
     answer: str
+    damage: str = ""
 
 
-def editions(store: Store, name: str | None = None) -> list[dict[str, Any]]:
+def editions(store: Store, name: str | None = None) -> Plans:
     """Read the plans of all editions in the store, or of the study or edition called `name`.
 
     Raises:
         UserError: there is none of that name.
     """
     store.check_version()
-    plans = store.plans()
+    there = read_plans(store)
     if name is None:
-        return plans
-    wanted = [plan for plan in plans if name in (plan["edition"], plan["study"])]
-    if not wanted:
-        there = catalog.unknown(name, f"study in {store.root}", [plan["edition"] for plan in plans])
-        raise UserError(f"{there} `study run {name}` makes it.")
+        return there
+    wanted = Plans(
+        {edition: plan for edition, plan in there.whole.items() if name in (edition, plan["study"])},
+        {edition: text for edition, text in there.damaged.items() if name in (edition, study_of(edition))},
+    )
+    if not any(wanted):
+        unknown = catalog.unknown(name, f"study in {store.root}", [*there.whole, *there.damaged])
+        raise UserError(f"{unknown} `study run {name}` makes it.")
     return wanted
 
 
-def standing(store: Store, plan: dict[str, Any]) -> Standing:
+def standings(store: Store, name: str | None = None) -> list[Standing]:
+    """Look at every edition, or at those of the study or edition called `name`.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    plans = editions(store, name)
+    seen = [_standing(store, plan) for plan in plans.whole.values()]
+    return seen + [Standing(edition, Counter(), {}, {}, "", text) for edition, text in plans.damaged.items()]
+
+
+def _standing(store: Store, plan: dict[str, Any]) -> Standing:
     """Look at every phase of an edition's newest plan."""
     phases: dict[str, dict[str, Any]] = plan["phases"]
     states = store.states(phases)
@@ -68,7 +84,7 @@ def standing(store: Store, plan: dict[str, Any]) -> Standing:
 def newest_answers(store: Store) -> dict[str, str]:
     """Give the newest answer of each study, whatever edition it is of."""
     found = [
-        (path.stat().st_mtime_ns, read_json(path.parent / "plan.json")["study"], read_json(path)["sentence"])
+        (path.stat().st_mtime_ns, study_of(path.parent.name), read_json(path)["sentence"])
         for path in store.editions.glob("*/answer.json")
     ]
     return {study: sentence for _, study, sentence in sorted(found)}

@@ -58,20 +58,18 @@ def new(name: str) -> Path:
 
 def plan(request: Request) -> PlanReport:
     """Plan a study and say what it costs, by the times of earlier runs; nothing is changed."""
-    from study.costs import recorded_rates, report_plan
+    from study.costs import report_plan
     from study.preparation import prepare
 
-    prepared = prepare(request)
-    return report_plan(prepared, recorded_rates(prepared))
+    return report_plan(prepare(request))
 
 
 def plan_timed(request: Request) -> PlanReport:
     """Plan a study and say what it costs, by timing a few steps of every kind of phase; nothing is changed."""
-    from study.costs import report_plan, timed_rates
+    from study.costs import report_plan
     from study.preparation import prepare
 
-    prepared = prepare(request)
-    return report_plan(prepared, timed_rates(prepared))
+    return report_plan(prepare(request), measure=True)
 
 
 def check(request: Request) -> list[Size]:
@@ -94,10 +92,9 @@ def run(request: Request, command: str = "", console: Console | None = None, wor
 
 def status(name: str | None = None) -> list[Standing]:
     """Say where one study, or every study in the store, stands; reads files and writes nothing."""
-    from study.standing import editions, standing
+    from study.standing import standings
 
-    store = _store()
-    return [standing(store, plan) for plan in editions(store, name)]
+    return standings(_store(), name)
 
 
 def report(name: str) -> list[Report]:
@@ -145,8 +142,9 @@ def clean(*, dry_run: bool) -> list[Item]:
     from study.standing import editions
 
     store = _store()
-    in_use = {name for plan in editions(store) for name in plan["caches"]}
-    return free(store, dry_run=dry_run, caches_in_use=in_use)
+    plans = editions(store)
+    in_use = {name for plan in plans.whole.values() for name in plan["caches"]}
+    return free(store, dry_run=dry_run, caches_in_use=None if plans.damaged else in_use)
 
 
 def schema() -> Path:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, TextIO
 
 from models.build import streams_of
 from results.attempt import Attempt, Store
-from results.files import StoreError
+from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.dataset import Source
 from study.phase import Phase
@@ -32,10 +32,11 @@ class Event(NamedTuple):
     """What a worker says of a phase.
 
     ``elsewhere``: it is done already, or another run holds it. ``failed``: `text` is the error's one line.
+    ``refused``: the store cannot be written, `text` says why; no phase could be kept.
     """
 
     key: str
-    state: Literal["epoch", "done", "failed", "stopped", "elsewhere"]
+    state: Literal["start", "epoch", "done", "failed", "stopped", "elsewhere", "refused"]
     progress: Progress | None = None
     text: str = ""
 
@@ -96,14 +97,24 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
     """Claim `phase`, train it in its own folder, and say how it ended."""
     try:
         attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
-    except StoreError as refusal:
-        return Event(phase.key, "failed", text=str(refusal))
-    if attempt is None:
-        return Event(phase.key, "elsewhere")
+        if attempt is None:
+            return Event(phase.key, "elsewhere")
+        with writing(attempt.log):
+            return _train_logged(phase, orders, store, attempt, connection, stop)
+    except UnwritableError as refusal:
+        return Event(phase.key, "refused", text=str(refusal))
+    except StoreError as damage:
+        return Event(phase.key, "failed", text=str(damage))
+
+
+def _train_logged(
+    phase: Phase, orders: Orders, store: Store, attempt: Attempt, connection: Connection, stop: _StopFlag
+) -> Event:
     with _log(attempt.log) as log, _pulse(attempt):
 
         def report(progress: Progress) -> None:
-            log.write(f"{progress}\n")
+            with writing(attempt.log):
+                log.write(f"{progress}\n")
             try:
                 connection.send(Event(phase.key, "epoch", progress))
             except OSError:
@@ -117,15 +128,13 @@ def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection
         except Superseded as reason:
             log.write(f"{reason}\n")
             return Event(phase.key, "elsewhere")
+        except UnwritableError:
+            raise
         except Exception as error:
             # Whatever goes wrong in a training is a result of the study: kept with its traceback, and the rest goes on.
             traceback.print_exc()
-            text = f"{type(error).__name__}: {error}"
-            try:
-                attempt.fail(error)
-            except StoreError as refusal:
-                text += f" (and the store could not keep this: {refusal})"
-            return Event(phase.key, "failed", text=text)
+            attempt.fail(error)
+            return Event(phase.key, "failed", text=f"{type(error).__name__}: {error}")
     return Event(phase.key, "done")
 
 

@@ -190,7 +190,7 @@ def measure(attempt: Attempt, content: Content, clips: int = 8) -> None:
 
 def _phase(content: Content) -> Content:
     own = {name: content[name] for name in ("kind", "seed", "parents")}
-    return own | {"epochs": content["settings"]["epochs"]}
+    return own | {"epochs": content["settings"]["epochs"], "clips": 2}
 
 
 def _content(kind: str, settings: Content, seed: int, parents: dict[str, str]) -> Content:

@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 
 from models.errors import UserError
 from results.attempt import Store
+from results.files import UnwritableError
 from study.phase import Phase
 from study.schedule import Schedule
 from study.worker import Event, Orders, work
@@ -52,6 +53,7 @@ def run(
 
     Raises:
         Interrupted: Ctrl-C; the workers were stopped first, and a second Ctrl-C meanwhile changes nothing.
+        UnwritableError: the store cannot be written; the workers were stopped.
     """
     schedule = Schedule(phases, done)
     crew = _Crew(schedule, orders, workers, tell)
@@ -110,6 +112,7 @@ class _Crew:
                 self.workers.append(worker)
             worker.key = phase.key
             self.schedule.start(phase.key)
+            self.tell(Event(phase.key, "start"))
             with suppress(OSError):  # a worker that has just died is noticed, and its phase given again, by `listen`
                 worker.connection.send(phase.content)
 
@@ -156,6 +159,8 @@ class _Crew:
         return any(worker.key for worker in self.workers)
 
     def _note(self, worker: _Worker, event: Event) -> None:
+        if event.state == "refused":
+            raise UnwritableError(event.text)
         if event.state == "elsewhere":
             self.elsewhere.add(event.key)
         elif event.state != "epoch":

@@ -345,17 +345,6 @@ def test_no_result_is_lost_or_doubled_by_a_kill(tmp_path: Path) -> None:
     assert [one and len(list(read_records(one.records))) for one in results] == [24] * len(contents)
 
 
-def test_plans_are_read_by_name_and_a_torn_one_is_told(tmp_path: Path) -> None:
-    store = store_of(tmp_path)
-    assert store.plans() == []
-    for edition in ("tokens", "fusion"):
-        made.write_plan(store, edition)
-    assert [plan["edition"] for plan in store.plans()] == ["fusion", "tokens"]
-    (store.editions / "tokens" / "plan.json").write_text('{"edition": "tok')
-    with pytest.raises(StoreError, match=r"tokens/plan\.json: is not JSON .*The file holds 16 bytes\. Restore it"):
-        store.plans()
-
-
 def test_states_show_how_far_a_run_is(tmp_path: Path) -> None:
     store = store_of(tmp_path)
     attempt = claimed(store)

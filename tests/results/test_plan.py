@@ -1,10 +1,25 @@
 """How a plan's phases are named, and what they start from."""
 
+from pathlib import Path
+
 import pytest
 
 from results.attempt import Store
-from results.plan import label, parents
+from results.plan import label, parents, read_plans
 from tests import made_store as made
+
+
+def test_plans_are_read_by_name_and_a_torn_one_spares_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert read_plans(store) == ({}, {})
+    for edition in ("tokens", "fusion"):
+        made.write_plan(store, edition)
+    assert list(read_plans(store).whole) == ["fusion", "tokens"]
+    (store.editions / "tokens" / "plan.json").write_text('{"edition": "tok')
+    plans = read_plans(store)
+    assert list(plans.whole) == ["fusion"]
+    assert plans.damaged["tokens"].startswith(f"{store.editions}/tokens/plan.json: is not JSON")
+    assert "The file holds 16 bytes. Restore it" in plans.damaged["tokens"]
 
 
 def test_a_phase_is_named_by_kind_arms_and_seed(made_store: Store) -> None:

@@ -124,7 +124,8 @@ def test_bad_clips_are_named_in_one_message_and_can_be_left_out(
     assert "clip4.mp4 is empty" in message
     assert "clip6.mp4 does not exist; and 1 more. " in message
     assert "--skip-bad" in message
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [file.name.endswith(".bad.json") for file in (tmp_path / "cache").iterdir()] == [True]
+    assert cache.known_bad(video_set, SMALL, tmp_path / "cache") == caught.value.reasons
     rest = video_set.without(frozenset(caught.value.reasons))
     assert len(build(rest, SMALL, tmp_path / "cache").stream("rgb")) == 5
 

@@ -1,0 +1,150 @@
+"""How long an epoch of a phase takes: by earlier runs in the store, or by a few timed steps."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import fmean
+
+import torch
+from torch import nn
+
+from models.build import ClipShape, build, variant
+from results.attempt import Store
+from results.plan import read_plans
+from study.key import canonical
+from study.loader import Batch
+from study.phase import Phase
+from study.preparation import Prepared
+from study.settings import Resources
+from study.trainer import Trainer, autocast
+from study.training import SEALED_SPLITS, SHOWN_SPLITS
+
+TIMED_STEPS = 3
+
+Rates = Mapping[str, float]
+"""Seconds of an epoch for each training clip, by what phases are alike (`alike`) or by kind."""
+
+
+def seconds(phases: Iterable[Phase], rates: Rates, clips: Mapping[str, int]) -> float | None:
+    """Add up how long `phases` take; None if the rate of one of them is unknown.
+
+    Args:
+        clips: data set's fingerprint -> how many training clips it has.
+    """
+    total = 0.0
+    for phase in phases:
+        rate = rates.get(alike(phase), rates.get(phase.kind))
+        if rate is None:
+            return None
+        total += rate * clips[phase.data] * phase.settings.epochs
+    return total
+
+
+def training_clips(prepared: Prepared) -> dict[str, int]:
+    """Count the training clips of every data set, by its fingerprint."""
+    return {data: counted["train"] for data, counted in _counts(prepared).items()}
+
+
+def recorded(prepared: Prepared) -> Rates:
+    """Take the rates from the results in the store.
+
+    Phases of this plan come first; a kind that none of them has comes from the other editions with the same profile.
+    """
+    plan, store = prepared.plan, prepared.store
+    clips = training_clips(prepared)
+    found: dict[str, list[float]] = {}
+    for key, phase in plan.phases.items():
+        if done := store.done(key):
+            rate = done["seconds"] / phase.settings.epochs / clips[phase.data]
+            for name in (alike(phase), phase.kind):
+                found.setdefault(name, []).append(rate)
+    return _means(_elsewhere(store, plan.edition.name, plan.edition.profile)) | _means(found)
+
+
+def timed(prepared: Prepared, phases: Iterable[Phase]) -> Rates:
+    """Time a few steps of each kind of `phases` on random clips, with the threads that a worker has."""
+    counts = _counts(prepared)
+    resources = prepared.plan.edition.settings.resources
+    rates: dict[str, float] = {}
+    for phase in phases:
+        if alike(phase) not in rates:
+            own = counts[phase.data]
+            rates[alike(phase)] = _timed_epoch(phase, len(prepared.plan.labels), own, resources) / own["train"]
+    return rates
+
+
+def alike(phase: Phase) -> str:
+    """Tell phases that take equally long a clip: the same settings, whatever their seed, data and parents."""
+    return canonical({name: phase.content[name] for name in ("kind", "settings")})
+
+
+def _elsewhere(store: Store, edition: str, profile: str) -> dict[str, list[float]]:
+    """List the rates in other editions of `profile`, by kind; `study verify` names plans that are damaged."""
+    found: dict[str, list[float]] = {}
+    for name, plan in read_plans(store).whole.items():
+        if plan["profile"] != profile or name == edition:
+            continue
+        for key, phase in plan["phases"].items():
+            if done := store.done(key):
+                found.setdefault(phase["kind"], []).append(done["seconds"] / phase["epochs"] / phase["clips"])
+    return found
+
+
+def _means(found: Mapping[str, list[float]]) -> dict[str, float]:
+    return {name: fmean(values) for name, values in found.items()}
+
+
+def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
+    return {data: Counter(clip.split for clip in one.dataset().clips) for data, one in prepared.sources.items()}
+
+
+def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
+    """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
+    settings, epochs = phase.settings, phase.settings.epochs
+    batch = settings.optim.batch
+    with _threads(resources.threads):
+        train_s, evaluate_s = _timed_batches(phase, classes, torch.device(resources.device))
+    shown = sum(_batches(clips[split], batch) for split in SHOWN_SPLITS) * settings.data.views
+    sealed = sum(_batches(clips[split], batch) for split in SEALED_SPLITS) * settings.data.views
+    times = (epochs - 1) // settings.evaluate_every + 1  # the last epoch always is
+    return _batches(clips["train"], batch) * train_s + (times * shown + sealed) / epochs * evaluate_s
+
+
+def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[float, float]:
+    settings = phase.settings
+    frames, size, batch = settings.data.frames, settings.data.size, settings.optim.batch
+    network = build(settings.model, classes, ClipShape(frames, size)).to(device)
+    optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
+    trainer = Trainer(network, variant(settings.model.loss).loss, optim, 1, TIMED_STEPS + 1, 0, device)
+    streams = {"rgb": torch.rand(batch, 3, frames, size, size)}
+    clips = [Batch(streams, torch.zeros(batch, classes), torch.arange(batch))]
+    trainer.epoch(1, clips)
+    began = time.perf_counter()
+    trainer.epoch(1, clips * TIMED_STEPS)
+    trained = time.perf_counter()
+    _infer(network, streams, settings.optim.precision, device)
+    return (trained - began) / TIMED_STEPS, (time.perf_counter() - trained) / TIMED_STEPS
+
+
+@torch.no_grad()
+def _infer(network: nn.Module, streams: Mapping[str, torch.Tensor], precision: str, device: torch.device) -> None:
+    network.eval()
+    for _ in range(TIMED_STEPS):
+        with autocast(precision, device):
+            network({name: stream.to(device) for name, stream in streams.items()}).logits_BC.float().cpu()
+
+
+def _batches(clips: int, batch: int) -> int:
+    return -(-clips // batch)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads meanwhile: more of them can make small steps much slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
