@@ -64,6 +64,12 @@ class Source:
         return cache.known_bad(self.dataset(), settings, self.folder, streams)
 
 
+def forget() -> None:
+    """Read data sets anew from now on: since an earlier request their files may have changed."""
+    _read.cache_clear()
+    _fingerprint.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _read(source: Source) -> DataSet:
     reader = catalog.load("experiments.data", source.reader.model_dump()["name"])

@@ -1,11 +1,14 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from models.errors import UserError
 from results.attempt import now
 from results.claim import claim_hash
 from results.files import link_json, replace_json, writing
+from results.plan import read_plans
 from study.edition import Arm
 from study.phase import Phase
 from study.planner import Plan, Trial
@@ -32,6 +35,7 @@ def declare(prepared: Prepared, command: str) -> dict[str, Any]:
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
     own = {"claim_hash": digest, "at": now(), "command": command, "caches": list(prepared.caches)}
+    own |= {"clips_from": clips_from(prepared), "fingerprints": _fingerprints(plan)}
     described = describe(plan, training_clips(prepared)) | own
     replace_json(folder / "plan.json", described)
     return described
@@ -45,8 +49,35 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "question": edition.spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
         "arms": [_arm(arm) for arm in edition.arms],
-        "data": sorted({phase.data for phase in plan.phases.values()}),
+        "data": _fingerprints(plan),
     }
+
+
+def refuse_other_clips(prepared: Prepared) -> None:
+    """See that an edition which is named by its data (`--data`) does not hold results of other clips of that name.
+
+    Raises:
+        UserError: it does.
+    """
+    edition, store = prepared.plan.edition.name, prepared.store
+    before, here = read_plans(store).whole.get(edition), clips_from(prepared)
+    if before and before["clips_from"] != here and before["fingerprints"] != _fingerprints(prepared.plan):
+        raise UserError(
+            f"--data {here}: the edition {edition} holds results of other clips that have the same name, "
+            f"{before['clips_from']}. Rename the folder or the manifest of one of them (editions are named by it), "
+            f"or keep their stores apart (STUDY_HOME)."
+        )
+
+
+def clips_from(prepared: Prepared) -> str:
+    """Name the file or folder that the control's clips are read from; empty if they are made."""
+    reader = prepared.ways[prepared.plan.edition.control.name].source.reader.model_dump()
+    place = reader.get("path") or reader.get("folder")
+    return str(Path(place).absolute()) if place else ""
+
+
+def _fingerprints(plan: Plan) -> list[str]:
+    return sorted({phase.data for phase in plan.phases.values()})
 
 
 def describe(plan: Plan, clips: Mapping[str, int]) -> dict[str, Any]:

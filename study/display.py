@@ -92,7 +92,7 @@ class Board:
         counts = self.counts()
         text = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
         left_s = self.left_s()
-        return text if left_s is None else f"{text}; about {duration(left_s)} left"
+        return f"{text}; about {duration(left_s)} left" if left_s else text
 
 
 @contextmanager

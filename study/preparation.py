@@ -9,6 +9,7 @@ from models.build import streams_of
 from models.errors import UserError
 from results.attempt import Store
 from results.files import writing
+from study import dataset
 from study.cache import BadClips
 from study.dataset import Source
 from study.edition import Arm, Edition
@@ -120,6 +121,7 @@ def without(prepared: Prepared, bad: Mapping[str, str]) -> Prepared:
 
 def _open(request: Request) -> tuple[Edition, Store]:
     check_siblings()
+    dataset.forget()
     spec = read_spec(find_spec(request.name))
     edition = resolve(spec, request.profile, request.data, request.overrides)
     store = Store(store_folder())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from study import preflight, provenance
-from study.declaration import declare
+from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
 from study.executor import local
 from study.preparation import Request, decode, prepare_store
@@ -43,6 +43,8 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     """
     prepared = prepare_store(request)
     preflight.check(prepared)
+    if request.data:
+        refuse_other_clips(prepared)
     resources = prepared.plan.edition.settings.resources
     preflight.check_device(resources)
     crew = workers or workers_of(resources)

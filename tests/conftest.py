@@ -1,6 +1,9 @@
-"""Small real videos, made on the spot, and a data set of them."""
+"""Small real videos, made on the spot, and a data set of them; disks that refuse."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from experiments.joints import LAYOUTS, Skeletons
 from experiments.videos import VideoSet
 
 WriteVideo = Callable[..., Path]
+RunScript = Callable[..., str]
 SPLIT_OF = ("train", "train", "train", "train", "train", "val_seen", "val_seen", "val_unseen", "test_seen")
 
 
@@ -61,3 +65,25 @@ def video_set(tmp_path: Path, write_video: WriteVideo) -> VideoSet:
     files = {name: tmp_path / "videos" / name for name in names}
     skeletons = Skeletons(tmp_path / "videos" / "skeletons.npz", {name: name for name in names}, LAYOUTS["blazepose"])
     return VideoSet("gym", ("neck", "chest", "biceps", "wrists"), tuple(clips), files, skeletons, files)
+
+
+@pytest.fixture
+def run_on_small_disk(tmp_path: Path) -> RunScript:
+    """Give a function that runs Python code with a small disk at `sys.argv[1]`, and returns what it prints."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def alone(size: str) -> list[str]:
+        mount = f'mount -t tmpfs -o size={size} tmpfs {disk} && exec "$@"'
+        return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+
+    if shutil.which("unshare") is None or subprocess.run([*alone("1k"), "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a small disk of their own (unshare --mount)")
+
+    def run(code: str, size: str = "256k") -> str:
+        command = [*alone(size), sys.executable, "-c", code, str(disk)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

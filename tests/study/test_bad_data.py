@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import study
 from experiments.clip import DataError
 from models.errors import UserError
+from study import cache
 from study.cache import BadClips
 from study.preparation import Request
 
@@ -95,6 +98,38 @@ def test_skipping_changes_the_data_and_so_the_keys(gym: Path) -> None:
     (gym / "train2.mp4").write_text("not a video")
     study.run(asked(gym, skip_bad=True))
     assert whole.isdisjoint(path.name for path in (gym.parent / "home/store/runs").iterdir())
+
+
+def test_clips_known_to_be_bad_are_not_decoded_again(gym: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (gym / "train1.mp4").write_text("not a video")
+    study.run(asked(gym, skip_bad=True))
+    monkeypatch.setattr(cache, "each", lambda *given: pytest.fail("clips were decoded again"))
+    states = study.plan(asked(gym, skip_bad=True)).states
+    assert {kind: dict(counted) for kind, counted in states.items()} == {
+        kind: {"done": 2} for kind in ("rgb", "sender", "joint")
+    }
+    study.run(asked(gym, skip_bad=True))
+    assert set(study.plan(asked(gym)).states["rgb"]) == {"absent"}
+
+
+def test_other_clips_of_the_same_name_are_kept_apart(gym: Path) -> None:
+    study.run(asked(gym))
+    other = gym.parent / "elsewhere" / "gym"
+    shutil.copytree(gym, other)
+    request = replace(asked(gym), data=str(other / "manifest.csv"))
+    study.run(request)  # a copy of the same clips is the same data
+    (gym / "train0.mp4").write_bytes((gym / "seen0.mp4").read_bytes() + b"0")
+    with pytest.raises(UserError, match=r"the edition asked--gym holds results of other clips.*Rename the folder"):
+        study.run(asked(gym))
+
+
+def test_a_clip_that_was_mended_is_read_again(gym: Path) -> None:
+    whole = (gym / "train1.mp4").read_bytes()
+    (gym / "train1.mp4").write_text("not a video")
+    with pytest.raises(BadClips):
+        study.run(asked(gym))
+    (gym / "train1.mp4").write_bytes(whole)
+    assert study.run(asked(gym)).failed == {}
 
 
 def test_an_unseen_activity_that_occurs_in_train_is_refused(gym: Path) -> None:

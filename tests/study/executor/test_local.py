@@ -16,6 +16,7 @@ from study.executor import local
 from study.preparation import Prepared, Request, prepare
 from study.schedule import Schedule
 from study.worker import Event, Orders
+from tests.conftest import RunScript
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +63,7 @@ def test_every_phase_is_done_once_and_a_second_run_does_nothing(prepared: Callab
     events: list[Event] = []
     schedule = run(study, events.append)
     assert schedule.done == set(study.plan.phases)
-    assert Counter(event.state for event in events) == {"epoch": 6, "done": 6}
+    assert Counter(event.state for event in events) == {"start": 6, "epoch": 6, "done": 6}
     again: list[Event] = []
     assert run(study, again.append).done == schedule.done
     assert again == []
@@ -157,3 +158,52 @@ def test_a_data_set_that_workers_cannot_find_ends_in_failures_not_in_a_crash(pre
     schedule = local.run(study.plan.phases, set(), orders, 1, lambda event: None)
     assert schedule.failed
     assert schedule.done == set()
+
+
+FULL_DISK = """
+import os, sys
+from pathlib import Path
+disk, spec = Path(sys.argv[1]), {spec!r}
+os.environ["STUDY_HOME"] = str(disk)
+(disk / "asked.yaml").write_text(spec)
+from results.files import UnwritableError
+from study import provenance
+from study.declaration import declare
+from study.executor import local
+from study.preparation import Request, decode, prepare_store
+from study.worker import Event, Orders
+prepared = prepare_store(Request(str(disk / "asked.yaml"), overrides={{"phases.rgb_epochs": 20}}))
+prepared = decode(prepared, 1, lambda done, in_all: None)
+declare(prepared, "a test")
+filler = disk / "filler"
+
+def fill(event):
+    if event.state == "epoch" and not filler.exists():
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+def run(tell):
+    resources = prepared.plan.edition.settings.resources
+    orders = Orders(prepared.store.root, prepared.sources, resources, {{"commit": "none", "diff": None}}, "a test")
+    states = prepared.plan.states(prepared.store)
+    done = [key for key, state in states.items() if state.name == "done"]
+    return local.run(prepared.plan.phases, done, orders, 2, tell)
+
+try:
+    run(fill)
+except UnwritableError as error:
+    print(error)
+filler.unlink()
+print(run(lambda event: None).done == set(prepared.plan.phases))
+"""
+
+
+def test_a_full_disk_ends_the_run_with_one_message_and_the_next_run_goes_on(run_on_small_disk: RunScript) -> None:
+    told, finished = run_on_small_disk(FULL_DISK.format(spec=SPEC), size="4m").splitlines()
+    assert "cannot write: the disk is full (ENOSPC)" in told
+    assert "What was published before is intact" in told
+    assert finished == "True"

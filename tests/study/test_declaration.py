@@ -1,0 +1,74 @@
+"""What is fixed before the first result: claims are made once, a plan is replaced."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from results.attempt import Store
+from study.declaration import declare, fixed_by_claim
+from study.preparation import Request, prepare, without
+
+SPEC = """\
+question: {ask: 'Do more tokens help?'}
+claim:
+  says: {which: any, direction: better}
+  smallest: 1.0
+profile: smoke
+design: sweep
+control: {model.tokens.count: 2}
+factors:
+  model.tokens.count: [1, 2]
+seeds: 1
+settings: {data.limit: 4}
+"""
+
+
+@pytest.fixture
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+    return Request(str(tmp_path / "asked.yaml"))
+
+
+def claims(store: Store) -> list[Path]:
+    return sorted(store.editions.glob("asked/claims/*.json"))
+
+
+def test_a_claim_is_written_once(request_: Request) -> None:
+    prepared = prepare(request_)
+    first = declare(prepared, "study run asked")
+    (path,) = claims(prepared.store)
+    before = path.read_text()
+    assert path.stem == first["claim_hash"]
+    assert declare(prepared, "study run asked again")["command"] == "study run asked again"
+    assert [one.read_text() for one in claims(prepared.store)] == [before]
+
+
+def test_another_smallest_difference_is_another_claim(request_: Request) -> None:
+    prepared = prepare(request_)
+    declare(prepared, "")
+    Path(request_.name).write_text(SPEC.replace("smallest: 1.0", "smallest: 2.0"))
+    declare(prepare(request_), "")
+    assert len(claims(prepared.store)) == 2
+
+
+def test_a_plan_names_every_phase_with_what_it_costs(request_: Request) -> None:
+    prepared = prepare(request_)
+    plan = declare(prepared, "")
+    assert list(plan["phases"]) == list(prepared.plan.phases)
+    assert {(phase["epochs"], phase["clips"]) for phase in plan["phases"].values()} == {(1, 4)}
+    written = json.loads((prepared.store.editions / "asked" / "plan.json").read_text())
+    assert written == json.loads(json.dumps(plan))
+
+
+def test_clips_that_are_left_out_are_kept_with_their_reasons_and_change_the_claim(request_: Request) -> None:
+    prepared = prepare(request_)
+    name = prepared.ways["count=2"].source.dataset().clips[0].name
+    less = without(prepared, {name: "is no video"})
+    skipped = prepared.store.editions / "asked" / "skipped.json"
+    declare(less, "")
+    assert json.loads(skipped.read_text()) == [{"clip": name, "reason": "is no video"}]
+    assert fixed_by_claim(less.plan)["data"] != fixed_by_claim(prepared.plan)["data"]
+    declare(prepared, "")
+    assert not skipped.exists()

@@ -1,0 +1,78 @@
+"""What is refused before any clip is decoded."""
+
+from pathlib import Path
+
+import pytest
+
+from study import costs, preflight, rates
+from study.preflight import PlanError
+from study.preparation import Prepared, Request, prepare
+from study.settings import Resources
+from tests.study.test_rates import SPEC
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+    return tmp_path / "asked.yaml"
+
+
+def prepared(spec: Path, text: str = SPEC, **overrides: object) -> Prepared:
+    spec.write_text(text)
+    return prepare(Request(str(spec), overrides={name.replace("__", "."): value for name, value in overrides.items()}))
+
+
+def test_a_sound_plan_passes(spec: Path) -> None:
+    preflight.check(prepared(spec))
+
+
+def test_arms_are_measured_without_memory(spec: Path) -> None:
+    plan = prepared(spec).plan
+    one, two = preflight.sizes(plan.edition.arms, len(plan.labels))
+    assert {one.arm, two.arm} == {"count=1", "count=2"}
+    assert 0 < one.parameters <= one.parameters_total
+    assert one.gflops > 0
+
+
+def test_a_network_that_cannot_be_built_is_named_by_its_arm(spec: Path) -> None:
+    wrong = prepared(spec, data__size=4, model__trunk__patch_padding=[0, 0, 0])
+    with pytest.raises(PlanError, match=r"arm count=.: its network cannot be built"):
+        preflight.check(wrong)
+
+
+def test_data_without_clips_for_the_claim_is_refused(spec: Path) -> None:
+    gym = spec.parent / "gym"
+    gym.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (gym / name).write_text(name)
+    (gym / "manifest.csv").write_text(
+        "clip,activity,muscles,split\na.mp4,curl,biceps,train\nb.mp4,curl,biceps,val_seen"
+    )
+
+    def asked(text: str) -> Prepared:
+        spec.write_text(text)
+        return prepare(Request(str(spec), data=str(gym)))
+
+    with pytest.raises(
+        PlanError, match=r"split val, but gym .* has no clip in val_unseen. It has: train 1, val_seen 1"
+    ):
+        preflight.check(asked(SPEC))
+    preflight.check(asked(SPEC.replace("smallest: 1.0", "smallest: 1.0\n  split: val_seen")))
+
+
+def test_a_device_that_does_not_answer_is_refused() -> None:
+    preflight.check_device(Resources())
+    with pytest.raises(PlanError, match=r"resources.device: cuda does not answer: .*resources.device=cpu"):
+        preflight.check_device(Resources(device="cuda"))
+
+
+@pytest.mark.parametrize("budget", ["epochs: 5", "gpu_hours: 0.01"])
+def test_a_plan_beyond_its_budget_is_refused(spec: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "_timed_batches", lambda *given: (60.0, 0.0))
+    name, allowed = budget.split(": ")
+    over = prepared(spec, f"{SPEC}budget: {{{budget}}}\n")
+    with pytest.raises(PlanError, match=rf"budget\.{name} is {allowed}, but the plan needs"):
+        preflight.check(over)
+    monkeypatch.setattr(costs, "left_hours", lambda prepared: 0.0)
+    preflight.check(prepared(spec, f"{SPEC}budget: {{epochs: 6, gpu_hours: 1}}\n"))

@@ -1,0 +1,66 @@
+"""What verbs say on a terminal."""
+
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from study.costs import report_plan
+from study.preparation import Request, prepare
+from study.printing import as_csv, print_plan, print_standing, table
+from study.standing import Standing
+from tests.study.test_rates import SPEC
+
+
+def printed(*things: object, width: int = 80) -> str:
+    console = Console(file=StringIO(), width=width)
+    for thing in things:
+        console.print(thing)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_numbers_stand_to_the_right_and_nothing_is_cut_off() -> None:
+    text = printed(table(("name", "n"), [("a" * 100, 1), ("b", 20), ("c", None)]), width=40)
+    assert text.count("a") - text.count("name") == 100
+    assert [line.rstrip().endswith("20") for line in text.splitlines() if line.strip().startswith("b")] == [True]
+
+
+def test_csv_writes_lists_as_json() -> None:
+    rows = pl.DataFrame({"arm": ["a"], "scores": [[1.5, 2.0]]})
+    assert as_csv(rows).splitlines() == ["arm,scores", 'a,"[1.5, 2.0]"']
+
+
+def test_a_plan_says_what_is_shared_and_what_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+    console = Console(file=StringIO(), width=80)
+    print_plan(report_plan(prepare(Request(str(tmp_path / "asked.yaml")))), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "asked: Do more tokens help?" in text
+    assert "epochs: 6 with sharing, 6 without (0% saved)" in text
+    assert "time left: unknown" in text
+    assert "--measure" in text
+
+
+def test_standings_name_what_runs_what_failed_and_what_is_damaged() -> None:
+    console = Console(file=StringIO(), width=120)
+    running = {"joint count=1 seed 0": (3, 8)}
+    failed = {"rgb count=1 seed 1": ("Diverged: no", Path("store/runs/k/1"))}
+    whole = Standing("asked", Counter(done=2, running=1, failed=1), running, failed, "Undecided: ...")
+    broken = Standing("other", Counter(), {}, {}, "", "plan.json: is not JSON")
+    print_standing([whole, broken], console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in (
+        "asked: Undecided: ...",
+        "running: joint count=1 seed 0: epoch 3 of 8",
+        "failed: rgb count=1 seed 1: Diverged: no",
+        "store/runs/k/1",
+        "damaged: plan.json: is not JSON",
+    ):
+        assert part in text
+    empty = Console(file=StringIO(), width=80)
+    print_standing([], empty)
+    assert "study run token_count_sweep" in empty.file.getvalue()  # type: ignore[attr-defined]
