@@ -5,8 +5,9 @@ The verbs of the command line are functions here, and do the same:
     import study
     from study.preparation import Request
 
-    outcome = study.run(Request("token_count_sweep", profile="smoke"))
-    study.sql("select arm, seed, split, map from finals")
+    if __name__ == "__main__":  # in a script: the processes that train import it again
+        outcome = study.run(Request("token_count_sweep", profile="smoke"))
+        study.sql("select arm, seed, split, map from finals")
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ VERBS = (
     "check",
     "clean",
     "doctor",
-    "list_studies",
+    "list",
     "new",
     "plan",
     "plan_timed",
@@ -36,5 +37,5 @@ def __getattr__(name: str) -> Any:
     if name in VERBS:
         from study import verbs
 
-        return getattr(verbs, name)
+        return getattr(verbs, "list_studies" if name == "list" else name)  # there, `list` means the type
     raise AttributeError(f"module 'study' has no attribute {name!r}. There are: {', '.join(VERBS)}.")

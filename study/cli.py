@@ -48,7 +48,7 @@ def list_() -> None:
     """
     from study.printing import table
 
-    rows = [(each.name, each.ask, each.answer or NO_ANSWER) for each in study.list_studies()]
+    rows = [(each.name, each.ask, each.answer or NO_ANSWER) for each in study.list()]
     console().print(table(("study", "question", "answer"), rows))
 
 

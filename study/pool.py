@@ -6,12 +6,23 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import parent_process
 from typing import Any, TypeVar
+
+from models.errors import UserError
 
 Result = TypeVar("Result")
 
 CHUNK = 4  # numbers that a process takes at once: few, so that Ctrl-C is answered soon
+
+
+class ProcessDied(UserError):
+    """A process that works for this one vanished."""
+
+    exit_code = 1
+
+
 _work: list[Callable[[int], Any]] = []
 
 
@@ -23,6 +34,9 @@ def each(work: Callable[[int], Result], count: int, workers: int, progress: Call
 
     Args:
         progress: called with the numbers that are done, and all.
+
+    Raises:
+        ProcessDied: one of them was killed.
     """
     chunks = [range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
     workers = min(workers, len(chunks))
@@ -55,6 +69,11 @@ def _spread(
             keep(chunk.start, future.result())
             finished += len(chunk)
             progress(finished, chunks[-1].stop)
+    except BrokenProcessPool as error:
+        raise ProcessDied(
+            "a process that decodes clips died: killed, out of memory, or started by a script that calls study.run "
+            'outside `if __name__ == "__main__":`. What was decoded is thrown away. Mend that and run again.'
+        ) from error
     except BaseException:
         # Nothing they have begun will be used, and it may take long.
         for process in set(multiprocessing.active_children()) - others:

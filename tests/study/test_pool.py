@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from study.pool import each
+from study.pool import ProcessDied, each
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +37,11 @@ def test_nothing_to_do_is_done() -> None:
 def test_an_error_of_the_work_reaches_the_caller(workers: int) -> None:
     with pytest.raises(ZeroDivisionError):
         each(partial(operator.floordiv, 1), 10, workers, lambda done, total: None)
+
+
+def test_a_process_that_dies_is_told_in_words() -> None:
+    with pytest.raises(ProcessDied, match=r"died: killed, out of memory.*__main__.*run again"):
+        each(os._exit, 10, 2, lambda done, total: None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
