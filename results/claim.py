@@ -1,13 +1,13 @@
 """What would be said, and when: fixed and hashed before the first result."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.settings import Frozen
+from results.files import canonical
 
 ANY, ALL = "any", "all"
 
@@ -65,5 +65,4 @@ def claim_hash(fixed: Mapping[str, Any]) -> str:
     Raises:
         ValueError: a number in it is none.
     """
-    content = json.dumps(fixed, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(content.encode()).hexdigest()
+    return hashlib.sha256(canonical(fixed).encode()).hexdigest()

@@ -109,6 +109,15 @@ def jsonable(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def canonical(content: Any) -> str:
+    """Write `content` as JSON in the one form that is hashed: sorted, without spaces, without NaN.
+
+    Raises:
+        ValueError: a number in it is none.
+    """
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def sync_file(path: Path) -> None:
     """Return when the file's bytes are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

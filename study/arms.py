@@ -10,9 +10,9 @@ from experiments.problem import Problem, SpecError
 from experiments.spec import Spec
 from models import catalog
 from models.settings import Frozen, Variant, key_content
+from results.files import canonical
 from study.design._cell import Cell, DesignError
 from study.edition import Arm
-from study.key import canonical
 from study.layers import settle
 from study.levels import Factor, short_names
 from study.settings import Settings

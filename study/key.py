@@ -5,19 +5,15 @@ Defaults are part of it, so that a changed default never re-labels an old result
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from results.files import canonical
 
 NUMERICS = 1
 """Raised in a commit that changes results on purpose; golden losses in the tests say when."""
 
 KEY_FIELDS = ("numerics", "kind", "settings", "seed", "replicate", "data", "parents")
-
-
-def canonical(content: Any) -> str:
-    """Write `content` as JSON in the one form that is hashed: sorted, without spaces, without NaN."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def key_of(content: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from experiments.problem import Problem, SpecError
 from experiments.read import profiles
 from experiments.tree import leaves, nest
 from models import catalog
-from study.key import canonical
+from results.files import canonical
 from study.levels import worded
 
 MANIFESTS = (".csv", ".parquet")

@@ -11,8 +11,8 @@ from torch import nn
 
 from models.build import ClipShape, build, variant
 from results.attempt import Store
+from results.files import canonical
 from results.plan import read_plans
-from study.key import canonical
 from study.loader import Batch
 from study.phase import Phase
 from study.preparation import Prepared

@@ -36,6 +36,9 @@ class Standing:
 def editions(store: Store, name: str | None = None) -> Plans:
     """Read the plans of all editions in the store, or of the study or edition called `name`.
 
+    Args:
+        name: or the path of the study's YAML file, as `study run` takes it.
+
     Raises:
         UserError: there is none of that name.
     """
@@ -43,6 +46,8 @@ def editions(store: Store, name: str | None = None) -> Plans:
     there = read_plans(store)
     if name is None:
         return there
+    if name.endswith(".yaml"):
+        name = Path(name).stem
     wanted = Plans(
         {edition: plan for edition, plan in there.whole.items() if name in (edition, plan["study"])},
         {edition: text for edition, text in there.damaged.items() if name in (edition, study_of(edition))},

@@ -65,7 +65,10 @@ def write_plan(
     (folder / "claims").mkdir(parents=True, exist_ok=True)
     arms = [arm_name(level) for level in levels]
     question = {"ask": "How many tokens?", "source": "open"}
-    claim = {"metric": "map", "control": arms[-1]}
+    claim = {
+        "metric": "map", "split": "val", "control": arms[-1], "which": "any", "direction": "better", "smallest": 1.0,
+        "alpha": 0.05, "over": "seeds_and_activities",
+    }  # fmt: skip
     trials = [(level, seed, contents(level, seed, epochs)) for seed in seeds for level in levels]
     plan = {
         "edition": edition,
@@ -83,6 +86,10 @@ def write_plan(
         "labels": list(LABELS),
         "settings": {},
         "spec_settings": {},
+        "notes": [],
+        "caches": [],
+        "clips_from": "",
+        "fingerprints": ["d" * 64],
         "arms": [
             {"name": arm_name(level), "is_control": level == levels[-1], "levels": {FACTOR: level}, "replicate": 0}
             for level in levels

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import made_store as made
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "timm", "torch_geometric", "optuna", "submitit")
 LIGHT_MODULES = (
@@ -36,17 +38,28 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["status"], ["sql", "select 1"], ["verify"], ["doctor"], ["clean", "--dry-run"]]
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["status"],
+        ["report", made.EDITION],
+        ["sql", "select * from finals"],
+        ["verify"],
+        ["doctor"],
+        ["clean", "--dry-run"],
+    ],
 )
 def test_a_verb_that_only_reads_never_imports_torch(words: list[str], tmp_path: Path) -> None:
+    made.make_store(tmp_path / "store")
     code = f"""
 import sys
 from study import cli
 sys.argv = ["study", *{words!r}]
 try:
     cli.main()
-except SystemExit:
-    pass
+except SystemExit as ended:
+    assert not ended.code, ended.code
 """
     assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}) == []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from results.files import StoreError, jsonable, link_json, read_json, replace_json
+from results.files import StoreError, canonical, jsonable, link_json, read_json, replace_json
 
 
 def test_json_is_replaced_in_one_step_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -101,3 +101,9 @@ def test_a_read_only_store_is_named_by_whoever_writes(run_on_small_disk: Callabl
 def test_what_json_has_no_form_for_becomes_null_or_a_list() -> None:
     value = {0: (1, float("nan")), "b": {"c": [float("-inf"), 0.5, True, None, "text"]}}
     assert jsonable(value) == {"0": [1, None], "b": {"c": [None, 0.5, True, None, "text"]}}
+
+
+def test_what_is_hashed_has_one_form() -> None:
+    assert canonical({"b": [1, 2.5], "a": None}) == canonical({"a": None, "b": [1, 2.5]}) == '{"a":null,"b":[1,2.5]}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical({"lr": float("nan")})

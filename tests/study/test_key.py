@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.key import canonical, key_of
+from study.key import key_of
 
 CONTENT = {
     "numerics": 1,
@@ -36,8 +36,3 @@ def test_what_is_not_hashed_does_not_change_the_key() -> None:
 def test_a_content_without_a_hashed_field_is_refused() -> None:
     with pytest.raises(KeyError, match="seed"):
         key_of({name: value for name, value in CONTENT.items() if name != "seed"})
-
-
-def test_nan_has_no_canonical_form() -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical({"lr": float("nan")})
