@@ -15,24 +15,10 @@ from models.errors import UserError
 from study import cache
 from study.cache import BadClips
 from study.preparation import Request
+from tests.made_spec import SPEC
 
 pytestmark = pytest.mark.slow
 
-SPEC = """\
-question: {ask: 'Do more tokens help?'}
-claim:
-  says: {which: any, direction: better}
-  smallest: 1.0
-profile: smoke
-design: sweep
-control: {model.tokens.count: 2}
-factors:
-  model.tokens.count: [1, 2]
-seeds: 1
-settings:
-  data: {frames: 2, size: 16, margin: 2}
-  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
-"""
 ROWS = [
     ("train0", "curl", "biceps", "train"),
     ("train1", "squat", "quadriceps;gluteus", "train"),

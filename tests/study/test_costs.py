@@ -6,7 +6,8 @@ import pytest
 
 from study import costs, rates
 from study.preparation import Prepared, Request, prepare
-from tests.study.test_rates import SPEC, finish
+from tests.made_spec import SPEC
+from tests.study.test_rates import finish
 
 
 @pytest.fixture

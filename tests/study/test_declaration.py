@@ -8,20 +8,7 @@ import pytest
 from results.attempt import Store
 from study.declaration import declare, fixed_by_claim
 from study.preparation import Request, prepare, without
-
-SPEC = """\
-question: {ask: 'Do more tokens help?'}
-claim:
-  says: {which: any, direction: better}
-  smallest: 1.0
-profile: smoke
-design: sweep
-control: {model.tokens.count: 2}
-factors:
-  model.tokens.count: [1, 2]
-seeds: 1
-settings: {data.limit: 4}
-"""
+from tests.made_spec import SPEC
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from study import costs, preflight, rates
 from study.preflight import PlanError
 from study.preparation import Prepared, Request, prepare
 from study.settings import Resources
-from tests.study.test_rates import SPEC
+from tests.made_spec import SPEC
 
 
 @pytest.fixture

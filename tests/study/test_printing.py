@@ -12,7 +12,7 @@ from study.costs import report_plan
 from study.preparation import Request, prepare
 from study.printing import as_csv, print_plan, print_standing, table
 from study.standing import Standing
-from tests.study.test_rates import SPEC
+from tests.made_spec import SPEC
 
 
 def printed(*things: object, width: int = 80) -> str:

@@ -10,22 +10,7 @@ from study import rates
 from study.declaration import declare
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-
-SPEC = """\
-question: {ask: 'Do more tokens help?'}
-claim:
-  says: {which: any, direction: better}
-  smallest: 1.0
-profile: smoke
-design: sweep
-control: {model.tokens.count: 2}
-factors:
-  model.tokens.count: [1, 2]
-seeds: 1
-settings:
-  data: {limit: 4, frames: 2, size: 16, margin: 2}
-  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
-"""
+from tests.made_spec import SPEC
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
 from study.training import Progress, Superseded
 from study.worker import Event, Orders, run_phase
-from tests.study.test_rates import SPEC
+from tests.made_spec import SPEC
 
 
 @pytest.fixture

@@ -17,24 +17,9 @@ from study.preparation import Prepared, Request, prepare
 from study.schedule import Schedule
 from study.worker import Event, Orders
 from tests.conftest import RunScript
+from tests.made_spec import SPEC
 
 pytestmark = pytest.mark.slow
-
-SPEC = """\
-question: {ask: 'Do more tokens help?'}
-claim:
-  says: {which: any, direction: better}
-  smallest: 1.0
-profile: smoke
-design: sweep
-control: {model.tokens.count: 2}
-factors:
-  model.tokens.count: [1, 2]
-seeds: 1
-settings:
-  data: {limit: 4, frames: 2, size: 16, margin: 2}
-  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
-"""
 
 
 @pytest.fixture

@@ -1,0 +1,17 @@
+"""The text of a small study: two arms, one seed, networks of a few hundred parameters; an epoch takes milliseconds."""
+
+SPEC = """\
+question: {ask: 'Do more tokens help?'}
+claim:
+  says: {which: any, direction: better}
+  smallest: 1.0
+profile: smoke
+design: sweep
+control: {model.tokens.count: 2}
+factors:
+  model.tokens.count: [1, 2]
+seeds: 1
+settings:
+  data: {limit: 4, frames: 2, size: 16, margin: 2}
+  model.trunk: {width: 4, depth: 2, stage_starts: [1]}
+"""
