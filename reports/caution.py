@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports import query, words
 from reports.ran import Ran
 from reports.unfinished import Unfinished
+from results.plan import PlanFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,7 @@ order by arm, seed, split
 def list_cautions(
     connection: "duckdb.DuckDBPyConnection",
     edition: str,
-    plan: Mapping[str, Any],
+    plan: PlanFile,
     ran: Ran,
     left: Sequence[Unfinished],
     contrasts: "Sequence[Contrast]",
@@ -49,7 +50,7 @@ def _declaration(ran: Ran) -> list[str]:
     return [f"The claim was declared after {results} of this study stood in the ledger: it was not blind to them."]
 
 
-def _seeds(plan: Mapping[str, Any]) -> list[str]:
+def _seeds(plan: PlanFile) -> list[str]:
     if len({trial["seed"] for trial in plan["trials"]}) > 1:
         return []
     return ["One seed only: the spread between seeds is unknown, so no interval covers it."]

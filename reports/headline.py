@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import words
 from reports.ran import Fact, Ran
+from results.plan import PlanFile
 
 if TYPE_CHECKING:
     from results.answer import Answer
@@ -64,7 +65,7 @@ class Summary:
     at: str
 
 
-def word_headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headline:
+def word_headline(answer: "Answer", plan: PlanFile, ran: Ran) -> Headline:
     """Word the answer's card."""
     return Headline(
         verdict=answer.verdict,
@@ -77,7 +78,7 @@ def word_headline(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Headli
     )
 
 
-def sum_up(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> Summary:
+def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
     """Sum a page up for the index."""
     lead = find_leading(answer.contrasts, plan["claim"])
     return Summary(
@@ -117,7 +118,7 @@ def find_leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "
     return ranked[-1] if ranked else None
 
 
-def _facts(answer: "Answer", plan: Mapping[str, Any], ran: Ran) -> list[Fact]:
+def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
     done = f"{ran.trials} of {len(plan['trials'])}"
     facts = [
         Fact("Trials", done, words.count(len(plan["arms"]), "arm")),

@@ -4,7 +4,6 @@ Nothing on it is trusted: text from specs and errors is escaped by the template,
 can end, and the page's own policy runs the two scripts it was written with and no other, and asks no network.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from reports import embed, headline, ran, table, template, theme, words
 from reports.caution import list_cautions
 from reports.figure import draw_figures
 from reports.unfinished import list_unfinished
+from results.plan import PlanFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from results.answer import Answer
 
 
-def build(
-    connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer", plan: Mapping[str, Any], out: Path
-) -> Path:
+def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer", plan: PlanFile, out: Path) -> Path:
     """Write the page of `edition` to the file `out`.
 
     Args:

@@ -11,6 +11,7 @@ from experiments.tree import Tree, leaves, merge, nest
 from models.catalog import unknown
 from reports import query, words
 from results.edition import UnknownEdition
+from results.plan import PlanFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,7 +71,7 @@ class Ran:
     mixed: dict[str, list[str]]
 
 
-def collect(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> Ran:
+def collect(connection: "duckdb.DuckDBPyConnection", edition: str, plan: PlanFile) -> Ran:
     """Collect what the ledger knows of the phases that `edition` needs.
 
     Raises:
@@ -103,7 +104,7 @@ def _edition(connection: "duckdb.DuckDBPyConnection", edition: str) -> dict[str,
     return found.row(0, named=True)
 
 
-def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, edition: Mapping[str, Any]) -> list[Fact]:
+def _facts(plan: PlanFile, runs: pl.DataFrame, edition: Mapping[str, Any]) -> list[Fact]:
     made_by = _made_by(runs)
     own = ", ".join(f"{name}={words.setting(value)}" for name, value in leaves(_own_settings(plan)))
     factors = "; ".join(f"{name}: {words.listing(levels, 50)}" for name, levels in plan["factors"].items())
@@ -125,7 +126,7 @@ def _facts(plan: Mapping[str, Any], runs: pl.DataFrame, edition: Mapping[str, An
     ]
 
 
-def _own_settings(plan: Mapping[str, Any]) -> Tree:
+def _own_settings(plan: PlanFile) -> Tree:
     """Lay the overrides of the command over what the spec itself sets."""
     tree: Tree = merge(nest(plan["spec_settings"]), nest(plan["overrides"]))
     return tree

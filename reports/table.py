@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from reports import marks, query, theme, words
+from results.plan import PlanFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +56,7 @@ class Table:
 
 
 def tabulate_arms(
-    connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any], contrasts: "Sequence[Contrast]"
+    connection: "duckdb.DuckDBPyConnection", edition: str, plan: PlanFile, contrasts: "Sequence[Contrast]"
 ) -> Table:
     """Collect the table of arms; an arm without results keeps its row."""
     finals = query.table(connection, SQL, edition=edition)
@@ -112,7 +113,7 @@ def _heading(split: str) -> str:
     return f"{activities.capitalize()} ({stage})" if activities else stage
 
 
-def _reading(plan: Mapping[str, Any]) -> str:
+def _reading(plan: PlanFile) -> str:
     claim = plan["claim"]
     return (
         f"mAP in points, mean ± standard deviation over seeds. Difference: to {claim['control']}, on "

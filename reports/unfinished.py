@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import query
-from results.plan import label, parents
+from results.plan import PlanFile, label, parents
 from results.state import with_blocked
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Unfinished:
     why: str
 
 
-def list_unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Unfinished]:
+def list_unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan: PlanFile) -> list[Unfinished]:
     """List the planned trials that have no result, in the plan's order."""
     finished = {tuple(row) for row in query.table(connection, FINISHED, edition=edition).iter_rows()}
     failures = {row["key"]: row for row in query.table(connection, FAILURES, edition=edition).to_dicts()}
@@ -54,7 +54,7 @@ def list_unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan:
 
 
 def _trial(
-    plan: Mapping[str, Any], trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], final: str
+    plan: PlanFile, trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], final: str
 ) -> Unfinished:
     """Describe an open trial by the first of its phases that has no result; `final` is the state of its last one."""
     for key in trial["phases"].values():

@@ -1,22 +1,101 @@
 """What a study's newest plan (`plan.json`) says about its phases."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from results.attempt import Store
 from results.files import StoreError, read_json
+
+
+class PlannedArm(TypedDict):
+    """One level for every factor."""
+
+    name: str
+    is_control: bool
+    levels: dict[str, Any]
+    replicate: int
+
+
+class PlannedPhase(TypedDict):
+    """One leg of training; `clips` are those of its training split, `parents` kind -> key."""
+
+    kind: str
+    seed: int
+    epochs: int
+    clips: int
+    parents: dict[str, str]
+
+
+class PlannedTrial(TypedDict):
+    """An arm with a seed; `phases` are kind -> key, `final` is the key that holds its numbers."""
+
+    arm: str
+    seed: int
+    replicate: int
+    phases: dict[str, str]
+    final: str
+
+
+class PlanFile(TypedDict):
+    """What `plan.json` holds: the newest plan of an edition, and all that reports need of it."""
+
+    edition: str
+    study: str
+    profile: str
+    data: str
+    overrides: dict[str, Any]
+    question: dict[str, Any]
+    claim: dict[str, Any]
+    claim_hash: str
+    design: str
+    factors: dict[str, list[Any]]
+    charts: list[str] | None
+    labels: list[str]
+    notes: list[str]
+    settings: dict[str, Any]
+    spec_settings: dict[str, Any]
+    arms: list[PlannedArm]
+    phases: dict[str, PlannedPhase]
+    trials: list[PlannedTrial]
+    caches: list[str]
+    clips_from: str
+    fingerprints: list[str]
+    at: str
+    command: str
+
+
+_FORM = TypeAdapter(PlanFile)
 
 
 class Plans(NamedTuple):
     """The newest plans in a store.
 
     Attributes:
-        whole: edition -> what its `plan.json` holds.
+        whole: by edition.
         damaged: edition -> what is wrong with its plan; the others are not the worse for it.
     """
 
-    whole: dict[str, dict[str, Any]]
+    whole: dict[str, PlanFile]
     damaged: dict[str, str]
+
+
+def read_plan(path: Path) -> PlanFile:
+    """Read a `plan.json`.
+
+    Raises:
+        StoreError: it is torn, or not what this version writes.
+    """
+    try:
+        return _FORM.validate_python(read_json(path))
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
+        raise StoreError(
+            f"{path}: is not a plan ({where}). It was changed, or another version wrote it. "
+            "Run the study again: it writes the plan anew, and trains nothing that is done."
+        ) from error
 
 
 def read_plans(store: Store) -> Plans:
@@ -24,7 +103,7 @@ def read_plans(store: Store) -> Plans:
     plans = Plans({}, {})
     for path in sorted(store.editions.glob("*/plan.json")):
         try:
-            plans.whole[path.parent.name] = read_json(path)
+            plans.whole[path.parent.name] = read_plan(path)
         except StoreError as error:
             plans.damaged[path.parent.name] = str(error)
     return plans
@@ -35,7 +114,7 @@ def study_of(edition: str) -> str:
     return edition.partition("--")[0]
 
 
-def label(plan: Mapping[str, Any], key: str) -> str:
+def label(plan: PlanFile, key: str) -> str:
     """Name a phase as people do: kind, the arm or how many arms share it, seed.
 
     Example:
@@ -50,6 +129,6 @@ def label(plan: Mapping[str, Any], key: str) -> str:
     return f"{phase['kind']} {who} seed {phase['seed']}"
 
 
-def parents(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+def parents(plan: PlanFile) -> dict[str, list[str]]:
     """List the phases that each phase starts from, by key."""
     return {key: list(phase["parents"].values()) for key, phase in plan["phases"].items()}

@@ -1,6 +1,5 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from models.errors import UserError
 from results.attempt import now
 from results.claim import claim_hash
 from results.files import link_json, replace_json, writing
-from results.plan import read_plans
+from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, read_plans
 from study.edition import Arm
 from study.phase import Phase
 from study.planner import Plan, Trial
@@ -16,7 +15,7 @@ from study.preparation import Prepared
 from study.rates import training_clips
 
 
-def declare(prepared: Prepared, command: str) -> dict[str, Any]:
+def declare(prepared: Prepared, command: str) -> PlanFile:
     """Write the claim of a plan, if it is new, and the plan itself; return what `plan.json` holds."""
     plan, store = prepared.plan, prepared.store
     store.prepare()
@@ -34,9 +33,7 @@ def declare(prepared: Prepared, command: str) -> dict[str, Any]:
         replace_json(folder / "skipped.json", skipped)
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
-    own = {"claim_hash": digest, "at": now(), "command": command, "caches": list(prepared.caches)}
-    own |= {"clips_from": clips_from(prepared), "fingerprints": _fingerprints(plan)}
-    described = describe(plan, training_clips(prepared)) | own
+    described = describe(prepared, digest, command)
     replace_json(folder / "plan.json", described)
     return described
 
@@ -80,12 +77,14 @@ def _fingerprints(plan: Plan) -> list[str]:
     return sorted({phase.data for phase in plan.phases.values()})
 
 
-def describe(plan: Plan, clips: Mapping[str, int]) -> dict[str, Any]:
+def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
     """Describe a plan as the store keeps it: everything that a report needs, and the keys of every trial.
 
     Args:
-        clips: data set's fingerprint -> how many training clips it has.
+        digest: hash of the claim.
+        command: what the user typed.
     """
+    plan, clips = prepared.plan, training_clips(prepared)
     edition, spec = plan.edition, plan.edition.spec
     return {
         "edition": edition.name,
@@ -95,6 +94,7 @@ def describe(plan: Plan, clips: Mapping[str, int]) -> dict[str, Any]:
         "overrides": dict(edition.overrides),
         "question": spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
+        "claim_hash": digest,
         "design": spec.design["name"],
         "factors": {name: list(levels) for name, levels in edition.factors.items()},
         "charts": spec.charts,
@@ -105,19 +105,29 @@ def describe(plan: Plan, clips: Mapping[str, int]) -> dict[str, Any]:
         "arms": [_arm(arm) for arm in edition.arms],
         "phases": {key: _phase(phase, clips[phase.data]) for key, phase in plan.phases.items()},
         "trials": [_trial(trial) for trial in plan.trials],
+        "caches": list(prepared.caches),
+        "clips_from": clips_from(prepared),
+        "fingerprints": _fingerprints(plan),
+        "at": now(),
+        "command": command,
     }
 
 
-def _arm(arm: Arm) -> dict[str, Any]:
+def _arm(arm: Arm) -> PlannedArm:
     return {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
 
 
-def _phase(phase: Phase, clips: int) -> dict[str, Any]:
-    own = {"kind": phase.kind, "seed": phase.seed, "epochs": phase.settings.epochs, "clips": clips}
-    return own | {"parents": dict(phase.parents)}
+def _phase(phase: Phase, clips: int) -> PlannedPhase:
+    return {
+        "kind": phase.kind,
+        "seed": phase.seed,
+        "epochs": phase.settings.epochs,
+        "clips": clips,
+        "parents": dict(phase.parents),
+    }
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
+def _trial(trial: Trial) -> PlannedTrial:
     return {
         "arm": trial.arm.name,
         "seed": trial.seed,

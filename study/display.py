@@ -2,10 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from statistics import fmean
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.words import duration
-from results.plan import label, parents
+from results.plan import PlanFile, label, parents
 from results.state import with_blocked
 from study.printing import STATES
 from study.training import Progress
@@ -31,7 +30,6 @@ class Board:
     """The state of a run, as its events tell it.
 
     Args:
-        plan: what `plan.json` holds.
         done: keys that are done before the run.
         workers: phases that run at once.
         clock: gives seconds.
@@ -39,7 +37,7 @@ class Board:
 
     def __init__(
         self,
-        plan: Mapping[str, Any],
+        plan: PlanFile,
         done: Collection[str],
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,

@@ -9,9 +9,10 @@ from results.answer import Answer, answer_claim
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
-from results.files import StoreError, jsonable, read_json, replace_json
+from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
 from results.ledger import sync
+from results.plan import read_plan
 from results.query import connect
 from study.layout import pages_folder
 from study.standing import editions
@@ -46,7 +47,7 @@ def report_edition(store: Store, edition: str) -> Report:
     """Answer one edition, and write its page and the index."""
     synced = sync(store)
     folder = store.editions / edition
-    plan = read_json(folder / "plan.json")
+    plan = read_plan(folder / "plan.json")
     claim = Claim.model_validate(plan["claim"])
     with connect(store) as connection:
         found = answer_claim(claim, contrasts(predictions(connection, edition), claim))

@@ -3,13 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models import catalog
 from models.errors import UserError
 from results.attempt import Attempt, Store
 from results.files import read_json
-from results.plan import Plans, label, parents, read_plans, study_of
+from results.plan import PlanFile, Plans, label, parents, read_plans, study_of
 from results.state import WAITING, with_blocked
 
 
@@ -69,9 +68,9 @@ def standings(store: Store, name: str | None = None) -> list[Standing]:
     return seen + [Standing(edition, Counter(), {}, {}, "", text) for edition, text in plans.damaged.items()]
 
 
-def _standing(store: Store, plan: dict[str, Any]) -> Standing:
+def _standing(store: Store, plan: PlanFile) -> Standing:
     """Look at every phase of an edition's newest plan."""
-    phases: dict[str, dict[str, Any]] = plan["phases"]
+    phases = plan["phases"]
     states = store.states(phases)
     names = with_blocked({key: state.name for key, state in states.items()}, parents(plan))
     running = {

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from results.attempt import Store
-from results.plan import label, parents, read_plans
+from results.files import StoreError, replace_json
+from results.plan import label, parents, read_plan, read_plans
 from tests import made_store as made
 
 
@@ -20,6 +21,16 @@ def test_plans_are_read_by_name_and_a_torn_one_spares_the_others(tmp_path: Path)
     assert list(plans.whole) == ["fusion"]
     assert plans.damaged["tokens"].startswith(f"{store.editions}/tokens/plan.json: is not JSON")
     assert "The file holds 16 bytes. Restore it" in plans.damaged["tokens"]
+
+
+def test_a_plan_that_lacks_a_part_is_told_with_what_to_do(made_store: Store) -> None:
+    plan = made.read_plan(made_store)
+    path = made_store.editions / made.EDITION / "plan.json"
+    assert set(read_plan(path)) == set(plan)
+    del plan["trials"][0]["final"]
+    replace_json(path, plan)
+    with pytest.raises(StoreError, match=r"plan.json: is not a plan \(trials.0.final: Field required\).*Run the study"):
+        read_plan(path)
 
 
 def test_a_phase_is_named_by_kind_arms_and_seed(made_store: Store) -> None:
