@@ -106,7 +106,8 @@ def shown(board: Board, console: Console) -> Iterator[None]:
 @contextmanager
 def decoding(console: Console) -> Iterator[Callable[[int, int], None]]:
     """Show a bar while clips are decoded; gives what is called with the clips done and in all."""
-    with Bars("decoding clips", BarColumn(), MofNCompleteColumn(), console=console, transient=True) as progress:
+    columns = ("decoding clips", BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bars: list[TaskID] = []
 
         def tell(done: int, in_all: int) -> None:
