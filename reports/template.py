@@ -7,6 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from results.files import writing
+
 FOLDER = Path(__file__).parent
 
 
@@ -25,12 +27,17 @@ def fill(name: str, **content: Any) -> str:
 
 
 def write(text: str, out: Path) -> Path:
-    """Write a page whole or not at all, so that a reader never opens half of one."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    """Write a page whole or not at all, so that a reader never opens half of one.
+
+    Raises:
+        UnwritableError: the operating system refuses to write there.
+    """
     half = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(out)
-    finally:
-        half.unlink(missing_ok=True)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            half.write_text(text, encoding="utf-8")
+            half.replace(out)
+        finally:
+            half.unlink(missing_ok=True)
     return out

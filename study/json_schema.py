@@ -19,6 +19,7 @@ from experiments.read import FOLDER, PROFILES, ProfileFile, profiles
 from experiments.spec import SpecFile
 from models import catalog
 from models.settings import Frozen, Variant
+from results.files import writing
 from study.settings import Settings
 
 Schema = dict[str, Any]
@@ -29,7 +30,8 @@ _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 def write(specs: Path = FOLDER, own_profiles: Path = PROFILES) -> Path:
     """Write `schema.json` beside the specs and beside the profiles; return the path of the former."""
     for folder, schema in ((own_profiles, of_profiles()), (specs, of_specs())):
-        (folder / FILE).write_text(worded(schema), encoding="utf-8")
+        with writing(folder / FILE):
+            (folder / FILE).write_text(worded(schema), encoding="utf-8")
     return specs / FILE
 
 

@@ -6,6 +6,7 @@ from experiments.lines import shown
 from experiments.problem import Problem, SpecError
 from experiments.read import FOLDER, name_problems, profiles
 from models import catalog
+from results.files import writing
 
 TEMPLATE = """\
 # yaml-language-server: $schema=schema.json
@@ -65,9 +66,10 @@ def write(name: str, folder: Path = FOLDER) -> Path:
         designs=", ".join(catalog.names("study.design")),
         charts=", ".join(catalog.names("reports.chart")),
     )
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise SpecError([Problem(shown(path), "is there already. Choose another name, or edit it.")]) from error
+    with writing(path):
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            raise SpecError([Problem(shown(path), "is there already. Choose another name, or edit it.")]) from error
     return path
