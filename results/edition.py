@@ -9,6 +9,7 @@ from models import catalog
 from models.errors import UserError
 from results.attempt import Store, now
 from results.files import StoreError, link_json, read_json
+from results.plan import PlanFile, PlannedArm, PlannedTrial, read_plan
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -74,7 +75,7 @@ def reveal(store: Store, edition: str, by: str, command: str) -> Revealed:
         raise UnknownEdition(f"{store.editions}: {catalog.unknown(edition, 'edition', names(store))}")
     opened = link_json(folder / "revealed.json", {"at": now(), "by": by, "command": command})
     said = read_json(folder / "revealed.json")
-    trials = read_json(folder / "plan.json")["trials"]
+    trials = read_plan(folder / "plan.json")["trials"]
     finished = sum((store.runs / trial["final"] / "done.json").exists() for trial in trials)
     return Revealed(edition, said["at"], said["by"], not opened, finished, len(trials))
 
@@ -83,28 +84,28 @@ def read_edition(folder: Path) -> Tables:
     """Read an edition's files as rows of the `TABLES`.
 
     Raises:
-        StoreError: a file is no JSON, or the plan lacks a part.
+        StoreError: a file is no JSON, or lacks a part.
     """
-    plan = read_json(folder / "plan.json")
+    plan = read_plan(folder / "plan.json")
+    plan["edition"] = folder.name
     try:
-        plan["edition"] = folder.name
         claims = [_claim(read_json(path), plan) for path in sorted(folder.glob("claims/*.json"))]
-        return {
-            "editions": [_edition(folder, plan, claims)],
-            "claims": claims,
-            "arms": [_arm(plan["edition"], place, arm) for place, arm in enumerate(plan["arms"])],
-            "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
-            "phases": [row for trial in plan["trials"] for row in _phases(plan, trial)],
-        }
+        row = _edition(folder, plan, claims)
     except (KeyError, TypeError, AttributeError) as error:
-        parts = ", ".join(plan) if isinstance(plan, dict) else type(plan).__name__
         raise StoreError(
-            f"{folder}: the plan or a claim lacks a part: {type(error).__name__}: {error}. plan.json has: {parts}. "
-            "Run the study again: it writes the plan anew. A claim is made only once: restore it from a backup."
+            f"{folder}: a claim, revealed.json or skipped.json lacks a part: {type(error).__name__}: {error}. "
+            "Each is written once: restore the folder from a backup."
         ) from error
+    return {
+        "editions": [row],
+        "claims": claims,
+        "arms": [_arm(plan["edition"], place, arm) for place, arm in enumerate(plan["arms"])],
+        "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
+        "phases": [row for trial in plan["trials"] for row in _phases(plan, trial)],
+    }
 
 
-def _edition(folder: Path, plan: Row, claims: list[Row]) -> Row:
+def _edition(folder: Path, plan: PlanFile, claims: list[Row]) -> Row:
     question = plan["question"]
     declared = next((claim for claim in claims if claim["is_current"]), {})
     revealed = _optional(folder / "revealed.json", {})
@@ -130,7 +131,7 @@ def _edition(folder: Path, plan: Row, claims: list[Row]) -> Row:
     }
 
 
-def _claim(content: Row, plan: Row) -> Row:
+def _claim(content: Row, plan: PlanFile) -> Row:
     return {
         "edition": plan["edition"],
         "hash": content["hash"],
@@ -142,23 +143,28 @@ def _claim(content: Row, plan: Row) -> Row:
     }
 
 
-def _arm(edition: str, position: int, arm: Row) -> Row:
+def _arm(edition: str, position: int, arm: PlannedArm) -> Row:
     return {
         "edition": edition,
         "arm": arm["name"],
         "position": position,
         "is_control": arm["is_control"],
-        "replicate": arm.get("replicate", 0),
+        "replicate": arm["replicate"],
         "levels": arm["levels"],
     }
 
 
-def _trial(edition: str, trial: Row) -> Row:
-    return {"edition": edition} | {name: trial[name] for name in ("arm", "seed", "replicate", "final")}
+def _trial(edition: str, trial: PlannedTrial) -> Row:
+    return {
+        "edition": edition,
+        "arm": trial["arm"],
+        "seed": trial["seed"],
+        "replicate": trial["replicate"],
+        "final": trial["final"],
+    }
 
 
-def _phases(plan: Row, trial: Row) -> list[Row]:
-    known = plan.get("phases", {})
+def _phases(plan: PlanFile, trial: PlannedTrial) -> list[Row]:
     return [
         {
             "edition": plan["edition"],
@@ -167,7 +173,7 @@ def _phases(plan: Row, trial: Row) -> list[Row]:
             "replicate": trial["replicate"],
             "phase": kind,
             "position": position,
-            "epochs": known.get(key, {}).get("epochs"),
+            "epochs": plan["phases"][key]["epochs"],
             "key": key,
         }
         for position, (kind, key) in enumerate(trial["phases"].items())

@@ -1,8 +1,6 @@
 """`study verify`: prove the store from its files, and the database from the store."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -10,6 +8,7 @@ from results import edition, run
 from results.attempt import Store
 from results.claim import claim_hash
 from results.files import StoreError, read_json
+from results.plan import PlanFile, read_plan
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
@@ -50,7 +49,7 @@ def _edition(inspector: Inspector, folder: Path) -> None:
         return
     try:
         edition.read_edition(folder)
-        plan = read_json(plan_path)
+        plan = read_plan(plan_path)
     except StoreError as error:
         inspector.damage(plan_path, str(error))
         return
@@ -75,7 +74,7 @@ def _claim(inspector: Inspector, path: Path) -> None:
         inspector.damage(path, f"what it fixes has the hash {found}: it was changed. Restore it from a backup.")
 
 
-def _planned_claim(inspector: Inspector, path: Path, plan: Mapping[str, Any]) -> None:
+def _planned_claim(inspector: Inspector, path: Path, plan: PlanFile) -> None:
     if not path.exists():
         inspector.damage(path, "the claim that the plan names is missing. Restore it: a claim is made only once.")
     elif read_json(path)["fixed"]["claim"] != plan["claim"]:

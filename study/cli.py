@@ -42,14 +42,14 @@ NO_ANSWER = "no answer yet"
 
 @app.command("list")
 def list_() -> None:
-    """List the studies, their questions, and their answers so far.
+    """List the studies, their questions, and the newest answer to each.
 
     Example: study list
     """
     from study.printing import table
 
-    rows = [(each.name, each.ask, each.answer or NO_ANSWER) for each in study.list()]
-    console().print(table(("study", "question", "answer"), rows))
+    rows = [(each.name, each.ask, each.answer or NO_ANSWER, each.edition) for each in study.list()]
+    console().print(table(("study", "question", "newest answer", "of edition"), rows))
 
 
 @app.command()

@@ -85,13 +85,13 @@ def _standing(store: Store, plan: PlanFile) -> Standing:
     return Standing(plan["edition"], counts, running, failed, answer)
 
 
-def newest_answers(store: Store) -> dict[str, str]:
-    """Give the newest answer of each study, whatever edition it is of."""
+def newest_answers(store: Store) -> dict[str, tuple[str, str]]:
+    """Give the edition of each study that was answered last, and its answer."""
     found = [
-        (path.stat().st_mtime_ns, study_of(path.parent.name), read_json(path)["sentence"])
+        (path.stat().st_mtime_ns, path.parent.name, read_json(path)["sentence"])
         for path in store.editions.glob("*/answer.json")
     ]
-    return {study: sentence for _, study, sentence in sorted(found)}
+    return {study_of(edition): (edition, sentence) for _, edition, sentence in sorted(found)}
 
 
 def _failure(attempt: Attempt) -> tuple[str, Path]:

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A study that can be run, with its newest answer, or an empty text; `ask` says so if its spec is broken."""
+    """A study that can be run, and the edition that was answered last, if any; `ask` says so if its spec is broken."""
 
     name: str
     ask: str
+    edition: str
     answer: str
 
 
@@ -46,7 +47,7 @@ def list_studies() -> list[Listed]:
     from study.standing import newest_answers
 
     answers = newest_answers(_store())
-    return [Listed(name, _question(name), answers.get(name, "")) for name in names()]
+    return [Listed(name, _question(name), *answers.get(name, ("", ""))) for name in names()]
 
 
 def new(name: str) -> Path:

@@ -21,12 +21,20 @@ def test_an_edition_becomes_rows_of_every_table(made_store: Store) -> None:
     assert tables["phases"][1]["epochs"] == 2
 
 
-def test_a_plan_that_lacks_a_part_is_named_with_what_it_has(made_store: Store) -> None:
+def test_a_plan_that_lacks_a_part_is_named(made_store: Store) -> None:
     plan = made.read_plan(made_store)
     del plan["trials"][0]["final"]
     replace_json(made_store.editions / made.EDITION / "plan.json", plan)
-    with pytest.raises(StoreError, match=r"token_count_sweep: .*KeyError: 'final'\. plan\.json has: edition, study"):
+    with pytest.raises(StoreError, match=r"plan\.json: is not a plan \(trials\.0\.final: .*Run the study again"):
         read_edition(made_store.editions / made.EDITION)
+
+
+def test_a_claim_that_lacks_a_part_is_named(made_store: Store) -> None:
+    folder = made_store.editions / made.EDITION
+    (claim,) = folder.glob("claims/*.json")
+    replace_json(claim, {"hash": claim.stem})
+    with pytest.raises(StoreError, match=r"token_count_sweep: a claim.* lacks a part: KeyError: .*from a backup"):
+        read_edition(folder)
 
 
 def test_the_digest_follows_what_the_ledger_reads_and_nothing_else(made_store: Store) -> None:

@@ -157,5 +157,5 @@ def test_an_edition_that_cannot_be_read_is_named_and_the_others_go_on(made_store
     replace_json(made_store.editions / "other" / "plan.json", {"edition": "other"})
     for _ in range(2):
         (problem,) = ledger.sync(made_store).problems
-        assert "editions/other: the plan or a claim lacks a part" in problem
+        assert "editions/other/plan.json: is not a plan" in problem
     assert made.rows(made_store, "select distinct edition from finals") == [(made.EDITION,)]

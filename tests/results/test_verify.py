@@ -177,7 +177,7 @@ def test_an_edition_is_held_to_its_claim(made_store: Store) -> None:
     replace_json(folder / "plan.json", {"edition": made.EDITION})
     (problem,) = problems(made_store)
     assert problem.is_damage
-    assert "lacks a part" in problem.text
+    assert "is not a plan" in problem.text
     (folder / "plan.json").unlink()
     (problem,) = problems(made_store)
     assert not problem.is_damage

@@ -66,4 +66,4 @@ def test_the_newest_answer_of_a_study_is_given(store: Store) -> None:
     assert newest_answers(store) == {}
     made.write_plan(store, f"{made.EDITION}--small")
     replace_json(store.editions / f"{made.EDITION}--small" / "answer.json", {"sentence": "Supported: ..."})
-    assert newest_answers(store) == {made.EDITION: "Supported: ..."}
+    assert newest_answers(store) == {made.EDITION: (f"{made.EDITION}--small", "Supported: ...")}
