@@ -133,8 +133,9 @@ def _compose(text: str, source: str) -> yaml.Node | None:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        context = f" {error.context}" if error.context else ""
-        raise SpecError([Problem(f"{source}:{line}", f"cannot be read as YAML{context}: {error.problem}.")]) from error
+        context = f" {error.context} that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
+        text = f"cannot be read as YAML{context}: {error.problem}. Correct it there, or where it begins."
+        raise SpecError([Problem(f"{source}:{line}", text)]) from error
     except yaml.reader.ReaderError as error:
         raise SpecError([Problem(source, f"cannot be read as YAML: {error.reason}.")]) from error
     except RecursionError as error:

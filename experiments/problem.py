@@ -59,7 +59,7 @@ def wording(error: ErrorDetails, path: str, what: str, there: Sequence[str]) -> 
     rule = _RULE.sub("must ", error["msg"]).partition(" after validation")[0]
     for theirs, ours in _WORDS.items():
         rule = rule.replace(theirs, ours)
-    return f"{path}: {rule}, but got {_short(error['input'])}."
+    return f"{path}: {rule}, but got {_short(error['input'])}. Change it."
 
 
 def _short(value: object) -> str:

@@ -38,6 +38,15 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
+def _nearest(name: str, known: list[str]) -> str | None:
+    """Find the nearest of numbers by their difference, the nearest of other names by their letters."""
+    try:
+        wanted = float(name)
+        return min(known, key=lambda one: abs(float(one) - wanted), default=None)
+    except ValueError:
+        return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
 def unknown(name: str, what: str, there: Iterable[str]) -> str:
     """Word the message for a `name` that is not among those `there`.
 
@@ -45,6 +54,6 @@ def unknown(name: str, what: str, there: Iterable[str]) -> str:
         ``cuont: no such setting. Did you mean 'count'? There are: count, dropout.``
     """
     known = list(there)
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+    near = _nearest(name, known)
+    guess = f" Did you mean {near!r}?" if near else ""
     return f"{name}: no such {what}.{guess} There are: {', '.join(known) or 'none'}."

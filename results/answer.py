@@ -79,6 +79,11 @@ def answer_claim(claim: Claim, contrasts: Sequence[Contrast]) -> Answer:
     )
 
 
+def answer_sealed(claim: Claim, edition: str) -> Answer:
+    """Say that nothing can be said yet, because the claim's split is sealed."""
+    return Answer("undecided", wording.sealed(claim.split, edition), ())
+
+
 def place(claim: Claim, low: float, high: float) -> Place:
     """Say where an interval lies, seen from `claim`; NaN is open."""
     if claim.direction == "worse":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from results import record, state
-from results.files import StoreError, link_json, read_json, replace_json, sync_file, sync_folder, writing
+from results.files import StoreError, link_json, read_json, replace_json, sha256, sync_file, sync_folder, writing
 from results.owner import Owner, alive_here
 from results.state import State
 
@@ -146,6 +146,7 @@ class Attempt:
             "sealed": record.count(self.sealed) if sealed else 0,
             "seconds": seconds,
             "size_bytes": {path.name: path.stat().st_size for path in paths},
+            "sha256": {path.name: sha256(path) for path in paths},
         }
         if not link_json(self.done, content, self.folder / "done.json.tmp"):
             return False

@@ -46,6 +46,11 @@ class Claim(Frozen):
         return self
 
     @property
+    def is_sealed(self) -> bool:
+        """Tell whether its split is shown only after `study reveal`."""
+        return self.split.startswith("test")
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The splits of the data that the claim's split averages."""
         if self.split in ("val", "test"):

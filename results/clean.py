@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.attempt import Attempt, Store
-from results.files import writing
+from results.files import StoreError, writing
 
 ABANDONED_S = 3600.0
-"""A temporary file that was not written to for so long has lost its writer."""
+"""A temporary file that was not written to for so long has lost its writer, if nobody knows who that is."""
+CUT_OFF = "write that was cut off"
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,10 @@ def clean(store: Store, *, dry_run: bool, caches_in_use: Collection[str] | None 
 
 def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tuple[Path, str]]:
     for folder in sorted(store.runs.iterdir()) if store.runs.is_dir() else []:
-        attempts = [one for one in store.attempts(folder.name) if not store.is_live(one)]
-        result = store.result(folder.name)
-        if result is None:
-            yield from _of_open(attempts)
-        elif result.folder.is_dir():  # otherwise another attempt may be the published one: `study verify` names it
-            yield from _of_done(attempts, result)
+        yield from _of_run(store, folder.name)
     for path in [*store.root.glob("*.tmp*"), *store.runs.rglob("*.tmp"), *store.editions.rglob("*.tmp")]:
         if _is_abandoned(path):
-            yield path, "write that was cut off"
+            yield path, CUT_OFF
     for path in sorted(store.cache.iterdir()) if store.cache.is_dir() else []:
         if not _is_abandoned(path):  # a run that starts decodes its clips before its plan names them
             continue
@@ -79,6 +75,20 @@ def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tupl
             yield path, "decoding that was cut off"
         elif caches_in_use is not None and path.suffix == ".npy" and path.name not in caches_in_use:
             yield path, "decoded clips that no edition uses"
+
+
+def _of_run(store: Store, key: str) -> Iterator[tuple[Path, str]]:
+    try:
+        result = store.result(key)
+    except StoreError:  # a damaged done.json: nothing of this run is touched, and `study verify` names it
+        return
+    attempts = [one for one in store.attempts(key) if not store.is_live(one)]
+    if result is None:
+        yield from _of_open(attempts)
+    elif result.folder.is_dir():  # otherwise another attempt may be the published one: `study verify` names it
+        yield from _of_done(attempts, result)
+    for attempt in attempts:
+        yield from ((path, CUT_OFF) for path in sorted(attempt.folder.glob("*.tmp")))
 
 
 def _of_done(attempts: list[Attempt], result: Attempt) -> Iterator[tuple[Path, str]]:

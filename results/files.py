@@ -4,6 +4,7 @@ Only `mkdir`, `link` and `rename` are relied on: they are atomic on local disks 
 """
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -21,7 +22,7 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "Point $STUDY_HOME at a folder you may write to"),
     errno.EACCES: ("this user may not write there", "Point $STUDY_HOME at a folder you may write to"),
     errno.EPERM: ("the file system forbids it", "Point $STUDY_HOME at a folder that has hard links and is writable"),
-    errno.ENOENT: ("its folder is gone", "Look whether somebody removed it (`study verify`)"),
+    errno.ENOENT: ("there is no such folder", "Make it, or look whether somebody removed it (`study verify`)"),
 }
 
 
@@ -116,6 +117,12 @@ def canonical(content: Any) -> str:
         ValueError: a number in it is none.
     """
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256(path: Path) -> str:
+    """Hash the content of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_file(path: Path) -> None:

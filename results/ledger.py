@@ -110,7 +110,7 @@ def _news(store: Store) -> _News:
             try:
                 editions[path] = edition.read_edition(folder)
             except StoreError as error:
-                del digests[path]
+                digests[path] = known.get(path, "")  # what was taken in while it was whole stays
                 problems.append(str(error))
     for key in _folders(store.runs):
         path = f"{_RUNS}{key}"

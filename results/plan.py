@@ -99,13 +99,16 @@ def read_plan(path: Path) -> PlanFile:
 
 
 def read_plans(store: Store) -> Plans:
-    """Read the newest plan of every edition, by name."""
+    """Read the newest plan of every edition, by name; a declared edition that has none is damaged."""
     plans = Plans({}, {})
-    for path in sorted(store.editions.glob("*/plan.json")):
+    for folder in sorted(path for path in store.editions.glob("*") if path.is_dir()):
+        path = folder / "plan.json"
         try:
-            plans.whole[path.parent.name] = read_plan(path)
+            plans.whole[folder.name] = read_plan(path)
         except StoreError as error:
-            plans.damaged[path.parent.name] = str(error)
+            plans.damaged[folder.name] = str(error)
+        except FileNotFoundError:
+            plans.damaged[folder.name] = f"{path}: is missing. Run the study again: it writes the plan anew."
     return plans
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from results import record
 from results.attempt import PUBLISHED, Attempt, Store
-from results.files import StoreError, read_json
+from results.files import StoreError, read_json, sha256
 from results.state import ENDINGS
 
 KeyOf = Callable[[Mapping[str, Any]], str]
@@ -77,7 +77,7 @@ class Inspector:
                 self._parents(attempt, settings)
             elif not self.store.is_live(attempt):
                 self._names(attempt.folder, _KNOWN)
-                self._ended(attempt)
+                self._ended(attempt, number)
         if number is not None and number not in {one.number for one in attempts}:
             there = ", ".join(str(one.number) for one in attempts) or "none"
             self.damage(folder / "done.json", f"names attempt {number}, but the attempts are: {there}. {_REPAIR}")
@@ -91,6 +91,8 @@ class Inspector:
             path = attempt.folder / name
             if name in names and path.stat().st_size != size:
                 self.damage(path, f"holds {path.stat().st_size} bytes, but {size} were published. {_REPAIR}")
+            elif name in names and sha256(path) != done.get("sha256", {}).get(name):
+                self.damage(path, f"was changed after it was published: it has another SHA-256. {_REPAIR}")
         self._count(attempt.records, done.get("records"))
         self._count(attempt.sealed, done.get("sealed"))
         self._predictions(attempt.predictions)
@@ -99,13 +101,15 @@ class Inspector:
         if attempt.resume.exists():
             self.leftover(attempt.resume, "training state of a finished run. `study clean` frees it.")
 
-    def _ended(self, attempt: Attempt) -> None:
+    def _ended(self, attempt: Attempt, published: int | None) -> None:
         endings = [path for name in ENDINGS if (path := attempt.folder / f"{name}.json").exists()]
         for path in endings:
             self._json(path, self.leftover)
         if not endings:
             owner = "its process is gone" if (attempt.folder / "claim.json").exists() else "it has no owner"
-            self.leftover(attempt.folder, f"was begun and never ended: {owner}. Run the study again: it goes on.")
+            then = f"Attempt {published} finished it; `study clean` frees this one."
+            what_to_do = "Run the study again: it goes on." if published is None else then
+            self.leftover(attempt.folder, f"was begun and never ended: {owner}. {what_to_do}")
         for path in (attempt.records, attempt.sealed):
             self._records(path, self.leftover)
             if path.exists() and record.torn(path):

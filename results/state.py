@@ -1,4 +1,4 @@
-"""What the files say about a run: done, running, failed, stopped, pruned or absent. Reads a little, writes nothing."""
+"""What the files say about a run: done, running, failed, stopped, pruned, absent, damaged. Reads a little only."""
 
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -8,6 +8,8 @@ from pathlib import Path
 from results.record import last_step
 
 ENDINGS = ("failed", "stopped", "pruned")
+LEAST_BYTES = 100
+"""A `done.json` that holds less was cut or overwritten; to read every one would take too long."""
 WAITING = ("absent", "stopped", "due")
 """States of a phase that is still to be trained; a run that goes on calls the other two `due`."""
 
@@ -17,7 +19,7 @@ class State:
     """Where a run stands.
 
     Attributes:
-        name: done, running, failed, stopped, pruned or absent.
+        name: done, running, failed, stopped, pruned, absent, or damaged: published, but the file that says so is cut.
         attempt: number of the newest attempt, 0 if there is none.
         step: last epoch with a record in that attempt; None if there is none, or if the run is done.
     """
@@ -38,8 +40,12 @@ def numbers(folder: Path) -> list[int]:
 
 def read(folder: Path, live: Callable[[Path], bool]) -> State:
     """Read the state of the run in `folder`; `live` tells whether the claimant of an attempt still works on it."""
-    if (folder / "done.json").exists():
-        return State("done")
+    try:
+        size = (folder / "done.json").stat().st_size
+    except FileNotFoundError:
+        pass
+    else:
+        return State("done" if size >= LEAST_BYTES else "damaged")
     there = numbers(folder)
     return read_attempt(folder / str(there[-1]), live) if there else State("absent")
 

@@ -13,6 +13,7 @@ from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
 _ROOT = {"VERSION", "runs", "editions", "cache", "study.duckdb", "study.lock"}
+_RESTORE = "Restore it from a backup: a claim is made only once."
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
 
 
@@ -47,31 +48,37 @@ def _edition(inspector: Inspector, folder: Path) -> None:
     if not plan_path.exists():
         inspector.leftover(folder, "was declared and has no plan. Run its study again: it writes one.")
         return
+    claims = [path for path in sorted(folder.glob("claims/*.json")) if _claim(inspector, path)]
     try:
-        edition.read_edition(folder)
         plan = read_plan(plan_path)
     except StoreError as error:
-        inspector.damage(plan_path, str(error))
+        inspector.damage(plan_path, str(error).removeprefix(f"{plan_path}: "))
         return
-    for path in sorted(folder.glob("claims/*.json")):
-        _claim(inspector, path)
-    _planned_claim(inspector, folder / "claims" / f"{plan['claim_hash']}.json", plan)
+    planned = folder / "claims" / f"{plan['claim_hash']}.json"
+    if planned in claims or not planned.exists():
+        _planned_claim(inspector, planned, plan)
+    if claims == sorted(folder.glob("claims/*.json")):
+        try:
+            edition.read_edition(folder)
+        except StoreError as error:
+            inspector.damage(folder, str(error).removeprefix(f"{folder}: "))
     for trial in plan["trials"]:
         if trial["final"] not in trial["phases"].values():
             where = f"{trial['arm']}, seed {trial['seed']}"
             inspector.damage(plan_path, f"the final phase of {where} is none of its phases. Run the study again.")
 
 
-def _claim(inspector: Inspector, path: Path) -> None:
+def _claim(inspector: Inspector, path: Path) -> bool:
     """Hash a claim anew: what it fixes, the hash that it gives and the name of its file must agree."""
-    content = read_json(path)
     try:
-        found = claim_hash(content["fixed"])
-    except ValueError as error:
-        inspector.damage(path, f"what it fixes cannot be hashed: {error}. It was changed. Restore it from a backup.")
-        return
-    if not found == content["hash"] == path.stem:
-        inspector.damage(path, f"what it fixes has the hash {found}: it was changed. Restore it from a backup.")
+        content = read_json(path)
+        found, said = claim_hash(content["fixed"]), content["hash"]
+    except (StoreError, ValueError, KeyError, TypeError) as error:
+        inspector.damage(path, f"is no claim ({type(error).__name__}: {error}). {_RESTORE}")
+        return False
+    if not found == said == path.stem:
+        inspector.damage(path, f"what it fixes has the hash {found}: it was changed. {_RESTORE}")
+    return True
 
 
 def _planned_claim(inspector: Inspector, path: Path, plan: PlanFile) -> None:

@@ -42,6 +42,14 @@ def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
     return " ".join(told)
 
 
+def sealed(split: str, edition: str) -> str:
+    """Say how a claim about a sealed split is answered."""
+    return (
+        f"Undecided: the claim is about {split}, which is sealed. `study reveal {edition}` opens the test splits "
+        f"for all arms at once and for ever; then `study report {edition}` answers."
+    )
+
+
 def more_seeds(number: int) -> str:
     """Say how many seeds would decide a claim."""
     return f"about {number} more seed{'s' * (number > 1)} would decide it"

@@ -186,14 +186,19 @@ def refuse_missing_streams(dataset: DataSet, streams: Sequence[str]) -> None:
             )
 
 
+def free_bytes(folder: Path) -> int:
+    """Tell what is left of the disk of `folder`, which need not exist yet."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    return shutil.disk_usage(there).free
+
+
 def refuse_too_large(size: int, folder: Path) -> None:
     """Check that `size` bytes fit on the disk of `folder`, which need not exist yet.
 
     Raises:
         DataError: they do not.
     """
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder)
     if size > free:
         raise DataError(
             f"{folder}: the decoded clips need {size / 1e9:.1f} GB. The disk has {free / 1e9:.1f} GB left. Decode "

@@ -3,10 +3,12 @@
 0: done. 1: something failed. 2: the request was wrong. No traceback for a user's mistake; always one for ours.
 """
 
+import os
 import shlex
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = "stopped. Nothing that was measured is lost; the same command goes on from there\n"
 INTERRUPTED = 130
 """How typer ends when a KeyboardInterrupt reaches it."""
 
@@ -38,6 +42,8 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without clips that cannot be read.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Phases at once; default: one a core.")]
 NO_ANSWER = "no answer yet"
+UNLIMITED = 1_000_000
+"""Columns: a table is as wide as its cells."""
 
 
 @app.command("list")
@@ -72,12 +78,16 @@ def plan(
 ) -> None:
     """Show arms, seeds, phases, epochs with and without sharing, cost, and what is done. Changes nothing.
 
+    Exit code 2 if the decoded clips would not fit on the disk.
+
     Example: study plan token_count_sweep --profile full
     """
     from study.printing import print_plan
 
     planned = study.plan_timed if measure else study.plan
-    print_plan(planned(request(name, profile, data, set_, skip_bad)), console())
+    report = planned(request(name, profile, data, set_, skip_bad))
+    print_plan(report, console())
+    report.refuse_too_large()
 
 
 @app.command()
@@ -108,8 +118,10 @@ def run(
 
     Example: study run token_count_sweep --data ../shared/data/exercise_clips/manifest.csv
     """
+    from study import runner  # noqa: F401 - long to import, and nothing is to be ended in order before
     from study.printing import print_outcome
 
+    _stop_in_order()
     outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
     print_outcome(outcome, console())
     if outcome.failed or outcome.report.problems:
@@ -124,7 +136,10 @@ def status(name: Annotated[str | None, typer.Argument(help="A study or edition; 
     """
     from study.printing import print_standing
 
-    print_standing(study.status(name), console())
+    standings = study.status(name)
+    print_standing(standings, console())
+    if any(each.is_damaged for each in standings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -163,23 +178,25 @@ def sql(
     Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
     """
     from results.files import writing
-    from study.printing import as_csv, table
+    from study.printing import as_csv, print_rows
 
     if csv + json + bool(parquet) > 1:
         raise UserError("sql: --csv, --json and --parquet exclude each other. Give one of them.")
+    if parquet and not parquet.absolute().parent.is_dir():
+        raise UserError(f"--parquet: {parquet}: there is no folder {parquet.parent}. Make it, or name another file.")
     for problem in study.sync().problems:
         sys.stderr.write(f"damaged: {problem}\n")
     rows = study.sql(query)
     if parquet:
-        with writing(parquet):
-            rows.write_parquet(parquet)
+        with writing(parquet), parquet.open("wb") as file:
+            rows.write_parquet(file)
         console().print(f"{len(rows)} rows in {parquet}")
     elif csv:
         sys.stdout.write(as_csv(rows))
     elif json:
         sys.stdout.write(rows.write_json() + "\n")
     else:
-        console().print(table(rows.columns, rows.rows()))
+        print_rows(rows, console())
 
 
 @app.command()
@@ -262,10 +279,11 @@ def command() -> str:
 
 
 def console() -> "Console":
-    """Give the terminal, or a plain stream of lines where there is none."""
+    """Give the terminal, or a plain stream of lines, of any width, where there is none."""
     from rich.console import Console
 
-    return Console(soft_wrap=True, highlight=False, markup=False)
+    width = None if sys.stdout.isatty() else UNLIMITED
+    return Console(soft_wrap=True, highlight=False, markup=False, width=width)
 
 
 def main() -> None:
@@ -273,8 +291,8 @@ def main() -> None:
 
     SIGTERM and SIGHUP stop a run as Ctrl-C does.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in STOPPING:
+        signal.signal(number, _leave)
     try:
         app()
     except UserError as error:
@@ -282,6 +300,21 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            sys.stderr.write("stopped. Nothing that was measured is lost; the same command goes on from there\n")
+            sys.stderr.write(STOPPED)
             sys.exit(1)
         raise
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once: whatever is written is written so that a kill loses nothing.
+
+    An exception would do the same more slowly, and not at all while a library is being imported.
+    """
+    os.write(sys.stderr.fileno(), STOPPED.encode())
+    os._exit(1)
+
+
+def _stop_in_order() -> None:
+    """From now on there are workers to be ended: signals raise KeyboardInterrupt."""
+    for number in STOPPING:
+        signal.signal(number, signal.default_int_handler)

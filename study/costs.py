@@ -1,9 +1,9 @@
 """What a plan costs before it is run: epochs with and without sharing, hours, disk."""
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from study import cache, rates
 from study.phase import Phase
@@ -20,15 +20,25 @@ class PlanReport:
         states: kind -> state -> how many phases.
         left_hours: of one device, for what is not done; None if nothing is known.
         wall_hours: `left_hours` over the workers of this machine.
-        cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk has left.
+        cache_folder: where decoded clips are kept.
+        cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
     plan: Plan
     states: Mapping[str, Counter[str]]
     left_hours: float | None
     wall_hours: float | None
+    cache_folder: Path
     cache_bytes: int
     free_bytes: int
+
+    def refuse_too_large(self) -> None:
+        """Refuse a plan whose decoded clips do not fit on the disk.
+
+        Raises:
+            DataError: they do not.
+        """
+        cache.refuse_too_large(self.cache_bytes, self.cache_folder)
 
 
 def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
@@ -40,14 +50,14 @@ def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
     hours = _hours(prepared, left(prepared), known)
     workers = workers_of(plan.edition.settings.resources)
-    there = next(path for path in (store.root, *store.root.parents) if path.exists())
     return PlanReport(
         plan,
         states,
         hours,
         None if hours is None else hours / workers,
+        store.cache,
         cache_bytes(prepared),
-        shutil.disk_usage(there).free,
+        cache.free_bytes(store.cache),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from models.errors import UserError
 from results.attempt import now
 from results.claim import claim_hash
-from results.files import link_json, replace_json, writing
+from results.files import link_json, read_json, replace_json, writing
 from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, read_plans
 from study.edition import Arm
 from study.phase import Phase
@@ -27,7 +27,9 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
     finals = store.states({trial.final.key for trial in plan.trials})
     before = sum(state.name == "done" for state in finals.values())
     declared = {"fixed": fixed, "hash": digest, "declared_at": now(), "results_before": before}
-    link_json(folder / "claims" / f"{digest}.json", declared)
+    claim = folder / "claims" / f"{digest}.json"
+    if not link_json(claim, declared):
+        read_json(claim)  # declared before: a damaged one is named before anything is trained
     skipped = [{"clip": clip, "reason": reason} for clip, reason in prepared.skipped.items()]
     if skipped:
         replace_json(folder / "skipped.json", skipped)

@@ -32,41 +32,30 @@ class Board:
     Args:
         done: keys that are done before the run.
         workers: phases that run at once.
-        clock: gives seconds.
     """
 
-    def __init__(
-        self,
-        plan: PlanFile,
-        done: Collection[str],
-        workers: int = 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, plan: PlanFile, done: Collection[str], workers: int = 1) -> None:
         self.edition = plan["edition"]
         self.labels = {key: label(plan, key) for key in plan["phases"]}
         self.latest: dict[str, Progress] = {}
         self._workers = workers
-        self._clock = clock
         self._parents = parents(plan)
         self._kind = {key: phase["kind"] for key, phase in plan["phases"].items()}
         self._epochs: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items()}
         self._state = {key: "done" if key in done else "due" for key in plan["phases"]}
         self._left = {key: count for key, count in self._epochs.items() if key not in done}
-        self._heard: dict[str, float] = {}
         self._took: dict[str, list[float]] = {}
 
     def note(self, event: Event) -> None:
         """Take in an event."""
-        now = self._clock()
         if event.state == "start":
-            self.latest[event.key] = Progress(0, self._epochs[event.key], NO_EPOCH, None)
+            self.latest[event.key] = Progress(0, self._epochs[event.key], NO_EPOCH, None, 0.0)
         elif event.progress:
             self.latest[event.key] = event.progress
             self._left[event.key] = event.progress.epochs - event.progress.epoch
-            self._took.setdefault(self._kind[event.key], []).append(now - self._heard.get(event.key, now))
+            self._took.setdefault(self._kind[event.key], []).append(event.progress.seconds)
         else:
             self.latest.pop(event.key, None)
-        self._heard[event.key] = now
         names = {"start": "running", "epoch": "running", "elsewhere": "running", "stopped": "due"}
         self._state[event.key] = names.get(event.state, event.state)
 
@@ -123,7 +112,7 @@ def draw(board: Board) -> Group:
     table = Table(box=None, pad_edge=False)
     for column in ("phase", "epoch", "", "loss", "map"):
         table.add_column(column, justify="right" if column in ("loss", "map") else "left")
-    for key, (epoch, epochs, loss, mean) in board.latest.items():
+    for key, (epoch, epochs, loss, mean, _) in board.latest.items():
         measured = "" if mean is None else f"{mean:.1f}"
         bar = ProgressBar(total=epochs, completed=epoch, width=20)
         table.add_row(board.labels[key], f"{epoch}/{epochs}", bar, f"{loss:.3f}" if epoch else "", measured)

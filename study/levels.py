@@ -68,8 +68,9 @@ class LevelReader:
 
     def control(self, factors: Iterable[Factor]) -> dict[str, str]:
         """Give the text of the control's level of each factor; one that there is not is said."""
+        is_typo = bool(self.problems)  # in a factor's name: then the control may well name it rightly
         for name in self.spec.control:
-            if name not in self.spec.factors:
+            if name not in self.spec.factors and not is_typo:
                 self._problem(f"control.{name}", f"control.{unknown(name, 'factor', self.spec.factors)}")
         found = {factor.name: self._control_level(factor) for factor in factors}
         return {name: level for name, level in found.items() if level is not None}

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.build import ClipShape, build, parameter_count
 from models.errors import UserError
 from study import cache
-from study.costs import cache_bytes, left_hours
+from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
 from study.phase import phases_of
 from study.planner import Plan
@@ -44,7 +44,9 @@ def check(prepared: Prepared) -> None:
         DataError: the decoded clips are larger than the free disk.
     """
     check_splits(prepared)
-    sizes(prepared.plan.edition.arms, len(prepared.plan.labels))
+    due = {phase.key for phase in left(prepared)}
+    arms = {trial.arm.name: trial.arm for trial in prepared.plan.trials if trial.final.key in due}
+    sizes(arms.values(), len(prepared.plan.labels))
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
 

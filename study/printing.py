@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from study.runner import Outcome
     from study.standing import Standing
 
-STATES = ("done", "running", "due", "failed", "blocked")
+WIDEST = 1_000_000
+STATES = ("done", "running", "due", "failed", "blocked", "damaged")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -34,6 +35,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     return drawn
+
+
+def print_rows(rows: polars.DataFrame, console: Console) -> None:
+    """Print a query's rows as a table, or one field a line where the terminal is too narrow for a table."""
+    drawn = table(rows.columns, rows.rows())
+    if console.measure(drawn, options=console.options.update(width=WIDEST)).maximum <= console.width:
+        console.print(drawn)
+        return
+    longest = max(map(len, rows.columns))
+    for number, row in enumerate(rows.iter_rows(), start=1):
+        console.print(f"row {number} of {len(rows)}")
+        for name, value in zip(rows.columns, row, strict=True):
+            console.print(f"  {name:{longest}}  {_cell(value)}")
 
 
 def as_csv(rows: polars.DataFrame) -> str:
@@ -52,6 +66,8 @@ def print_plan(report: PlanReport, console: Console) -> None:
     console.print(f"{edition.name}: {edition.spec.question.ask}")
     for note in edition.notes:
         console.print(f"note: {note}")
+    if edition.claim.is_sealed:
+        console.print(f"note: the claim is about {edition.claim.split}: answered after study reveal {edition.name}")
     arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
     console.print(table(("arm", ""), arms))
     console.print(f"seeds: {', '.join(map(str, edition.seeds))}; trials: {len(plan.trials)}")
@@ -91,11 +107,14 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
     """Print where editions stand."""
     if not standings:
         console.print("the store holds no study yet: study run token_count_sweep")
+        return
     rows = [(each.edition, *(each.states[state] for state in STATES)) for each in standings]
     console.print(table(("edition", *STATES), rows))
     for each in standings:
         if each.damage:
             console.print(f"damaged: {each.damage}")
+        if each.states["damaged"]:
+            console.print(f"damaged: {each.edition}: results that cannot be read; `study verify` names the files")
         if each.answer:
             console.print(f"{each.edition}: {each.answer}")
         for label, (epoch, epochs) in each.running.items():

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reports import index, page
-from results.answer import Answer, answer_claim
+from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
 from results.contrast import contrasts
+from results.edition import read_edition
 from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
 from results.ledger import sync
@@ -44,13 +45,22 @@ def report_study(store: Store, name: str) -> list[Report]:
 
 
 def report_edition(store: Store, edition: str) -> Report:
-    """Answer one edition, and write its page and the index."""
+    """Answer one edition, and write its page and the index.
+
+    Raises:
+        StoreError: its files are damaged, or a page cannot be written.
+    """
     synced = sync(store)
     folder = store.editions / edition
     plan = read_plan(folder / "plan.json")
+    read_edition(folder)  # so that a damaged claim is named before anything is said about it
     claim = Claim.model_validate(plan["claim"])
+    is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
     with connect(store) as connection:
-        found = answer_claim(claim, contrasts(predictions(connection, edition), claim))
+        if is_sealed:
+            found = answer_sealed(claim, edition)
+        else:
+            found = answer_claim(claim, contrasts(predictions(connection, edition), claim))
         out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages_folder())

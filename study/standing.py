@@ -31,6 +31,11 @@ class Standing:
     answer: str
     damage: str = ""
 
+    @property
+    def is_damaged(self) -> bool:
+        """Tell whether something of it cannot be read."""
+        return bool(self.damage or self.states["damaged"])
+
 
 def editions(store: Store, name: str | None = None) -> Plans:
     """Read the plans of all editions in the store, or of the study or edition called `name`.
@@ -87,6 +92,7 @@ def _standing(store: Store, plan: PlanFile) -> Standing:
 
 def newest_answers(store: Store) -> dict[str, tuple[str, str]]:
     """Give the edition of each study that was answered last, and its answer."""
+    store.check_version()
     found = [
         (path.stat().st_mtime_ns, path.parent.name, read_json(path)["sentence"])
         for path in store.editions.glob("*/answer.json")

@@ -63,12 +63,14 @@ class Progress(NamedTuple):
     Attributes:
         loss: mean training loss.
         map: mean mAP (points) of the validation splits, if they were measured.
+        seconds: that it took, measuring included.
     """
 
     epoch: int
     epochs: int
     loss: float
     map: float | None
+    seconds: float
 
     def __str__(self) -> str:
         measured = "" if self.map is None else f", map {self.map:.1f}"
@@ -127,13 +129,14 @@ def train(
                 records += leg.measure_all(attempt)
             elif epoch % phase.settings.evaluate_every == 0:
                 records += leg.measure(SHOWN_SPLITS, epoch)
-            writer.write([*records, Record("seconds", "train", epoch, time.monotonic() - began, "s")])
+            took = time.monotonic() - began
+            writer.write([*records, Record("seconds", "train", epoch, took, "s")])
             if attempt.superseded():
                 raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
             if epoch < epochs:
                 leg.save(attempt, epoch)
             attempt.heartbeat()
-            report(_progress(epoch, epochs, records))
+            report(_progress(epoch, epochs, records, took))
     save_weights(attempt.checkpoint, own_state(leg.network))
     seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
     trained, in_all = parameter_count(leg.network)
@@ -218,10 +221,10 @@ class _Leg:
         ]
 
 
-def _progress(epoch: int, epochs: int, records: Sequence[Record]) -> Progress:
+def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float) -> Progress:
     """Sum an epoch's records up; the training loss comes first."""
     means = [record.value for record in records if record.metric == "map"]
-    return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None)
+    return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None, seconds)
 
 
 def _write_predictions(path: Path, dataset: DataSet, seed: int, evaluations: Sequence[Evaluation]) -> None:

@@ -100,7 +100,7 @@ def test_the_outer_profile_decides_the_seeds(tmp_path: Path) -> None:
             "seeds: 1\nextends: over\n",
             "over.yaml:2  over: this profile extends itself (over -> over). Break the circle.",
         ),
-        ("seeds: 0\n", "over.yaml:1  seeds: must be greater than or equal to 1, but got 0."),
+        ("seeds: 0\n", "over.yaml:1  seeds: must be greater than or equal to 1, but got 0. Change it."),
         ("optim.lr: 1\noptim: {lr: 2}\n", "over.yaml:1  optim.lr: given twice, in two spellings. Keep one."),
     ],
 )

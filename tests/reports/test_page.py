@@ -10,6 +10,7 @@ import pytest
 from models.catalog import UnknownName
 from reports import embed, page
 from results.edition import UnknownEdition
+from results.files import UnwritableError
 from tests.reports.made_ledger import EDITION, EPOCHS, Ledger, make_answer, make_ledger
 
 EVIL = "</script><script>alert('gone')</script><img src=x onerror=alert(1)>\"'&"
@@ -175,7 +176,7 @@ def test_a_page_is_written_whole_or_not_at_all(ledger: Ledger, tmp_path: Path, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UnwritableError, match="the disk is full"):
         build(ledger, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     assert (tmp_path / "page.html").read_text() == first

@@ -16,6 +16,7 @@ from results.attempt import FORMAT, Attempt, Store
 from results.files import StoreError
 from results.owner import Owner
 from results.record import Record, RecordWriter, read_records
+from results.state import LEAST_BYTES
 from results.verify import verify
 from study.key import key_of
 from tests import made_store as made
@@ -227,7 +228,7 @@ def test_ten_thousand_states_are_read_within_a_second(tmp_path: Path) -> None:
         folder = store.runs / key
         folder.mkdir(parents=True)
         if number % 100:
-            (folder / "done.json").touch()
+            (folder / "done.json").write_text('{"attempt": 1}'.ljust(LEAST_BYTES))
         else:
             (folder / "1").mkdir()
             (folder / "1" / "failed.json").touch()
@@ -353,3 +354,12 @@ def test_states_show_how_far_a_run_is(tmp_path: Path) -> None:
         writer.write([Record("loss", "train", 4, 0.5)])
     state: Any = store.states([KEY])[KEY]
     assert (state.name, state.attempt, state.step) == ("running", 1, 4)
+
+
+@pytest.mark.parametrize("content", ["", "{", "garbage"])
+def test_a_result_that_was_cut_off_is_damaged_and_not_done(tmp_path: Path, content: str) -> None:
+    store = store_of(tmp_path)
+    folder = store.runs / ("a" * 64)
+    folder.mkdir(parents=True)
+    (folder / "done.json").write_text(content)
+    assert store.state("a" * 64) == "damaged"

@@ -48,6 +48,20 @@ def test_a_dry_run_lists_and_changes_nothing(made_store: Store) -> None:
     assert leftovers(made_store) == []
 
 
+def test_a_write_of_a_dead_attempt_goes_at_once(made_store: Store) -> None:
+    attempt = dead_attempt(made_store)
+    cut_off = attempt.folder / "resume.safetensors.7.tmp"
+    cut_off.write_bytes(bytes(100))
+    assert [(item.path, item.reason) for item in leftovers(made_store)] == [(cut_off, "write that was cut off")]
+
+
+def test_a_run_whose_result_cannot_be_read_is_left_alone(made_store: Store) -> None:
+    folder = made_store.runs / key_of(made.contents(5, 0)["joint"])
+    (folder / "done.json").write_text("garbage")
+    (folder / "1" / "resume.safetensors").touch()
+    assert leftovers(made_store) == []
+
+
 def test_attempts_that_another_one_finished_go_but_a_failure_keeps_its_trace(made_store: Store) -> None:
     killed, failed = dead_attempt(made_store), dead_attempt(made_store)
     failed.fail(RuntimeError("out of memory"))

@@ -31,7 +31,7 @@ def test_a_file_that_is_no_json_is_named_with_its_size(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot write: its folder is gone \(ENOENT\).*intact.*run again"):
+    with pytest.raises(StoreError, match=r"cannot write: there is no such folder \(ENOENT\).*intact.*run again"):
         replace_json(tmp_path / "gone" / "plan.json", {})
 
 

@@ -60,6 +60,18 @@ def cut(name: str) -> Callable[[Path], None]:
     return damage
 
 
+def changed(name: str, where: float) -> Callable[[Path], None]:
+    """Change one bit, at a share of the file's length."""
+
+    def damage(folder: Path) -> None:
+        path = folder / name
+        content = bytearray(path.read_bytes())
+        content[int(where * (len(content) - 1))] ^= 1
+        path.write_bytes(content)
+
+    return damage
+
+
 def missing(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
@@ -107,6 +119,9 @@ def no_done(folder: Path) -> None:
         (cut("records.jsonl"), "1/records.jsonl", "the last line is torn, but the run is done"),
         (cut("records.jsonl"), "1/records.jsonl", "holds 23 records, but 24 were published"),
         (cut("sealed.jsonl"), "1/sealed.jsonl", "holds 9 records, but 10 were published"),
+        (changed("records.jsonl", 0.5), "1/records.jsonl", "was changed after it was published"),
+        (changed("checkpoint.safetensors", 1.0), "1/checkpoint.safetensors", "was changed after it was published"),
+        (changed("predictions.parquet", 0.3), "1/predictions.parquet", "was changed after it was published"),
         (double_record, "1/records.jsonl", "holds loss of train, step 1, 2 times"),
         (cut("checkpoint.safetensors"), "1/checkpoint.safetensors", "cannot be read as safetensors"),
         (unreadable_weights, "1/checkpoint.safetensors", "cannot be read as safetensors"),
@@ -166,6 +181,33 @@ def test_what_a_kill_left_is_named_as_harmless(made_store: Store) -> None:
     }
 
 
+def test_an_attempt_that_another_one_finished_may_go(made_store: Store) -> None:
+    killed = made.claim(made_store, made.contents(5, 9)["joint"], DEAD)
+    assert killed is not None
+    for content in made.contents(5, 9).values():
+        made.train(made_store, content)
+    (problem,) = problems(made_store)
+    assert not problem.is_damage
+    assert problem.text.endswith("Attempt 2 finished it; `study clean` frees this one.")
+
+
+@pytest.mark.parametrize("content", ["x", "[]", "{}"])
+def test_a_damaged_claim_is_named_by_its_file(made_store: Store, content: str) -> None:
+    (path,) = (made_store.editions / made.EDITION / "claims").iterdir()
+    path.write_text(content)
+    (problem,) = problems(made_store)
+    assert problem.is_damage
+    assert problem.where == f"editions/{made.EDITION}/claims/{path.name}"
+    assert "is no claim" in problem.text
+
+
+def test_a_damaged_note_of_who_opened_the_splits_is_named(made_store: Store) -> None:
+    (made_store.editions / made.EDITION / "revealed.json").write_text("{")
+    (problem,) = problems(made_store)
+    assert problem.is_damage
+    assert "revealed.json: is not JSON" in problem.text
+
+
 def test_an_edition_is_held_to_its_claim(made_store: Store) -> None:
     folder = made_store.editions / made.EDITION
     plan = made.read_plan(made_store)
@@ -187,7 +229,7 @@ def test_an_edition_is_held_to_its_claim(made_store: Store) -> None:
     ("change", "message"),
     [
         ({"arms": []}, "what it fixes has the hash"),
-        ({"data": float("nan")}, "what it fixes cannot be hashed"),
+        ({"data": float("nan")}, "is no claim (ValueError: "),
     ],
 )
 def test_a_claim_that_was_changed_after_it_was_declared_is_named(

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,28 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"\w"):
         save_weights(path, {"w": "no tensor"})  # type: ignore[dict-item]
     assert path.read_bytes() == before
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+import torch
+from results.files import UnwritableError
+from study.checkpoint import load_weights, save_weights
+path = Path(sys.argv[1]) / "w.safetensors"
+save_weights(path, {"w": torch.ones(2)})
+try:
+    save_weights(path, {"w": torch.ones(500_000)})
+except UnwritableError as error:
+    print(error)
+print([path.name for path in path.parent.iterdir()], load_weights(path)["w"].tolist())
+"""
+
+
+def test_a_save_that_does_not_fit_leaves_the_old_file_and_nothing_else(run_on_small_disk: Callable[[str], str]) -> None:
+    message, left = run_on_small_disk(FULL_DISK).splitlines()
+    assert "w.safetensors: cannot write: the disk is full (ENOSPC)" in message
+    assert left == "['w.safetensors'] [1.0, 1.0]"
 
 
 def test_the_file_is_never_seen_half_written(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,62 @@ def test_sql_gives_tables_csv_json_and_parquet(ran: Path) -> None:
     assert {row["split"] for row in rows} == {"val_seen", "val_unseen"}, "test splits are sealed"
     assert study(ran, "sql", query, "--parquet", str(ran / "rows.parquet")).returncode == 0
     assert (ran / "rows.parquet").read_bytes()[:4] == b"PAR1"
+    nowhere = study(ran, "sql", query, "--parquet", str(ran / "no" / "rows.parquet"))
+    assert nowhere.returncode == 2
+    assert f"there is no folder {ran / 'no'}. Make it" in nowhere.stderr
+
+
+def test_where_there_is_no_terminal_a_table_is_as_wide_as_it_needs(ran: Path) -> None:
+    lines = study(ran, "sql", "from finals").stdout.splitlines()
+    assert "model.tokens.count" in lines[1]
+    assert len(lines[1]) > 200
+    assert "asked" in study(ran, "status").stdout
+
+
+def test_a_plan_whose_clips_do_not_fit_is_shown_and_refused(ran: Path) -> None:
+    large = ("--set", "data.cache=memmap", "--set", "data.slack=100000")
+    done = study(ran, "plan", "token_count_sweep", "--profile", "full", *large)
+    assert done.returncode == 2
+    assert "of decoded clips" in done.stdout
+    assert "The disk has" in done.stderr
+
+
+def test_a_claim_about_a_sealed_split_is_answered_after_it_is_revealed(ran: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sealed.yaml"
+    path.write_text(SPEC.replace("direction: better}", "direction: better}\n  split: test"))
+    assert "answered after study reveal sealed" in study(tmp_path, "plan", str(path)).stdout
+    done = study(tmp_path, "run", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "which is sealed. `study reveal sealed` opens" in done.stdout
+    assert "study reveal sealed" in (tmp_path / "out" / "sealed.html").read_text()
+    assert study(tmp_path, "reveal", "sealed").returncode == 0
+    answer = study(tmp_path, "report", "sealed")
+    assert answer.returncode == 0
+    assert "Undecided: " in answer.stdout
+    assert "sealed." not in answer.stdout.splitlines()[0]
+
+
+def test_a_damaged_claim_is_named_and_not_taken_for_a_wrong_request(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran, tmp_path / "copy")
+    (claim,) = (tmp_path / "copy" / "store" / "editions" / "asked" / "claims").iterdir()
+    claim.write_text("x")
+    for words in (("report", "asked"), ("run", str(ran / "asked.yaml"))):
+        done = study(tmp_path / "copy", *words)
+        assert done.returncode == 1, words
+        assert f"{claim.name}: is not JSON" in done.stderr
+    assert "count=1" in study(tmp_path / "copy", "sql", "from finals").stdout, "what was taken in stays"
+
+
+@pytest.mark.parametrize("after_s", [0.4, 0.8, 1.2])
+def test_ctrl_c_before_anything_began_is_one_message(ran: Path, after_s: float) -> None:
+    command = [sys.executable, "-c", "from study.cli import main; main()", "plan", "token_count_sweep"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "RecursionError" not in errors
+    assert process.returncode in (0, 1)
+    assert errors in ("", "stopped. Nothing that was measured is lost; the same command goes on from there\n")
 
 
 def test_sql_that_writes_is_refused(ran: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from results.attempt import Store
+from results.files import StoreError
 from study.declaration import declare, fixed_by_claim
 from study.preparation import Request, prepare, without
 from tests.made_spec import SPEC
@@ -30,6 +31,15 @@ def test_a_claim_is_written_once(request_: Request) -> None:
     assert path.stem == first["claim_hash"]
     assert declare(prepared, "study run asked again")["command"] == "study run asked again"
     assert [one.read_text() for one in claims(prepared.store)] == [before]
+
+
+def test_a_damaged_claim_is_named_before_anything_is_trained(request_: Request) -> None:
+    prepared = prepare(request_)
+    declare(prepared, "")
+    (path,) = claims(prepared.store)
+    path.write_text("x")
+    with pytest.raises(StoreError, match=rf"{path.name}: is not JSON"):
+        declare(prepared, "")
 
 
 def test_another_smallest_difference_is_another_claim(request_: Request) -> None:

@@ -34,8 +34,8 @@ def keys(plan: made.Content, kind: str) -> list[str]:
     return [key for key, phase in plan["phases"].items() if phase["kind"] == kind]
 
 
-def epoch(key: str, number: int) -> Event:
-    return Event(key, "epoch", Progress(number, 10, 0.5, 42.0))
+def epoch(key: str, number: int, seconds: float = 1.0) -> Event:
+    return Event(key, "epoch", Progress(number, 10, 0.5, 42.0, seconds))
 
 
 def test_a_phase_runs_from_its_start(plan: made.Content) -> None:
@@ -60,19 +60,16 @@ def test_what_waits_for_a_failed_phase_is_blocked(plan: made.Content) -> None:
 
 
 def test_time_left_knows_the_epochs_of_each_kind(plan: made.Content) -> None:
-    clock = Clock()
     (rgb,), (joint, other) = keys(plan, "rgb"), keys(plan, "joint")
-    board = Board(plan, (), workers=2, clock=clock)
+    board = Board(plan, (), workers=2)
     assert board.left_s() is None
     board.note(Event(rgb, "start"))
-    clock.now += 2
-    board.note(epoch(rgb, 1))
+    board.note(epoch(rgb, 1, seconds=2))
     # 9 epochs of rgb and 20 of joint, which nothing is known of yet, at 2 s, by two workers.
     assert board.left_s() == pytest.approx((9 + 20) * 2 / 2)
     board.note(Event(rgb, "done"))
     board.note(Event(joint, "start"))
-    clock.now += 6
-    board.note(epoch(joint, 1))
+    board.note(epoch(joint, 1, seconds=6))
     assert board.left_s() == pytest.approx((9 + 10) * 6 / 2)
     board.note(Event(other, "done"))
     assert board.left_s() == pytest.approx(9 * 6)
@@ -81,7 +78,7 @@ def test_time_left_knows_the_epochs_of_each_kind(plan: made.Content) -> None:
 def test_off_a_terminal_an_epoch_is_told_only_after_a_while(plan: made.Content) -> None:
     clock = Clock()
     (rgb,) = keys(plan, "rgb")
-    board = Board(plan, (), clock=clock)
+    board = Board(plan, ())
     lines = Lines(board, every_s=30, clock=clock)
 
     def told(event: Event) -> str | None:

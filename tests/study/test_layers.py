@@ -24,7 +24,7 @@ def test_upper_layers_win() -> None:
 
 def test_a_wrong_value_is_traced_to_the_topmost_layer_that_gives_it() -> None:
     below, above, other = layer("a", {"optim.lr": 1}), layer("b", {"optim.lr": -1}), layer("c", {"optim.batch": 8})
-    assert refusal(below, above, other) == "b:7  optim.lr: must be greater than 0, but got -1."
+    assert refusal(below, above, other) == "b:7  optim.lr: must be greater than 0, but got -1. Change it."
 
 
 def test_a_typo_is_traced_and_offers_the_names_beside_it() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from study.costs import report_plan
 from study.preparation import Request, prepare
-from study.printing import as_csv, print_plan, print_standing, table
+from study.printing import as_csv, print_plan, print_rows, print_standing, table
 from study.standing import Standing
 from tests.made_spec import SPEC
 
@@ -26,6 +26,26 @@ def test_numbers_stand_to_the_right_and_nothing_is_cut_off() -> None:
     text = printed(table(("name", "n"), [("a" * 100, 1), ("b", 20), ("c", None)]), width=40)
     assert text.count("a") - text.count("name") == 100
     assert [line.rstrip().endswith("20") for line in text.splitlines() if line.strip().startswith("b")] == [True]
+
+
+ROWS = pl.DataFrame({"arm": ["count=1", None], "map": [12.345678, 50.0], "note": ["n" * 40, "m"]})
+
+
+def test_rows_stand_in_a_table_where_it_fits() -> None:
+    console = Console(file=StringIO(), width=80)
+    print_rows(ROWS, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[1].split() == ["arm", "map", "note"]
+    assert lines[3].split() == ["count=1", "12.35", "n" * 40]
+
+
+def test_rows_too_wide_for_the_terminal_are_told_field_by_field() -> None:
+    console = Console(file=StringIO(), width=30, soft_wrap=True)
+    print_rows(ROWS, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "row 1 of 2"
+    assert [line.split() for line in lines[1:4]] == [["arm", "count=1"], ["map", "12.35"], ["note", "n" * 40]]
+    assert lines[4] == "row 2 of 2"
 
 
 def test_csv_writes_lists_as_json() -> None:

@@ -218,9 +218,9 @@ def test_overrides_that_need_each_other_are_both_named(write_spec: WriteSpec) ->
         (
             "count: [5, 20]",
             "cuont: [5, 20]",
-            "7  control.model.tokens.count: no such factor.",
+            "9  model.tokens.cuont: no such setting. Did you mean 'count'?",
         ),
-        ("[5, 20]", "[5, 10]", "7  control.model.tokens.count: 20: no such level. There are: 5, 10."),
+        ("[5, 20]", "[1, 19, 5]", "7  control.model.tokens.count: 20: no such level. Did you mean '19'? There are: 1"),
         ("[5, 20]", "[-5, 20]", "9  model.tokens.count: must be greater than or equal to 1, but got -5."),
         ("[5, 20]", "[many, 20]", "9  model.tokens.count: must be a valid integer"),
         ("{model.tokens.count: 20}", "{}", "7  control.model.tokens.count: the control has no level of this factor."),
@@ -239,6 +239,25 @@ def test_what_a_spec_names_and_is_not_there_is_told_at_its_line(
     write_spec: WriteSpec, old: str, new: str, told: str
 ) -> None:
     assert message(write_spec({old: new})).splitlines()[-1].startswith(told)
+
+
+def test_arms_of_one_name_are_refused(write_spec: WriteSpec) -> None:
+    text = TWO_FACTORS[: TWO_FACTORS.index("control:")] + (
+        "control: {a: x, b: z}\n"
+        "factors:\n"
+        "  a: {x: {}, 'x, b=y': {optim.lr: 0.5}}\n"
+        "  b: {z: {}, 'y, b=z': {optim.batch: 3}}\n"
+    )
+    assert message(write_spec(text=text)) == "6  a=x, b=y, b=z: several arms have this name. Rename their levels."
+
+
+def test_levels_of_one_name_are_refused(write_spec: WriteSpec) -> None:
+    changes = {
+        "{model.tokens.count: 20}": "{data.augment.rand_augment: null}",
+        "model.tokens.count: [5, 20]": "data.augment.rand_augment: [null, 'null']",
+    }
+    told = "9  data.augment.rand_augment: two levels are both called null. Rename one."
+    assert message(write_spec(changes)) == told
 
 
 def test_a_typo_in_a_factor_is_told_where_it_stands(write_spec: WriteSpec) -> None:
@@ -274,7 +293,7 @@ def test_two_factors_that_vary_one_setting_are_refused(write_spec: WriteSpec) ->
     ("options", "told"),
     [
         ({"overrides": {"optim.lrr": 1}}, "--set optim.lrr=1  optim.lrr: no such setting. Did you mean 'lr'?"),
-        ({"overrides": {"optim.lr": -1}}, "--set optim.lr=-1  optim.lr: must be greater than 0, but got -1."),
+        ({"overrides": {"optim.lr": -1}}, "--set optim.lr=-1  optim.lr: must be greater than 0, but got -1. Change"),
         ({"overrides": {"model.tokens.count": 3}}, "--set model.tokens.count=3  model.tokens.count: is varied"),
         ({"overrides": {"model": {"tokens": {"count": 3}}}}, "--set model.tokens.count=3  model.tokens.count: is"),
         ({"profile": "smok"}, "--profile smok  smok: no such profile. Did you mean 'smoke'?"),

@@ -53,6 +53,20 @@ def test_a_damaged_plan_is_named_and_spares_the_others(store: Store) -> None:
     assert list(editions(store, "fusion").damaged) == ["fusion"]
 
 
+def test_an_edition_whose_plan_is_gone_is_damaged(store: Store) -> None:
+    (store.editions / made.EDITION / "plan.json").unlink()
+    (standing,) = standings(store)
+    assert standing.is_damaged
+    assert "plan.json: is missing. Run the study again" in standing.damage
+
+
+def test_a_result_that_cannot_be_read_is_damage(store: Store) -> None:
+    next(store.runs.glob("*/done.json")).write_text("garbage")
+    (standing,) = standings(store)
+    assert standing.states["damaged"] == 1
+    assert standing.is_damaged
+
+
 def test_an_unknown_study_is_refused_with_the_nearest(store: Store) -> None:
     with pytest.raises(UserError, match=r"token_count_swep.*token_count_sweep.*study run token_count_swep"):
         editions(store, "token_count_swep")

@@ -115,12 +115,25 @@ def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(prepared:
     assert prepared.store.checkpoint(rgb.key).read_bytes() == undisturbed.checkpoint(rgb.key).read_bytes()
 
 
+FUSIONS = """\
+question: {ask: 'Does fusion help?'}
+claim: {says: {which: any, direction: better}, smallest: 1.0}
+profile: smoke
+design: sweep
+control: {model.fusion: mctf}
+factors: {model.fusion: [mctf, average]}
+"""
+
+
 @pytest.mark.slow
 def test_shared_phases_give_bit_for_bit_what_a_trial_alone_gives(prepared: Prepared, tmp_path: Path) -> None:
-    """The trial's phases come after others in this process and store; then alone, in a fresh process and store."""
+    """An arm starts from phases that another arm trained; then alone, in a fresh process and store."""
+    (tmp_path / "fusions.yaml").write_text(FUSIONS)
+    prepared = prepare(Request(str(tmp_path / "fusions.yaml"), profile="smoke", overrides=SETTINGS))
     here, store = place(prepared), prepared.store
     order = list(prepared.plan.phases.values())
-    trial = prepared.plan.trials[1]
+    control, trial = prepared.plan.trials[:2]
+    assert {kind for kind in trial.phases if trial.phases[kind] == control.phases[kind]} == {"rgb", "sender"}
     until = order.index(trial.final) + 1
     for phase in order[:until]:
         train(phase, here, store, claimed(phase, store))

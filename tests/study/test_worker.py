@@ -61,12 +61,12 @@ def test_a_finished_phase_tells_its_epochs_and_logs_them(ended: Ended, prepared:
     def train(
         phase: Phase, place: object, store: Store, own: Attempt, report: Callable[[Progress], None], stop: object
     ) -> None:
-        report(Progress(1, 2, 0.5, None))
+        report(Progress(1, 2, 0.5, None, 1.0))
         print("printed by the training")
 
     end, told = ended(train)
     assert end.state == "done"
-    assert [event.progress for event in told] == [Progress(1, 2, 0.5, None)]
+    assert [event.progress for event in told] == [Progress(1, 2, 0.5, None, 1.0)]
     assert attempt(prepared).log.read_text() == "epoch 1/2: loss 0.5\nprinted by the training\n"
 
 
