@@ -68,6 +68,9 @@ def _write(file: Path, fresh: dict[str, str]) -> None:
     The memory only saves time: where its folder is not there yet, or cannot be written, nothing is kept.
     """
     draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
-    with suppress(OSError):
+    try:
         draft.write_text(json.dumps(_read(file) | fresh))
         os.replace(draft, file)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()

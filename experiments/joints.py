@@ -3,6 +3,8 @@
 Letters: T frame, J joints, E edges.
 """
 
+import hashlib
+import json
 import os
 import zipfile
 import zlib
@@ -76,6 +78,11 @@ class Skeletons:
         axes = 2 if self.layout.units == "image" else 3
         shown: NDArray[np.float32] = joints[np.minimum(indices, len(joints) - 1), :, :axes].astype(np.float32)
         return shown
+
+    def mark(self, clip: str) -> str:
+        """Digest how the file is read for `clip`: its array, the units and the links."""
+        content = json.dumps([self.keys[clip], self.layout.joints, self.layout.units, self.layout.edges])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def _file(self) -> NpzFile:
         # One open file per process: a forked child would share, and move, its parent's place in the file.

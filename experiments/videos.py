@@ -75,8 +75,10 @@ class VideoSet:
         """Digest the content of the clip's files; a file that is not there counts as such."""
         files = [self.videos[clip.name]]
         files += [] if self.depth is None else [self.depth[clip.name]]
-        files += [] if self.skeletons is None else [self.skeletons.path]
-        return "-".join(self._digests[file] for file in files)
+        digests = [self._digests[file] for file in files]
+        if self.skeletons is not None:
+            digests += [self._digests[self.skeletons.path], self.skeletons.mark(clip.name)]
+        return "-".join(digests)
 
     def without(self, names: frozenset[str]) -> "VideoSet":
         """Give the same data set without the clips of these names."""

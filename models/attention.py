@@ -7,6 +7,7 @@ and `scaled_dot_product_attention` may take its fast kernel, which a mask with a
 Letters: B batch, G heads, N sequence (tokens, then patches), D width of one head, T H W frames, rows, columns.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -95,15 +96,25 @@ class Pool(nn.Module):
         tokens_BND, patches_BND = x_BND.split((self.tokens, x_BND.shape[1] - self.tokens), dim=1)
         volume = patches_BND.unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
         kernels = self.convolution.weight.repeat(self.heads, 1, 1, 1, 1)
-        pooled = functional.conv3d(
-            volume.contiguous(memory_format=torch.channels_last_3d),
-            kernels,
-            stride=self.convolution.stride,
-            padding=self.convolution.padding,
-            groups=len(kernels),
-        )
-        pooled_BND = torch.cat((tokens_BND, pooled.flatten(2).transpose(1, 2)), dim=1)
+        with _exact_on_cpu(volume.device):
+            pooled = functional.conv3d(
+                _as_weights(volume, kernels).contiguous(memory_format=torch.channels_last_3d),
+                kernels,
+                stride=self.convolution.stride,
+                padding=self.convolution.padding,
+                groups=len(kernels),
+            )
+        pooled_BND = torch.cat((tokens_BND, pooled.to(tokens_BND.dtype).flatten(2).transpose(1, 2)), dim=1)
         return self.norm(pooled_BND.unflatten(2, (self.heads, -1))).transpose(1, 2)
+
+
+def _exact_on_cpu(device: torch.device) -> AbstractContextManager[object]:
+    """Leave autocast on the CPU, whose bfloat16 gradient of a depthwise convolution of two frames is wrong."""
+    return torch.autocast("cpu", enabled=False) if device.type == "cpu" else nullcontext()
+
+
+def _as_weights(x: Tensor, weights: Tensor) -> Tensor:
+    return x.to(weights.dtype) if x.device.type == "cpu" else x
 
 
 class RelativePositions(nn.Module):

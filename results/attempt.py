@@ -28,6 +28,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+_DONE = ("attempt", "at", "records", "sealed", "seconds", "size_bytes", "sha256")
+"""What `done.json` holds."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One try at a run: a folder that exactly one process writes to."""
@@ -270,16 +274,26 @@ class Store:
                 attempt.folder.rmdir()
                 return None
         replace_json(attempt.folder / "settings.json", settings)
+        attempt.heartbeat()  # before the claim, which says that there is one
         replace_json(attempt.folder / "claim.json", owner.content() | {"claimed_at": now()})
-        attempt.heartbeat()
         return attempt
 
     def done(self, key: str) -> dict[str, Any] | None:
-        """Read what was published for `key`; None if nothing was."""
+        """Read what was published for `key`; None if nothing was.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        path = self.runs / key / "done.json"
         try:
-            content: dict[str, Any] = read_json(self.runs / key / "done.json")
+            content: dict[str, Any] = read_json(path)
         except FileNotFoundError:
             return None
+        if not isinstance(content, dict) or set(_DONE) - set(content) or not isinstance(content["attempt"], int):
+            raise StoreError(
+                f"{path}: does not say what was published: {', '.join(_DONE)} are expected. It was changed. "
+                f"Restore it from a backup, or remove {path.parent} and run the study again."
+            )
         return content
 
     def result(self, key: str) -> Attempt | None:

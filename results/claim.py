@@ -1,7 +1,7 @@
 """What would be said, and when: fixed and hashed before the first result."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -57,10 +57,14 @@ class Claim(Frozen):
             return (f"{self.split}_seen", f"{self.split}_unseen")
         return (self.split,)
 
-    def claimed(self, arms: tuple[str, ...]) -> tuple[str, ...]:
-        """Name the arms of `arms` that the claim is about."""
+    def claimed(self, arms: tuple[str, ...], repeated: Collection[str] = ()) -> tuple[str, ...]:
+        """Name the arms of `arms` that the claim is about.
+
+        Args:
+            repeated: arms that train the control once more: a claim about any or all arms is not about them.
+        """
         if self.which in (ANY, ALL):
-            return tuple(arm for arm in arms if arm != self.control)
+            return tuple(arm for arm in arms if arm != self.control and arm not in repeated)
         return tuple(arm for arm in arms if arm == self.which)
 
 

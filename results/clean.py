@@ -63,7 +63,7 @@ def clean(store: Store, *, dry_run: bool, caches_in_use: Collection[str] | None 
 
 
 def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tuple[Path, str]]:
-    for folder in sorted(store.runs.iterdir()) if store.runs.is_dir() else []:
+    for folder in sorted(path for path in store.runs.glob("*") if path.is_dir()):
         yield from _of_run(store, folder.name)
     for path in [*store.root.glob("*.tmp*"), *store.runs.rglob("*.tmp"), *store.editions.rglob("*.tmp")]:
         if _is_abandoned(path):

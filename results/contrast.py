@@ -106,7 +106,7 @@ def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES
     measured = measure(predictions, claim, resamples, seed)
     arms = [arm for arm in predictions.arms if arm != claim.control]
     compared = {arm: _compare(arm, claim, measured) for arm in arms}
-    claimed = set(claim.claimed(predictions.arms))
+    claimed = set(claim.claimed(predictions.arms, predictions.repeated))
     steps: dict[str, Step] = {}
     for family in (sorted(claimed), sorted(set(arms) - claimed)):
         steps |= zip(family, holm([p_value(compared[arm].estimate, claim) for arm in family], claim.alpha), strict=True)

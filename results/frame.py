@@ -15,7 +15,7 @@ from results.files import StoreError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_ARMS = "select arm from arms where edition = $edition order by position"
+_ARMS = "select arm, replicate from arms where edition = $edition order by position"
 
 # A pruned trial is censored for its own edition, even where another edition has trained the same key to its end.
 _TRIALS = """
@@ -55,6 +55,8 @@ class Predictions:
     activity_N: NDArray[np.str_]
     labels_NC: NDArray[np.bool_]
     scores: Mapping[str, Mapping[int, Scores]]
+    repeated: frozenset[str] = frozenset()
+    """Arms that train the control once more, to show how large no effect looks: no claim about any or all is theirs."""
 
     def __post_init__(self) -> None:
         shape = self.labels_NC.shape
@@ -85,6 +87,7 @@ class Predictions:
                 arm: {seed: scores_NC[index_N] for seed, scores_NC in seeds.items()}
                 for arm, seeds in self.scores.items()
             },
+            self.repeated,
         )
 
 
@@ -97,14 +100,15 @@ def predictions(connection: "DuckDBPyConnection", edition: str) -> Predictions:
         StoreError: trials of the edition scored different clips.
     """
     named = {"edition": edition}
-    arms = tuple(arm for (arm,) in connection.execute(_ARMS, named).fetchall())
+    planned = connection.execute(_ARMS, named).fetchall()
+    arms, repeated = tuple(arm for arm, _ in planned), frozenset(arm for arm, replicate in planned if replicate)
     trials = connection.execute(_TRIALS, named).fetchall()
     keys = sorted({key for _, _, key in trials})
     rows = connection.execute(_PREDICTIONS, named | {"keys": keys}).fetchnumpy()
     blocks = _blocks(rows, edition)
     if not blocks:
         nothing_N = np.array([], np.str_)
-        return Predictions(arms, nothing_N, nothing_N, nothing_N, np.empty((0, 0), np.bool_), {})
+        return Predictions(arms, nothing_N, nothing_N, nothing_N, np.empty((0, 0), np.bool_), {}, repeated)
     first = next(iter(blocks.values()))
     scores: dict[str, dict[int, Scores]] = {}
     for arm, seed, key in trials:
@@ -117,6 +121,7 @@ def predictions(connection: "DuckDBPyConnection", edition: str) -> Predictions:
         first["activity"].astype(np.str_),
         np.stack(list(first["labels"])) > 0,
         scores,
+        repeated,
     )
 
 

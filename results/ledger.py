@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from results import edition, finals, ingest, run
+from results import attempt, edition, finals, ingest, plan, record, run, sql, state
 from results.attempt import Store
 from results.files import StoreError, sync_file, writing
 from results.query import DatabaseUnreadable, connect
@@ -130,7 +130,7 @@ def _known(store: Store) -> dict[str, str]:
     try:
         with connect(store) as connection:
             known = dict(connection.execute("select path, digest from sources").fetchall())
-    except (DatabaseUnreadable, duckdb.CatalogException):
+    except (DatabaseUnreadable, duckdb.Error):  # damage in the middle of a file shows when it is read
         return {}
     return known if known.get(_CODE) == _code_digest() else {}
 
@@ -225,6 +225,6 @@ def _folders(folder: Path) -> list[str]:
 @cache
 def _code_digest() -> str:
     """Hash the code that decides what the tables hold: a database that other code made is made anew."""
-    modules = (edition, finals, ingest, run)
+    modules = (attempt, edition, finals, ingest, plan, record, run, sql, state)
     paths = [SCHEMA, *(Path(str(module.__file__)) for module in modules)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -54,7 +54,7 @@ def connect(store: Store, scratch: Path | None = None) -> duckdb.DuckDBPyConnect
         connection.execute("set enable_external_access = false; set lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
-        if "lock" in str(error):
+        if "Could not set lock" in str(error):
             raise StoreError(
                 f"{path}: another program holds it open for writing, so nobody else may read it: {error} "
                 "Close that program, or let it open the file read-only (`duckdb -readonly`)."

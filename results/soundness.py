@@ -67,11 +67,11 @@ class Inspector:
         folder = self.store.runs / key
         attempts = self.store.attempts(key)
         self._names(folder, {"done.json", *(str(one.number) for one in attempts)})
-        done = self._json(folder / "done.json", self.damage)
-        number = done.get("attempt") if isinstance(done, dict) else None
+        done = self._done(key)
+        number = done["attempt"] if done else None
         for attempt in attempts:
             settings = self._settings(attempt)
-            if attempt.number == number:
+            if done and attempt.number == number:
                 self._names(attempt.folder, _KNOWN)
                 self._published(attempt, done)
                 self._parents(attempt, settings)
@@ -81,6 +81,14 @@ class Inspector:
         if number is not None and number not in {one.number for one in attempts}:
             there = ", ".join(str(one.number) for one in attempts) or "none"
             self.damage(folder / "done.json", f"names attempt {number}, but the attempts are: {there}. {_REPAIR}")
+
+    def _done(self, key: str) -> Mapping[str, Any] | None:
+        path = self.store.runs / key / "done.json"
+        try:
+            return self.store.done(key)
+        except StoreError as error:
+            self.damage(path, str(error).removeprefix(f"{path}: "))
+            return None
 
     def _published(self, attempt: Attempt, done: Mapping[str, Any]) -> None:
         names = {path.name for path in attempt.folder.iterdir()}

@@ -34,7 +34,7 @@ def numbers(folder: Path) -> list[int]:
     try:
         with os.scandir(folder) as entries:
             return sorted(int(entry.name) for entry in entries if entry.name.isdecimal())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -42,7 +42,7 @@ def read(folder: Path, live: Callable[[Path], bool]) -> State:
     """Read the state of the run in `folder`; `live` tells whether the claimant of an attempt still works on it."""
     try:
         size = (folder / "done.json").stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     else:
         return State("done" if size >= LEAST_BYTES else "damaged")

@@ -86,5 +86,8 @@ def merged(arms: Sequence[Arm]) -> tuple[list[Arm], list[str]]:
 
 
 def content(arm: Arm) -> str:
-    """Give what tells an arm from others: all settings that can change a number."""
-    return canonical(key_content(arm.settings))
+    """Give what tells an arm from others: all settings that can change a number, and where its clips come from.
+
+    A path is in no key, because the clips' own content is; but it is all that is known of them here.
+    """
+    return canonical([key_content(arm.settings), arm.settings.data.source.model_dump(mode="json")])

@@ -272,12 +272,16 @@ class _Fill:
     stream: str
     file: Path
     offset: int
+    shape: tuple[int, ...]
 
     def __call__(self, index: int) -> tuple[str, str] | None:
+        clip = self.dataset.clips[index]
         try:
-            row = self.form.row(self.dataset, self.dataset.clips[index], self.stream)
+            row = self.form.row(self.dataset, clip, self.stream)
         except BadClip as bad:
             return bad.clip, bad.reason
+        if row.shape != self.shape:
+            return clip.name, f"its {self.stream} has the shape {row.shape}, and that of the others is {self.shape}"
         with self.file.open("r+b") as file:
             file.seek(self.offset + index * row.nbytes)
             file.write(np.ascontiguousarray(row).data)
@@ -312,7 +316,7 @@ def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int
         offset = opened.tell()
         opened.truncate(offset + count * row.nbytes)
         opened.flush()
-        reasons = _bad(each(_Fill(dataset, form, stream, part, offset), count, workers, progress))
+        reasons = _bad(each(_Fill(dataset, form, stream, part, offset, row.shape), count, workers, progress))
         if reasons:
             replace_json(_bad_list(file), reasons)
         else:

@@ -45,8 +45,8 @@ def save_resume(path: Path, resume: Resume) -> None:
 
 def load_resume(path: Path) -> Resume:
     """Read the state of a training from `path`."""
-    tensors = load_weights(path)
-    with safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="pt") as file:  # opened once: another attempt may replace it at any time
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
         epoch = json.loads(file.metadata()["progress"])["epoch"]
     return Resume(epoch, _under("network.", tensors), _under("optimiser.", tensors))
 

@@ -179,14 +179,15 @@ def sql(
     """
     from results.files import writing
     from study.printing import as_csv, print_rows
+    from study.verbs import asked
 
     if csv + json + bool(parquet) > 1:
         raise UserError("sql: --csv, --json and --parquet exclude each other. Give one of them.")
     if parquet and not parquet.absolute().parent.is_dir():
         raise UserError(f"--parquet: {parquet}: there is no folder {parquet.parent}. Make it, or name another file.")
-    for problem in study.sync().problems:
+    rows, problems = asked(query)
+    for problem in problems:
         sys.stderr.write(f"damaged: {problem}\n")
-    rows = study.sql(query)
     if parquet:
         with writing(parquet), parquet.open("wb") as file:
             rows.write_parquet(file)

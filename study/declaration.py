@@ -1,14 +1,17 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.settings import key_content
 from results.attempt import now
 from results.claim import claim_hash
-from results.files import link_json, read_json, replace_json, writing
+from results.files import canonical, link_json, read_json, replace_json, writing
 from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, read_plans
 from study.edition import Arm
+from study.key import NUMERICS
 from study.phase import Phase
 from study.planner import Plan, Trial
 from study.preparation import Prepared
@@ -24,12 +27,12 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
     digest = claim_hash(fixed)
     with writing(folder):
         (folder / "claims").mkdir(parents=True, exist_ok=True)
-    finals = store.states({trial.final.key for trial in plan.trials})
-    before = sum(state.name == "done" for state in finals.values())
-    declared = {"fixed": fixed, "hash": digest, "declared_at": now(), "results_before": before}
-    claim = folder / "claims" / f"{digest}.json"
-    if not link_json(claim, declared):
-        read_json(claim)  # declared before: a damaged one is named before anything is trained
+    finals = sorted({trial.final.key for trial in plan.trials})
+    earlier = [read_json(path) for path in sorted(folder.glob("claims/*.json"))]  # a damaged one is named here
+    known = {*finals, *(key for claim in earlier for key in claim["finals"])}
+    before = sum(state.name == "done" for state in store.states(known).values())
+    declared = {"fixed": fixed, "hash": digest, "finals": finals, "declared_at": now(), "results_before": before}
+    link_json(folder / "claims" / f"{digest}.json", declared)
     skipped = [{"clip": clip, "reason": reason} for clip, reason in prepared.skipped.items()]
     if skipped:
         replace_json(folder / "skipped.json", skipped)
@@ -41,14 +44,20 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:
-    """Give what a claim fixes, and what its hash is taken of: change any of it and it is another claim."""
+    """Give what a claim fixes, and what its hash is taken of: change any of it and it is another claim.
+
+    All that decides the numbers is part of it, so that nobody tunes a setting, adds a seed or mends the code after the
+    first result and still has the claim that was made before it.
+    """
     edition = plan.edition
     return {
         "edition": edition.name,
         "question": edition.spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
-        "arms": [_arm(arm) for arm in edition.arms],
+        "arms": [_arm(arm) | {"settings": _settings_digest(arm)} for arm in edition.arms],
+        "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
+        "numerics": NUMERICS,
     }
 
 
@@ -117,6 +126,10 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
 
 def _arm(arm: Arm) -> PlannedArm:
     return {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
+
+
+def _settings_digest(arm: Arm) -> str:
+    return hashlib.sha256(canonical(key_content(arm.settings)).encode()).hexdigest()
 
 
 def _phase(phase: Phase, clips: int) -> PlannedPhase:

@@ -3,7 +3,7 @@
 Letters: N clips, B batch, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
-from study.loader import Loader
+from study.loader import Batch
 from study.trainer import autocast
 
 
@@ -39,10 +39,9 @@ class Evaluation:
 @torch.no_grad()
 def evaluate(
     network: nn.Module,
-    loader: Loader,
     split: str,
+    batches: Iterable[Batch],
     loss: ModuleType,
-    batch: int,
     precision: str = "fp32",
     device: torch.device = torch.device("cpu"),  # noqa: B008 - a device is a value
 ) -> Evaluation:
@@ -56,7 +55,7 @@ def evaluate(
     views: dict[int, int] = {}
     labels: dict[int, Tensor] = {}
     total = 0.0
-    for part in loader.evaluate(split, batch):
+    for part in batches:
         with autocast(precision, device):
             streams = {name: stream.to(device) for name, stream in part.streams.items()}
             logits_BC = network(streams).logits_BC.float().cpu()

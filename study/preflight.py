@@ -122,7 +122,7 @@ def check_budget(prepared: Prepared) -> None:
     """
     plan, budget = prepared.plan, prepared.plan.edition.spec.budget
     if budget.epochs is not None:
-        _compare(plan, "epochs", budget.epochs, plan.epochs)
+        _compare(plan, "epochs", budget.epochs, sum(phase.settings.epochs for phase in left(prepared)))
     if budget.gpu_hours is not None:
         _compare(plan, "gpu_hours", budget.gpu_hours, left_hours(prepared))
 

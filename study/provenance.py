@@ -7,9 +7,11 @@ import platform
 import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from results.files import sha256
 from study.layout import checkout
 
 PACKAGES = ("torch", "torchvision", "timm", "torch-geometric", "numpy", "av", "pydantic")
@@ -21,13 +23,13 @@ def code() -> dict[str, str | None]:
 
     Untracked files count too. Read it when a run begins: what is committed later is not what ran.
     """
-    difference = _git("diff", "HEAD")
-    untracked = [checkout() / name for name in _git("ls-files", "--others", "--exclude-standard").splitlines()]
-    for path in untracked:
-        if path.is_file():
-            difference += f"\n{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-    changed = hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else None
-    return {"commit": _git("rev-parse", "HEAD") or "unknown", "diff": changed}
+    difference = _git("diff", "--no-ext-diff", "--no-textconv", "HEAD")
+    for name in filter(None, _git("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")):
+        path = checkout() / os.fsdecode(name)
+        with suppress(OSError):  # a file that is gone, or that nobody may read, was not imported either
+            difference += b"\n" + name + b" " + sha256(path).encode()
+    changed = hashlib.sha256(difference).hexdigest()[:12] if difference else None
+    return {"commit": _git("rev-parse", "HEAD").decode() or "unknown", "diff": changed}
 
 
 @cache
@@ -60,11 +62,9 @@ def describe(
     }
 
 
-def _git(*words: str) -> str:
+def _git(*words: str) -> bytes:
     try:
-        answer = subprocess.run(
-            ["git", *words], cwd=checkout(), capture_output=True, text=True, timeout=20, check=False
-        )
+        answer = subprocess.run(["git", *words], cwd=checkout(), capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+        return b""
+    return answer.stdout.strip() if answer.returncode == 0 else b""

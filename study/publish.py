@@ -30,6 +30,9 @@ def sole_builder(file: Path) -> Iterator[bool]:
                 fcntl.flock(opened, fcntl.LOCK_EX)
             yield not file.exists()
     except OSError as error:
+        named = Path(error.filename) if error.filename else file
+        if file.parent not in (named, *named.parents) and named not in file.parents:
+            raise  # what is read, not what is written
         raise DataError(
             f"{error.filename or file.parent}: decoded clips cannot be written ({error.strerror}). They are kept in "
             f"{file.parent}. Make room or give write access there, set STUDY_HOME to another folder, or decode while "

@@ -11,7 +11,7 @@ from torch import nn
 
 from models.build import ClipShape, build, variant
 from results.attempt import Store
-from results.files import canonical
+from results.files import StoreError, canonical
 from results.plan import read_plans
 from study.loader import Batch
 from study.phase import Phase
@@ -55,8 +55,8 @@ def recorded(prepared: Prepared) -> Rates:
     clips = training_clips(prepared)
     found: dict[str, list[float]] = {}
     for key, phase in plan.phases.items():
-        if done := store.done(key):
-            rate = done["seconds"] / phase.settings.epochs / clips[phase.data]
+        if (seconds := _seconds(store, key)) is not None:
+            rate = seconds / phase.settings.epochs / clips[phase.data]
             for name in (alike(phase), phase.kind):
                 found.setdefault(name, []).append(rate)
     return _means(_elsewhere(store, plan.edition.name, plan.edition.profile)) | _means(found)
@@ -86,9 +86,17 @@ def _elsewhere(store: Store, edition: str, profile: str) -> dict[str, list[float
         if plan["profile"] != profile or name == edition:
             continue
         for key, phase in plan["phases"].items():
-            if done := store.done(key):
-                found.setdefault(phase["kind"], []).append(done["seconds"] / phase["epochs"] / phase["clips"])
+            if (seconds := _seconds(store, key)) is not None:
+                found.setdefault(phase["kind"], []).append(seconds / phase["epochs"] / phase["clips"])
     return found
+
+
+def _seconds(store: Store, key: str) -> float | None:
+    try:
+        done = store.done(key)
+    except StoreError:  # a damaged result says nothing here; `study verify` names it
+        return None
+    return None if done is None else float(done["seconds"])
 
 
 def _means(found: Mapping[str, list[float]]) -> dict[str, float]:

@@ -50,7 +50,7 @@ def editions(store: Store, name: str | None = None) -> Plans:
     there = read_plans(store)
     if name is None:
         return there
-    if name.endswith(".yaml"):
+    if name.endswith((".yaml", ".yml")):
         name = Path(name).stem
     wanted = Plans(
         {edition: plan for edition, plan in there.whole.items() if name in (edition, plan["study"])},

@@ -5,7 +5,7 @@ A training sees the hashed settings of its phase and nothing else; `Place` says 
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ from study import evaluator, provenance
 from study.cache import Cache
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
-from study.loader import Loader
+from study.loader import Batch, Loader
 from study.memory import peak_bytes, start_peak
 from study.phase import Phase
 from study.seeding import derive
@@ -107,7 +107,7 @@ def train(
 
     Args:
         report: called after every epoch.
-        stop: called before every step; raises `Stopped` to end the attempt.
+        stop: called before every step and every batch that is measured; raises `Stopped` to end the attempt.
 
     Returns:
         Whether this attempt became the phase's result; False if another one was published first.
@@ -126,9 +126,9 @@ def train(
             began = time.monotonic()
             records = leg.epoch(epoch, stop)
             if epoch == epochs:
-                records += leg.measure_all(attempt)
+                records += leg.measure_all(attempt, stop)
             elif epoch % phase.settings.evaluate_every == 0:
-                records += leg.measure(SHOWN_SPLITS, epoch)
+                records += leg.measure(SHOWN_SPLITS, epoch, stop)
             took = time.monotonic() - began
             writer.write([*records, Record("seconds", "train", epoch, took, "s")])
             if attempt.superseded():
@@ -197,25 +197,31 @@ class _Leg:
         batches = self.loader.train(self.seed, epoch, self.phase.settings.optim.batch)
         return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
 
-    def measure(self, splits: Sequence[str], epoch: int) -> list[Record]:
+    def measure(self, splits: Sequence[str], epoch: int, stop: Callable[[], None]) -> list[Record]:
         """Measure the clips of `splits` after `epoch`."""
         labels = self.dataset.labels
-        return [record for one in self._evaluate(splits) for record in evaluator.records(one, labels, epoch)]
+        return [record for one in self._evaluate(splits, stop) for record in evaluator.records(one, labels, epoch)]
 
-    def measure_all(self, attempt: Attempt) -> list[Record]:
+    def measure_all(self, attempt: Attempt, stop: Callable[[], None]) -> list[Record]:
         """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
         epochs = self.phase.settings.epochs
-        evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS)
+        evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS, stop)
         measured = {one.split: evaluator.records(one, self.dataset.labels, epochs) for one in evaluations}
         with RecordWriter(attempt.sealed) as sealed:
             sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
         _write_predictions(attempt.predictions, self.dataset, self.phase.seed, evaluations)
         return [record for split in SHOWN_SPLITS for record in measured.get(split, [])]
 
-    def _evaluate(self, splits: Sequence[str]) -> list[Evaluation]:
+    def _evaluate(self, splits: Sequence[str], stop: Callable[[], None]) -> list[Evaluation]:
         optim = self.phase.settings.optim
+
+        def batches(split: str) -> Iterator[Batch]:
+            for batch in self.loader.evaluate(split, optim.batch):
+                stop()
+                yield batch
+
         return [
-            evaluator.evaluate(self.network, self.loader, split, self.loss, optim.batch, optim.precision, self.device)
+            evaluator.evaluate(self.network, split, batches(split), self.loss, optim.precision, self.device)
             for split in splits
             if self.loader.indices(split)
         ]

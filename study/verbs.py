@@ -7,6 +7,7 @@ them, so that the others answer at once.
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,17 +110,23 @@ def reveal(name: str, command: str = "") -> Revealed:
     """Open the sealed test splits of an edition, for all its arms; the ledger keeps who and when."""
     from results.edition import reveal as open_splits
 
-    return open_splits(_store(), name, getpass.getuser(), command)
+    return open_splits(_store(), name, _user(), command)
 
 
 def sql(query: str) -> polars.DataFrame:
     """Query the database, after bringing it up to date; a query that writes is refused."""
+    rows, _ = asked(query)
+    return rows
+
+
+def asked(query: str) -> tuple[polars.DataFrame, tuple[str, ...]]:
+    """Do as `sql`, and say also what of the store could not be taken in."""
     from results.ledger import sync as synchronise
     from results.query import query as ask
 
     store = _store()
-    synchronise(store)
-    return ask(store, query)
+    problems = synchronise(store).problems
+    return ask(store, query), problems
 
 
 def sync() -> Synced:
@@ -160,6 +167,13 @@ def doctor() -> list[Finding]:
     from study.machine import examine
 
     return examine()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that no account has
+        return f"user {os.getuid()}"
 
 
 def _question(name: str) -> str:

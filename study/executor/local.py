@@ -181,7 +181,8 @@ class _Crew:
         failed = self.deaths[key] == DEATHS
         self.schedule.finish(key, "failed" if failed else "due")
         text = f"worker died with exit code {worker.process.exitcode} (-9: killed, or out of memory)"
-        if failed and (attempts := self.store.attempts(key)):
+        attempts = self.store.attempts(key)
+        if failed and attempts and not self.store.is_live(attempts[-1]):  # another run may have taken it over
             attempts[-1].fail(WorkerDied(text))
         self.tell(Event(key, "failed" if failed else "stopped", text=text))
 

@@ -81,3 +81,24 @@ def test_tokens_are_neither_pooled_nor_given_the_residual_of_the_queries() -> No
     assert out.shape == (2, TOKENS + 8, 8)
     assert not out[:, :TOKENS].any(), "values are zero, so a token keeps nothing"
     assert out[:, TOKENS:].all(), "patches keep their pooled query"
+
+
+@pytest.mark.parametrize("frames", [2, 4, 8])
+def test_in_half_precision_gradients_are_those_of_full_precision(frames: int) -> None:
+    """The CPU's own bfloat16 gradient of a depthwise convolution of two frames reads memory that nobody wrote."""
+    grid = Grid(frames, 4, 4)
+    attention = PoolingAttention(AttentionShape(16, 16, 1, 3, grid, (3, 3, 3), (1, 1, 1), (1, 2, 2)))
+    sequence, wanted = torch.randn(4, 3 + grid.patches, 16), torch.randn(4, 3 + grid.patches, 16)
+    gradients = []
+    for half in (False, True):
+        for _ in range(5):
+            spoilt = [torch.full((size,), torch.nan) for size in (1000, 10_000, 100_000)]
+            del spoilt
+            attention.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                (attention(sequence) * wanted).float().sum().backward()
+        grads = [value.grad for value in attention.parameters() if value.grad is not None]
+        gradients.append(torch.cat([grad.flatten() for grad in grads]))
+    full, halved = gradients
+    assert (halved - full).norm() / full.norm() < 0.05
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in attention.parameters())

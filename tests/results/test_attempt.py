@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from results import ledger
 from results.attempt import FORMAT, Attempt, Store
+from results.clean import leftovers
 from results.files import StoreError
 from results.owner import Owner
 from results.record import Record, RecordWriter, read_records
@@ -363,3 +365,14 @@ def test_a_result_that_was_cut_off_is_damaged_and_not_done(tmp_path: Path, conte
     folder.mkdir(parents=True)
     (folder / "done.json").write_text(content)
     assert store.state("a" * 64) == "damaged"
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"attempt": "1"}'])
+def test_a_result_that_does_not_say_what_it_is_is_refused_by_all_who_read_it(made_store: Store, content: str) -> None:
+    done = next(made_store.runs.glob("*/done.json"))
+    done.write_text(content.ljust(LEAST_BYTES))
+    with pytest.raises(StoreError, match=r"done\.json: does not say what was published: attempt, at, records"):
+        made_store.result(done.parent.name)
+    assert "does not say what was published" in ledger.sync(made_store).problems[0]
+    assert [problem.is_damage for problem in verify(made_store, key_of)][:1] == [True]
+    assert leftovers(made_store) == []

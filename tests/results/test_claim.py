@@ -63,3 +63,4 @@ def test_a_split_names_the_splits_that_it_averages(split: str, splits: tuple[str
 @pytest.mark.parametrize(("which", "claimed"), [("any", ("a", "b")), ("all", ("a", "b")), ("b", ("b",))])
 def test_a_claim_is_about_the_arms_it_names(which: str, claimed: tuple[str, ...]) -> None:
     assert Claim(**NAMED | {"which": which}).claimed(("a", "count=20", "b")) == claimed
+    assert Claim(**NAMED | {"which": which}).claimed(("a", "count=20", "b", "again"), {"again"}) == claimed

@@ -55,6 +55,12 @@ def test_a_write_of_a_dead_attempt_goes_at_once(made_store: Store) -> None:
     assert [(item.path, item.reason) for item in leftovers(made_store)] == [(cut_off, "write that was cut off")]
 
 
+def test_a_stray_file_among_the_runs_is_nobodys(made_store: Store) -> None:
+    (made_store.runs / ".DS_Store").touch()
+    assert leftovers(made_store) == []
+    assert made_store.state(".DS_Store") == "absent"
+
+
 def test_a_run_whose_result_cannot_be_read_is_left_alone(made_store: Store) -> None:
     folder = made_store.runs / key_of(made.contents(5, 0)["joint"])
     (folder / "done.json").write_text("garbage")

@@ -104,6 +104,19 @@ def test_the_order_of_clips_arms_and_seeds_changes_no_number() -> None:
     assert compare(turned) == compare(predictions)[::-1]
 
 
+@pytest.mark.parametrize("which", ["any", "all"])
+def test_the_control_trained_again_is_compared_and_not_claimed(which: str) -> None:
+    alone = made(2)
+    twice = {**alone.scores, "again": alone.scores["control"]}
+    predictions = replace(alone, arms=(*alone.arms, "again"), scores=twice, repeated=frozenset(["again"]))
+    arm, again = compare(predictions, which=which)
+    assert (arm.is_claimed, again.is_claimed) == (True, False)
+    assert again.difference == 0
+    assert (arm.low, arm.high, arm.p_adjusted) == tuple(
+        getattr(compare(alone, which=which)[0], name) for name in ("low", "high", "p_adjusted")
+    )
+
+
 def test_the_same_predictions_twice_differ_by_nothing() -> None:
     predictions = made()
     twice = replace(predictions, scores=dict.fromkeys(("control", "arm"), predictions.scores["arm"]))

@@ -109,9 +109,18 @@ def test_a_sync_that_waits_says_so(made_store: Store) -> None:
     assert made.rows(made_store, "select count(*) from runs") == [(8,)]
 
 
-@pytest.mark.parametrize("content", [b"", b"no database" * 1000])
-def test_a_damaged_database_is_made_anew(made_store: Store, content: bytes) -> None:
-    made_store.database.write_bytes(content)
+def damaged_in_the_middle(whole: bytes) -> bytes:
+    return whole[:12_288] + bytes(len(whole) - 12_288)
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda _: b"no database" * 1000, damaged_in_the_middle])
+@pytest.mark.parametrize("folder", ["store", "blocks"])
+def test_a_damaged_database_is_made_anew(
+    made_store: Store, tmp_path: Path, damage: Callable[[bytes], bytes], folder: str
+) -> None:
+    ledger.sync(made_store)
+    made_store = Store(made_store.root.rename(tmp_path / folder))  # "lock" is what DuckDB says of locks
+    made_store.database.write_bytes(damage(made_store.database.read_bytes()))
     (made_store.root / "study.duckdb.1.tmp").write_bytes(b"killed")
     assert ledger.sync(made_store).runs == 8
     assert sorted(path.name for path in made_store.root.glob("study.*")) == ["study.duckdb", "study.lock"]

@@ -48,6 +48,30 @@ def test_every_stream_of_the_data_can_be_kept(video_set: VideoSet, tmp_path: Pat
         kept.stream("flow")
 
 
+def test_joints_of_another_number_are_a_bad_clip_and_overwrite_nobody(
+    video_set: VideoSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert video_set.skeletons is not None
+    with np.load(video_set.skeletons.path) as file:
+        arrays = dict(file)
+    odd = video_set.clips[2].name
+    arrays[video_set.skeletons.keys[odd]] = np.zeros((24, 20, 2))
+    np.savez(video_set.skeletons.path, **arrays)
+    with pytest.raises(BadClips, match=rf"{odd}: its skeleton has the shape \(6, 20, 2\).*others is \(6, 33, 2\)"):
+        build(video_set, SMALL, tmp_path / "cache", streams=("skeleton",))
+
+
+def test_how_skeletons_are_read_is_part_of_the_data(video_set: VideoSet) -> None:
+    skeletons, (clip, other) = video_set.skeletons, video_set.clips[:2]
+    assert skeletons is not None
+    swapped = {**skeletons.keys, clip.name: skeletons.keys[other.name], other.name: skeletons.keys[clip.name]}
+    metres = dataclasses.replace(skeletons.layout, units="metres")
+    changes: list[dict[str, Any]] = [{"keys": swapped}, {"layout": metres}]
+    for change in changes:
+        changed = dataclasses.replace(video_set, skeletons=dataclasses.replace(skeletons, **change))
+        assert changed.fingerprint(clip) != video_set.fingerprint(clip)
+
+
 def test_rendered_clips_are_kept_like_videos(tmp_path: Path) -> None:
     data = synthetic.read(synthetic.Settings(train=1, val_seen=1, val_unseen=1, test_seen=1, test_unseen=1, frames=9))
 

@@ -9,6 +9,7 @@ from results.attempt import Store
 from results.files import StoreError
 from study.declaration import declare, fixed_by_claim
 from study.preparation import Request, prepare, without
+from tests import made_store as made
 from tests.made_spec import SPEC
 
 
@@ -40,6 +41,24 @@ def test_a_damaged_claim_is_named_before_anything_is_trained(request_: Request) 
     path.write_text("x")
     with pytest.raises(StoreError, match=rf"{path.name}: is not JSON"):
         declare(prepared, "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("width: 4", "width: 8"), ("smallest: 1.0", "smallest: 2.0"), ("seeds: 1", "seeds: 2"), ("limit: 4", "limit: 5")],
+)
+def test_whoever_changes_anything_after_a_result_declares_a_new_claim_that_says_so(
+    request_: Request, change: tuple[str, str]
+) -> None:
+    prepared = prepare(request_)
+    declare(prepared, "")
+    for content in [phase.content for phase in prepared.plan.trials[0].phases.values()]:
+        made.train(prepared.store, content)
+    Path(request_.name).write_text(SPEC.replace(*change))
+    again = declare(prepare(request_), "")
+    assert len(claims(prepared.store)) == 2
+    claim = json.loads((prepared.store.editions / "asked" / "claims" / f"{again['claim_hash']}.json").read_text())
+    assert claim["results_before"] == 1
 
 
 def test_another_smallest_difference_is_another_claim(request_: Request) -> None:

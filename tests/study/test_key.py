@@ -24,7 +24,7 @@ def test_the_order_of_fields_does_not_change_a_key() -> None:
     assert key_of(dict(reversed(CONTENT.items()))) == GOLDEN
 
 
-@pytest.mark.parametrize("field", ["kind", "seed", "replicate", "data", "numerics"])
+@pytest.mark.parametrize("field", ["kind", "settings", "seed", "replicate", "data", "numerics", "parents"])
 def test_every_hashed_field_changes_the_key(field: str) -> None:
     assert key_of(CONTENT | {field: 7}) != GOLDEN
 

@@ -1,9 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from study.memory import peak_bytes, start_peak
 
 CPU = torch.device("cpu")
+
+
+def test_mapped_files_are_nobodys_memory(tmp_path: Path) -> None:
+    kept = np.lib.format.open_memmap(tmp_path / "clips.npy", "w+", np.uint8, (200_000_000,))
+    kept[:] = 1
+    kept.flush()
+    del kept
+    start_peak(CPU)
+    before = peak_bytes(CPU)
+    mapped = np.load(tmp_path / "clips.npy", mmap_mode="r")
+    assert int(mapped.sum()) == 200_000_000
+    assert peak_bytes(CPU) - before < 50_000_000
 
 
 def test_a_peak_is_forgotten_when_a_new_phase_starts() -> None:

@@ -8,6 +8,7 @@ from study import costs, preflight, rates
 from study.preflight import PlanError
 from study.preparation import Prepared, Request, prepare
 from study.settings import Resources
+from tests import made_store as made
 from tests.made_spec import SPEC
 
 
@@ -76,3 +77,9 @@ def test_a_plan_beyond_its_budget_is_refused(spec: Path, budget: str, monkeypatc
         preflight.check(over)
     monkeypatch.setattr(costs, "left_hours", lambda prepared: 0.0)
     preflight.check(prepared(spec, f"{SPEC}budget: {{epochs: 6, gpu_hours: 1}}\n"))
+
+
+def test_what_is_done_counts_in_no_budget(spec: Path) -> None:
+    plan = prepared(spec, f"{SPEC}budget: {{epochs: 5}}\n")
+    made.train(plan.store, next(iter(plan.plan.phases.values())).content)
+    preflight.check_budget(plan)

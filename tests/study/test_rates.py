@@ -23,7 +23,8 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 def finish(prepared: Prepared, phase: Phase, seconds: float) -> None:
     folder = prepared.store.runs / phase.key
     folder.mkdir(parents=True)
-    replace_json(folder / "done.json", {"attempt": 1, "seconds": seconds})
+    done = {"attempt": 1, "at": "", "records": 0, "sealed": 0, "seconds": seconds, "size_bytes": {}, "sha256": {}}
+    replace_json(folder / "done.json", done)
 
 
 def total(prepared: Prepared, known: rates.Rates) -> float | None:

@@ -241,6 +241,12 @@ def test_what_a_spec_names_and_is_not_there_is_told_at_its_line(
     assert message(write_spec({old: new})).splitlines()[-1].startswith(told)
 
 
+def test_arms_that_read_other_clips_are_other_arms(write_spec: WriteSpec) -> None:
+    levels = "{one: {data.source: {name: manifest, path: a.csv}}, two: {data.source: {name: manifest, path: b.csv}}}"
+    changes = {"{model.tokens.count: 20}": "{clips: one}", "model.tokens.count: [5, 20]": f"clips: {levels}"}
+    assert [arm.name for arm in resolve(write_spec(changes)).arms] == ["clips=one", "clips=two"]
+
+
 def test_arms_of_one_name_are_refused(write_spec: WriteSpec) -> None:
     text = TWO_FACTORS[: TWO_FACTORS.index("control:")] + (
         "control: {a: x, b: z}\n"

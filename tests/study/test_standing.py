@@ -73,7 +73,8 @@ def test_an_unknown_study_is_refused_with_the_nearest(store: Store) -> None:
 
 
 def test_a_study_is_found_by_the_path_of_its_file(store: Store) -> None:
-    assert list(editions(store, f"some/where/{made.EDITION}.yaml").whole) == [made.EDITION]
+    for ending in ("yaml", "yml"):
+        assert list(editions(store, f"some/where/{made.EDITION}.{ending}").whole) == [made.EDITION]
 
 
 def test_the_newest_answer_of_a_study_is_given(store: Store) -> None:

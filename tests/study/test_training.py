@@ -34,6 +34,16 @@ SETTINGS = {
 }
 
 
+RANDOM = {
+    "model.trunk.drop_path": 0.3,
+    "model.tokens.dropout": 0.2,
+    "data.augment.crop": "random_resized",
+    "data.augment.rand_augment": "rand-m7-n2-mstd0.5",
+    "data.augment.erase": 0.5,
+    "phases.joint_epochs": 3,
+}
+
+
 @pytest.fixture
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     monkeypatch.setenv("STUDY_HOME", str(tmp_path))
@@ -99,20 +109,30 @@ def test_the_loss_falls(prepared: Prepared) -> None:
     assert losses[-1] < losses[0]
 
 
-def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(prepared: Prepared, tmp_path: Path) -> None:
-    rgb, here = phases(prepared)["rgb"], place(prepared)
-    undisturbed = Store(tmp_path / "undisturbed")
-    train(rgb, here, undisturbed, claimed(rgb, undisturbed))
-    for epoch in (2, 4):
-        attempt = claimed(rgb, prepared.store)
+@pytest.mark.parametrize("kind", ["rgb", "joint"])
+def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """With everything that draws at random: drop path, dropout of tokens and features, RandAugment, erasing."""
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    prepared = prepare(Request("token_count_sweep", profile="smoke", overrides=SETTINGS | RANDOM))
+    here, undisturbed = place(prepared), Store(tmp_path / "undisturbed")
+    *parents, phase = [one for one in phases(prepared).values() if kind in ("joint", one.kind)]
+    for store in (undisturbed, prepared.store):
+        for parent in parents:
+            train(parent, here, store, claimed(parent, store))
+    train(phase, here, undisturbed, claimed(phase, undisturbed))
+    stops = (2, phase.settings.epochs)
+    for epoch in stops:
+        attempt = claimed(phase, prepared.store)
         report, stop = stop_in(epoch)
         with pytest.raises(Stopped):
-            train(rgb, here, prepared.store, attempt, report, stop)
+            train(phase, here, prepared.store, attempt, report, stop)
         attempt.stop("a test")
-    train(rgb, here, prepared.store, claimed(rgb, prepared.store))
-    assert len(prepared.store.attempts(rgb.key)) == 3
-    assert numbers(prepared.store, rgb) == numbers(undisturbed, rgb)
-    assert prepared.store.checkpoint(rgb.key).read_bytes() == undisturbed.checkpoint(rgb.key).read_bytes()
+    train(phase, here, prepared.store, claimed(phase, prepared.store))
+    assert len(prepared.store.attempts(phase.key)) == 3
+    assert numbers(prepared.store, phase) == numbers(undisturbed, phase)
+    assert prepared.store.checkpoint(phase.key).read_bytes() == undisturbed.checkpoint(phase.key).read_bytes()
 
 
 FUSIONS = """\
