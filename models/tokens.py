@@ -54,6 +54,8 @@ class Tokens(nn.Module):
 class Head(nn.Module):
     """Classify the mean over tokens, as the official code does.
 
+    Its weights start as PyTorch's linear layers do; the official code draws them like the trunk's (std 0.02, no bias).
+
     Shapes:
         (B, K, D) -> (B, classes)
     """

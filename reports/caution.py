@@ -20,6 +20,13 @@ order by arm, seed, split
 """
 
 
+OPENED = """
+select count(distinct final) from trials join runs on runs.key = trials.final
+where edition = $edition and runs.sealed_loaded
+    and edition in (select edition from editions where revealed_at is null)
+"""
+
+
 def list_cautions(
     connection: "duckdb.DuckDBPyConnection",
     edition: str,
@@ -32,6 +39,7 @@ def list_cautions(
     unmeasured = query.table(connection, NAN, edition=edition).to_dicts()
     return [
         *_declaration(ran),
+        *_opened_elsewhere(connection, edition),
         *_seeds(plan),
         *_missing(left),
         *_unmeasured(unmeasured),
@@ -48,6 +56,17 @@ def _declaration(ran: Ran) -> list[str]:
         return []
     results = words.count(ran.declared_after, "result")
     return [f"The claim was declared after {results} of this study stood in the ledger: it was not blind to them."]
+
+
+def _opened_elsewhere(connection: "duckdb.DuckDBPyConnection", edition: str) -> list[str]:
+    """Tell of trainings whose test numbers the tables show, because another edition that shares them was revealed."""
+    opened = query.table(connection, OPENED, edition=edition).item()
+    if not opened:
+        return []
+    return [
+        f"The test numbers of {words.count(opened, 'training')} were opened by revealing another edition that shares "
+        f"{'it' if opened == 1 else 'them'}: this page shows none, but whoever queried the tables may know them."
+    ]
 
 
 def _seeds(plan: PlanFile) -> list[str]:

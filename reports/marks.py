@@ -10,9 +10,9 @@ from typing import Any
 
 import altair as alt
 import polars as pl
-from scipy.special import stdtrit
 
 from reports import theme
+from results.interval import quantile
 
 HEIGHT = 300
 MOST_TOLD = 12  # arms; with more of them numbers beside the marks would overlap
@@ -53,7 +53,7 @@ def over_seeds(frame: pl.DataFrame, by: Sequence[str], value: str = "map") -> pl
     groups = frame.group_by(by, maintain_order=True).agg(
         pl.col(value).mean().alias("mean"), pl.col(value).std().alias("spread"), pl.len().alias("seeds")
     )
-    quantiles = [stdtrit(seeds - 1, 0.975) if seeds > 1 else None for seeds in groups["seeds"]]
+    quantiles = [quantile(seeds - 1, 0.975) if seeds > 1 else None for seeds in groups["seeds"]]
     half = pl.Series(quantiles, dtype=pl.Float64) * pl.col("spread") / pl.col("seeds").sqrt()
     ends = {"low": pl.col("mean") - half, "high": pl.col("mean") + half}
     return groups.with_columns(**{name: end.clip(0, 100) for name, end in ends.items()}).drop("spread")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,9 +67,14 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def temporary_beside(path: Path) -> Path:
+    """Name a file beside `path` that nobody else writes to, on whatever machine; `study clean` knows its ending."""
+    return path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
 def replace_json(path: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, whole, whatever happens meanwhile."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     with writing(path):
         try:
             _write_through(temporary, content)
@@ -87,7 +93,7 @@ def link_json(path: Path, content: Any, temporary: Path | None = None) -> bool:
     Args:
         temporary: where it is written first, on the same file system and by nobody else; beside `path` by default.
     """
-    temporary = temporary or path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary or temporary_beside(path)
     with writing(path):
         try:
             _write_through(temporary, content)

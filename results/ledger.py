@@ -19,7 +19,7 @@ import duckdb
 
 from results import attempt, edition, finals, ingest, plan, record, run, sql, state
 from results.attempt import Store
-from results.files import StoreError, sync_file, writing
+from results.files import StoreError, sync_file, temporary_beside, writing
 from results.query import DatabaseUnreadable, connect
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -138,7 +138,7 @@ def _known(store: Store) -> dict[str, str]:
 def _take_in(store: Store, news: _News) -> tuple[int, int]:
     """Make the new database beside the old one and put it in its place; count the runs read and opened."""
     _remove(store.root.glob(f"{store.database.name}.*.tmp*"))
-    copy = store.root / f"{store.database.name}.{os.getpid()}.tmp"
+    copy = temporary_beside(store.database)
     try:
         with writing(store.database):
             if not news.from_scratch:

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from results.files import writing
+from results.files import temporary_beside, writing
 
 
 class Resume(NamedTuple):
@@ -56,7 +56,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    partial = temporary_beside(path)
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
     with writing(path):
         try:

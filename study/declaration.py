@@ -62,7 +62,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
 
 
 def refuse_other_clips(prepared: Prepared) -> None:
-    """See that an edition which is named by its data (`--data`) does not hold results of other clips of that name.
+    """See that an edition, which is named by its data, does not hold results of other clips of that name.
 
     Raises:
         UserError: it does.
@@ -71,7 +71,7 @@ def refuse_other_clips(prepared: Prepared) -> None:
     before, here = read_plans(store).whole.get(edition), clips_from(prepared)
     if before and before["clips_from"] != here and before["fingerprints"] != _fingerprints(prepared.plan):
         raise UserError(
-            f"--data {here}: the edition {edition} holds results of other clips that have the same name, "
+            f"data {here}: the edition {edition} holds results of other clips that have the same name, "
             f"{before['clips_from']}. Rename the folder or the manifest of one of them (editions are named by it), "
             f"or keep their stores apart (STUDY_HOME)."
         )

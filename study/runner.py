@@ -43,8 +43,7 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     """
     prepared = prepare_store(request)
     preflight.check(prepared)
-    if request.data:
-        refuse_other_clips(prepared)
+    refuse_other_clips(prepared)
     resources = prepared.plan.edition.settings.resources
     preflight.check_device(resources)
     crew = workers or workers_of(resources)

@@ -4,6 +4,7 @@ A training sees the hashed settings of its phase and nothing else; `Place` says 
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ def train(
         Diverged: the loss is no longer a number.
     """
     device = torch.device(place.resources.device)
+    if device.type == "cuda":
+        _be_deterministic()
     start_peak(device)
     leg = _Leg(phase, place, store, device)
     epochs = phase.settings.epochs
@@ -145,6 +148,13 @@ def train(
     ran = provenance.describe(place.code, place.command, str(device), torch.get_num_threads(), cost)
     replace_json(attempt.provenance, ran)
     return attempt.publish(seconds)
+
+
+def _be_deterministic() -> None:
+    """Ask CUDA for the same bits each time; what has no such kernel is warned of and goes on."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 class _Leg:

@@ -28,6 +28,15 @@ def test_a_claim_that_came_late_is_said_to_have_come_late(ledger: Ledger) -> Non
     ]
 
 
+def test_test_numbers_that_another_edition_opened_are_told(ledger: Ledger) -> None:
+    trial = ledger.plan["trials"][0]
+    ledger.runs[trial["final"]]["sealed_loaded"] = True
+    (caution,) = told(ledger)
+    assert caution.startswith("The test numbers of 1 training were opened by revealing another edition that shares it")
+    ledger.revealed_at = ledger.began
+    assert told(ledger) == []
+
+
 def test_one_seed_is_said_to_have_no_spread() -> None:
     assert told(make_ledger(seeds=(0,)))[0].startswith("One seed only")
 
