@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.geometry import Skeleton
 
 Split = Literal["train", "val_seen", "val_unseen", "test_seen", "test_unseen"]
 SPLITS = ("train", "val_seen", "val_unseen", "test_seen", "test_unseen")
@@ -97,6 +98,10 @@ class DataSet(Protocol):
     @property
     def streams(self) -> tuple[str, ...]:
         """What `stream` can give besides ``"rgb"``: ``("skeleton", "depth")``, for example."""
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The joints of the stream ``"skeleton"``, or None without one."""
 
     def length(self, clip: Clip) -> int:
         """Count the frames of `clip`.

@@ -21,6 +21,11 @@ JOINTS = (
     *(f"{side}_{joint}" for limb in (ARM, LEG) for side in SIDES for joint in limb),
 )
 INDEX = {name: number for number, name in enumerate(JOINTS)}
+MIRROR = tuple(
+    INDEX.get({"left": "right_", "right": "left_"}.get(side, "") + joint, number) if joint else number
+    for number, (side, _, joint) in enumerate(name.partition("_") for name in JOINTS)
+)
+"""For each joint, the one on the other side of the body."""
 EDGES = (
     *((INDEX["pelvis"], INDEX["spine"]), (INDEX["spine"], INDEX["neck"]), (INDEX["neck"], INDEX["head"])),
     *((INDEX[trunk], INDEX[f"{side}_{limb[0]}"]) for trunk, limb in (("neck", ARM), ("pelvis", LEG)) for side in SIDES),

@@ -8,8 +8,8 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from experiments.clip import DataError
+from models.geometry import Skeleton
 
 Edges = tuple[tuple[int, int], ...]
 Units = Literal["image", "metres"]
@@ -30,11 +31,30 @@ class Layout:
     Attributes:
         edges: pairs of joints that a bone, or a part of the face, links.
         units: ``"image"`` if x and y are shares of the frame's width and height, ``"metres"`` if x, y, z are metres.
+        mirror: for each joint, the one on the other side of the body; empty if nobody knows.
     """
 
     joints: int
     edges: Edges
     units: Units
+    mirror: tuple[int, ...] = ()
+
+    @property
+    def axes(self) -> int:
+        """Count the coordinates of a joint."""
+        return 2 if self.units == "image" else 3
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Give what networks are built for."""
+        return Skeleton(self.joints, self.axes, self.edges, self.mirror)
+
+
+def _swapped(joints: int, pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    mirror = list(range(joints))
+    for left, right in pairs:
+        mirror[left], mirror[right] = right, left
+    return tuple(mirror)
 
 
 # MediaPipe's POSE_CONNECTIONS, and four more (nose to mouth, nose to shoulders) without which the head is cut off.
@@ -51,7 +71,15 @@ _KINECT20: Edges = (
     *((joint, joint + 1) for limb in (4, 8, 12, 16) for joint in range(limb, limb + 3)),
 )
 REMEDY = "Write the file again, name another in data.source.skeletons, or set that to null to go without."
-LAYOUTS = {"blazepose": Layout(33, _BLAZEPOSE, "image"), "kinect20": Layout(20, _KINECT20, "metres")}
+_FACE = ((1, 4), (2, 5), (3, 6), (7, 8), (9, 10))
+LAYOUTS = {
+    "blazepose": Layout(
+        33, _BLAZEPOSE, "image", _swapped(33, (*_FACE, *((left, left + 1) for left in range(11, 33, 2))))
+    ),
+    "kinect20": Layout(
+        20, _KINECT20, "metres", _swapped(20, ((left, left + 4) for limb in (4, 12) for left in range(limb, limb + 4)))
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -75,8 +103,8 @@ class Skeletons:
             -> (T, J, 2) in image units, (T, J, 3) in metres
         """
         joints = array_of(self.path, self._file(), self.keys[clip])
-        axes = 2 if self.layout.units == "image" else 3
-        shown: NDArray[np.float32] = joints[np.minimum(indices, len(joints) - 1), :, :axes].astype(np.float32)
+        there = np.minimum(indices, len(joints) - 1)
+        shown: NDArray[np.float32] = joints[there, :, : self.layout.axes].astype(np.float32)
         return shown
 
     def mark(self, clip: str) -> str:
@@ -146,7 +174,7 @@ def layout_of(path: Path, shape: tuple[int, ...], declared: str | Edges | None, 
     named = {name: layout for name, layout in LAYOUTS.items() if declared in (None, name)}
     for layout in named.values():
         if layout.joints == joints:
-            return Layout(joints, layout.edges, units or layout.units)
+            return replace(layout, units=units or layout.units)
     known = ", ".join(f"{name} ({layout.joints} joints)" for name, layout in named.items())
     raise DataError(
         f"{path}: no known joint graph has {joints} joints. There are: {known}. "

@@ -59,6 +59,8 @@ def _class_of(field: FieldInfo, held: Any) -> type[BaseModel] | None:
     variant = variant_of(field)
     if variant is None:
         return section_of(field)
+    if isinstance(held, list | tuple):  # several variants: what is inside has a dotted path only if there is one
+        held = held[0] if len(held) == 1 else None
     if isinstance(held, BaseModel):
         return type(held)
     name = held.get("name") if isinstance(held, Mapping) else held

@@ -119,6 +119,8 @@ class SpecFile(Frozen):
     """What all arms change in the profile, dotted or nested."""
     control_again: bool = False
     """Whether the control is trained once more (replicate 1), to see how large no effect looks."""
+    leave_out_missing: bool = False
+    """Whether arms are left out, with a note, that need what the data do not have (skeletons, depth)."""
     charts: list[str] | None = None
     """The charts of the page; those that fit the design, if not given."""
     budget: Budget = Budget()

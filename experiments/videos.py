@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from experiments import video
 from experiments.clip import BadClip, Clip
 from experiments.digest import Digests
-from experiments.joints import Edges, Skeletons
+from experiments.joints import Skeletons
+from models.geometry import Skeleton
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class VideoSet:
         return tuple(name for name, source in there.items() if source is not None)
 
     @property
-    def skeleton_edges(self) -> Edges:
-        """Pairs of linked joints; empty without skeletons."""
-        return () if self.skeletons is None else self.skeletons.layout.edges
+    def skeleton(self) -> Skeleton | None:
+        """The joints of the stream ``"skeleton"``, or None without one."""
+        return None if self.skeletons is None else self.skeletons.layout.skeleton
 
     def length(self, clip: Clip) -> int:
         """Count the frames of `clip`."""

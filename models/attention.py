@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.errors import UserError
 from models.geometry import Grid, Triple, half, pooled_grid
 
 NORM_EPS = 1e-6
@@ -188,3 +189,17 @@ def one_hot_places(tokens: int, grid: Grid) -> Tensor:
     rows = torch.eye(grid.rows).repeat_interleave(grid.columns, dim=0).repeat(grid.frames, 1)
     columns = torch.eye(grid.columns).repeat(grid.frames * grid.rows, 1)
     return functional.pad(torch.cat((frames, rows, columns), dim=1), (0, 0, tokens, 0))
+
+
+def multihead(width: int, heads: int, setting: str) -> nn.MultiheadAttention:
+    """Give plain attention over (B, N, D).
+
+    Args:
+        setting: dotted name of the setting that says how many heads.
+
+    Raises:
+        UserError: the heads do not divide the width.
+    """
+    if width % heads:
+        raise UserError(f"{setting}: must divide the width {width} of the tokens there, but is {heads}.")
+    return nn.MultiheadAttention(width, heads, batch_first=True)

@@ -7,16 +7,19 @@ what the two pretraining phases may see.
 import importlib
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, cast
 
 from pydantic import Field, SerializeAsAny, model_validator
 from torch import Tensor, nn
 
+from models.distilling import AnyDistill, Blocks
+from models.frames import Placed
 from models.geometry import ClipShape
+from models.senders import Encoder
 from models.settings import Frozen, Variant, named
-from models.tokens import Head, Tokens, TokenSettings
-from models.transm3e import Network, RgbNetwork, SenderNetwork, TransM3E
-from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
+from models.tokens import Head, TokenSettings
+from models.transm3e import Followed, Network, RgbNetwork, SenderNetwork, TransM3E
+from models.trunk import BlockShape, Trunk, TrunkSettings, recompute_blocks
 from models.weights import load_exactly
 
 __all__ = [
@@ -28,7 +31,7 @@ __all__ = [
     "SenderModel",
     "build",
     "load_own_state",
-    "needs_sender",
+    "name_of",
     "own_state",
     "parameter_count",
     "recompute_blocks",
@@ -40,9 +43,10 @@ __all__ = [
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Modality = Annotated[SerializeAsAny[Frozen], *Variant.of("models.modality")]
-Distill = Annotated[SerializeAsAny[Frozen], *Variant.of("models.distill")]
+Modalities = Annotated[tuple[SerializeAsAny[Frozen], ...], *Variant.of("models.modality", several=True)]
+Distill = Annotated[SerializeAsAny[AnyDistill], *Variant.of("models.distill")]
 Fusion = Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]
-Temporal = Annotated[SerializeAsAny[Frozen], *Variant.of("models.temporal")]
+Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
 Loss = Annotated[SerializeAsAny[Frozen], *Variant.of("models.loss")]
 
 
@@ -53,6 +57,15 @@ class Branch(Frozen):
     tokens: TokenSettings = TokenSettings()
     loss: Loss = named("bce")
     head_dropout: Dropout = 0.5
+
+    @model_validator(mode="after")
+    def _tokens_enter_at_a_block(self) -> Self:
+        if self.tokens.enter >= self.trunk.depth:
+            raise ValueError(
+                f"tokens must enter at a block of the trunk, from 0 to {self.trunk.depth - 1}, "
+                f"but tokens.enter is {self.tokens.enter}."
+            )
+        return self
 
 
 class RgbModel(Branch):
@@ -71,20 +84,27 @@ class ModelSettings(Branch):
     """What the phase `joint` trains, and the whole tree `model.*`."""
 
     receivers: bool = True
-    modality: Modality = named("rgb_difference")
+    modality: Modalities = named("rgb_difference")
+    """The auxiliary modality, or a list of them: each has its sender and its group of receivers."""
     distill: Distill = named("dense_tokens")
     fusion: Fusion = named("mctf")
     temporal: Temporal = named("none")
 
     @model_validator(mode="after")
+    def _parts_fit_the_trunk(self) -> Self:
+        self.temporal.places(self.trunk.depth, self.trunk.stage_starts)
+        self.distill.check(self.trunk.depth, self.tokens.enter)
+        return self
+
+    @model_validator(mode="after")
     def _receivers_are_there_for_those_who_need_them(self) -> Self:
-        for part, settings in (("distill", self.distill), ("fusion", self.fusion)):
-            if variant(settings).NEEDS_RECEIVERS and not self.receivers:
-                name = variant(settings).__name__.rpartition(".")[2]
-                raise ValueError(
-                    f"{part} {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
-                    f"or {part} to 'none'."
-                )
+        needs = {"distill": self.distill.needs_receivers, "fusion": variant(self.fusion).NEEDS_RECEIVERS}
+        for part in [part for part, needed in needs.items() if needed and not self.receivers]:
+            name = variant(getattr(self, part)).__name__.rpartition(".")[2]
+            raise ValueError(
+                f"{part} {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
+                f"or {part} to 'none'."
+            )
         return self
 
 
@@ -97,31 +117,26 @@ class Parameters(NamedTuple):
 
 def rgb_settings(model: ModelSettings) -> RgbModel:
     """Cut out what the RGB phase sees; a temporal module belongs to it only if it enters at `pretrain`."""
-    enters = getattr(model.temporal, "enters", "joint")
-    return RgbModel(**_shared(model, RgbModel) | ({} if enters == "pretrain" else {"temporal": "none"}))
+    shared = {name: getattr(model, name) for name in Branch.model_fields}
+    return RgbModel(temporal=model.temporal if model.temporal.is_pretrained else "none", **shared)
 
 
-def sender_settings(model: ModelSettings) -> SenderModel:
-    """Cut out what the sender phase sees."""
-    return SenderModel(**_shared(model, SenderModel))
-
-
-def _shared(model: ModelSettings, phase: type[Branch]) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in phase.model_fields}
-
-
-def needs_sender(model: ModelSettings) -> bool:
-    """Tell whether a trial has a sender phase."""
-    return bool(variant(model.distill).NEEDS_SENDER)
+def sender_settings(model: ModelSettings) -> dict[str, SenderModel]:
+    """Cut out what each sender phase sees, by modality; nothing if no sender is needed."""
+    if not model.distill.needs_sender:
+        return {}
+    shared = {name: getattr(model, name) for name in Branch.model_fields}
+    return {name_of(modality): SenderModel(modality=modality, **shared) for modality in model.modality}
 
 
 def streams_of(model: RgbModel | SenderModel | ModelSettings) -> tuple[str, ...]:
     """Name the streams that the training of a phase reads."""
     if isinstance(model, RgbModel):
         return ("rgb",)
-    if isinstance(model, SenderModel) or needs_sender(model):
+    if isinstance(model, SenderModel):
         return tuple(dict.fromkeys(("rgb", variant(model.modality).STREAM)))
-    return ("rgb",)
+    senders = sender_settings(model).values()
+    return tuple(dict.fromkeys(("rgb", *(variant(sender.modality).STREAM for sender in senders))))
 
 
 def variant(settings: Frozen) -> ModuleType:
@@ -129,46 +144,63 @@ def variant(settings: Frozen) -> ModuleType:
     return importlib.import_module(type(settings).__module__)
 
 
+def name_of(settings: Frozen) -> str:
+    """Give the name of a variant, which is that of its file."""
+    return variant(settings).__name__.rpartition(".")[2]
+
+
 def build(settings: RgbModel | SenderModel | ModelSettings, classes: int, clip: ClipShape) -> Network:
     """Build the network of a phase, its weights drawn from torch's global generator.
 
     Raises:
-        UserError: the clip is too small for the trunk.
+        UserError: the clip is too small for the trunk, lacks what a sender reads, or some width does not fit.
     """
-    if isinstance(settings, RgbModel):
-        return RgbNetwork(_trunk(settings, clip, receivers=False), _head(settings, classes))
     if isinstance(settings, SenderModel):
-        return SenderNetwork(_sender(settings, clip), _head(settings, classes), variant(settings.modality).STREAM)
-    trunk, head = _trunk(settings, clip, receivers=settings.receivers), _head(settings, classes)
-    fusion = variant(settings.fusion).Fusion(settings.fusion, settings.tokens.count, _width(settings.trunk))
-    network = TransM3E(trunk, head, fusion)
-    if needs_sender(settings):
-        distill = variant(settings.distill).Distill(settings.distill)
-        network.follow(_sender(settings, clip), distill, variant(settings.modality).STREAM)
-    return network
+        return _sender(settings, classes, clip)
+    if isinstance(settings, RgbModel):
+        trunk = _trunk(settings, clip, groups=0)
+        return RgbNetwork(trunk, _head(settings, classes, trunk.widths[-1]))
+    followed = sender_settings(settings)
+    trunk = _trunk(settings, clip, groups=max(len(followed), 1) if settings.receivers else 0)
+    head = _head(settings, classes, trunk.widths[-1])
+    fusion = variant(settings.fusion).Fusion(settings.fusion, settings.tokens.count, trunk.widths[-1])
+    distill = settings.distill
+    has_head = distill.reads_logits or distill.trains_sender
+    return TransM3E(
+        trunk,
+        head,
+        fusion,
+        {name: _followed(distill, trunk, _sender(each, classes, clip, has_head)) for name, each in followed.items()},
+        into_own=not distill.needs_receivers,
+        trains_senders=distill.trains_sender,
+    )
 
 
-def _trunk(settings: RgbModel | ModelSettings, clip: ClipShape, *, receivers: bool) -> Trunk:
-    tokens = Tokens(settings.tokens.count, settings.trunk.width, receivers=receivers)
-    module, shapes = variant(settings.temporal), block_shapes(settings.trunk, clip)
-    temporal = {
-        index: module.Temporal(settings.temporal, shapes[index].width, shapes[index].grid_out, tokens.count)
-        for index in module.places(settings.temporal, settings.trunk.depth)
-    }
-    return Trunk(settings.trunk, tokens, clip, temporal=temporal)
+def _trunk(settings: RgbModel | ModelSettings, clip: ClipShape, *, groups: int) -> Trunk:
+    temporal, module = settings.temporal, variant(settings.temporal)
+
+    def over_time(shape: BlockShape, tokens: int) -> nn.Module:
+        made: nn.Module = module.Temporal(temporal, shape.width, shape.grid_out, tokens)
+        return made
+
+    places = temporal.places(settings.trunk.depth, settings.trunk.stage_starts)
+    return Trunk(settings.trunk, settings.tokens, clip, groups=groups, temporal=dict.fromkeys(places, over_time))
 
 
-def _sender(settings: SenderModel | ModelSettings, clip: ClipShape) -> nn.Module:
-    sender: nn.Module = variant(settings.modality).Sender(settings.modality, settings.trunk, settings.tokens, clip)
-    return sender
+def _sender(settings: SenderModel, classes: int, clip: ClipShape, has_head: bool = True) -> SenderNetwork:
+    module = variant(settings.modality)
+    sender = module.Sender(settings.modality, settings.trunk, settings.tokens, clip)
+    head = _head(settings, classes, sender.widths[-1]) if has_head else None
+    return SenderNetwork(sender, head, module.STREAM)
 
 
-def _head(settings: RgbModel | SenderModel | ModelSettings, classes: int) -> Head:
-    return Head(_width(settings.trunk), classes, dropout=settings.head_dropout, token_dropout=settings.tokens.dropout)
+def _followed(distill: AnyDistill, trunk: Trunk, network: SenderNetwork) -> Followed:
+    ours, theirs = Blocks(trunk.enter, trunk.widths), Blocks(0, cast("Encoder", network.sender).widths)
+    return Followed(network, variant(distill).Distill(distill, ours, theirs))
 
 
-def _width(trunk: TrunkSettings) -> int:
-    return trunk.width * 2 ** len(trunk.stage_starts)
+def _head(settings: Branch, classes: int, width: int) -> Head:
+    return Head(width, classes, settings.tokens, dropout=settings.head_dropout)
 
 
 def parameter_count(network: nn.Module) -> Parameters:
@@ -178,7 +210,7 @@ def parameter_count(network: nn.Module) -> Parameters:
 
 
 def own_state(network: Network) -> dict[str, Tensor]:
-    """Give what is kept as a checkpoint: the state dict without a frozen sender, which its own phase keeps."""
+    """Give what is kept as a checkpoint: the state dict without frozen senders, which their own phases keep."""
     elsewhere = _kept_elsewhere(network)
     return {name: value for name, value in network.state_dict().items() if not name.startswith(elsewhere)}
 
@@ -193,4 +225,4 @@ def load_own_state(network: Network, state: Mapping[str, Tensor]) -> None:
 
 
 def _kept_elsewhere(network: Network) -> tuple[str, ...]:
-    return ("sender.",) if isinstance(network, TransM3E) else ()
+    return ("senders.",) if isinstance(network, TransM3E) and not network.trains_senders else ()

@@ -5,11 +5,27 @@ from typing import NamedTuple
 Triple = tuple[int, int, int]
 
 
+class Skeleton(NamedTuple):
+    """The joints of one frame.
+
+    Attributes:
+        axes: coordinates of a joint.
+        edges: pairs of joints that a bone links.
+        mirror: for each joint, the one on the other side of the body (itself in the middle); empty if nobody knows.
+    """
+
+    joints: int
+    axes: int
+    edges: tuple[tuple[int, int], ...]
+    mirror: tuple[int, ...] = ()
+
+
 class ClipShape(NamedTuple):
-    """The clip a network is built for: its frames, and its rows and columns in pixels."""
+    """The clip a network is built for: its frames, its rows and columns in pixels, and the skeleton it comes with."""
 
     frames: int
     size: int
+    skeleton: Skeleton | None = None
 
 
 class Grid(NamedTuple):

@@ -53,18 +53,21 @@ def _plain(value: Any) -> Any:
 class Variant:
     """Mark a field that names one file of `package`: ``"mctf"`` or ``{"name": "mctf", "drop_path": 0.1}``.
 
+    With `several` the field is a tuple, and may be written as a list of them; their order means nothing.
+
     Example:
         ``fusion: Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]``
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, several: bool = False) -> None:
         self.package = package
+        self.several = several
 
     @classmethod
-    def of(cls, package: str) -> tuple["Variant", BeforeValidator]:
+    def of(cls, package: str, several: bool = False) -> tuple["Variant", BeforeValidator]:
         """Give the mark and the validator that turns a name into the named file's ``Settings``."""
-        mark = cls(package)
-        return mark, BeforeValidator(mark.resolve)
+        mark = cls(package, several)
+        return mark, BeforeValidator(mark.resolve_all if several else mark.resolve)
 
     def resolve(self, value: Any) -> Any:
         """Turn a name, or a mapping with a name, into the settings of that variant.
@@ -83,3 +86,15 @@ class Variant:
         except catalog.UnknownName as error:
             raise ValueError(str(error)) from error
         return module.Settings.model_validate(tree)
+
+    def resolve_all(self, value: Any) -> tuple[Any, ...]:
+        """Turn one or several of what `resolve` takes into settings, sorted by name.
+
+        Raises:
+            ValueError: there is none, or one is named twice; and as `resolve`.
+        """
+        resolved = [self.resolve(each) for each in (value if isinstance(value, list | tuple) else [value])]
+        names = [each.name for each in resolved]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"must name at least one, and each once, but got {names}.")
+        return tuple(sorted(resolved, key=lambda each: each.name))

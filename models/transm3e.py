@@ -1,17 +1,18 @@
 """TransM3E (arXiv:2303.00952) and the two branches it is trained from.
 
 Three networks, one for each phase, called alike: `network(streams) -> Output`. `RgbNetwork` and `SenderNetwork` are one
-encoder with a head; `TransM3E` holds the RGB branch, now with receivers, and the frozen sender.
+encoder with a head; `TransM3E` holds the RGB branch, now with receivers, and the senders it follows.
 
-Letters: B batch, K classification tokens, C classes.
+Letters: B batch, K classification tokens, D width, C classes.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
 
+from models.distilling import Seen
 from models.tokens import Head
 from models.trunk import Encoded, Trunk
 from models.weights import load_exactly
@@ -20,10 +21,17 @@ Streams = Mapping[str, Tensor]
 
 
 class Output(NamedTuple):
-    """Logits (B, C), and the weighted distillation loss where there is one: in training, with a sender."""
+    """What a network says of a batch.
+
+    Attributes:
+        logits_BC: of the clips.
+        distill: weighted distillation loss, where there is one: in training, with a sender.
+        sender_logits: of the same clips, by each sender that is trained too, each (B, C).
+    """
 
     logits_BC: Tensor
     distill: Tensor | None = None
+    sender_logits: tuple[Tensor, ...] = ()
 
 
 class RgbNetwork(nn.Module):
@@ -40,72 +48,116 @@ class RgbNetwork(nn.Module):
 
 
 class SenderNetwork(nn.Module):
-    """Sender alone, on the stream its modality reads, with a head that only this phase needs."""
+    """Sender on the stream its modality reads, with a head where its logits are needed."""
 
-    def __init__(self, sender: nn.Module, head: Head, stream: str) -> None:
+    def __init__(self, sender: nn.Module, head: Head | None, stream: str) -> None:
         super().__init__()
         self.sender = sender
         self.head = head
         self.stream = stream
 
+    def see(self, streams: Streams) -> Seen:
+        """Encode the clips in the modality's stream."""
+        encoded: Encoded = self.sender(streams[self.stream])
+        return Seen(encoded.own_by_block, encoded.own, None if self.head is None else self.head(encoded.own))
+
     def forward(self, streams: Streams) -> Output:
-        """Classify the clips in the modality's stream."""
-        return Output(self.head(self.sender(streams[self.stream]).own))
+        """Classify them.
+
+        Raises:
+            ValueError: it was built without a head.
+        """
+        logits_BC = self.see(streams).logits_BC
+        if logits_BC is None:
+            raise ValueError("this sender has no head: it can be followed, but it does not classify.")
+        return Output(logits_BC)
+
+
+class Followed(NamedTuple):
+    """A sender, by its modality's name, and the module that compares the RGB branch with it."""
+
+    sender: SenderNetwork
+    distill: nn.Module
 
 
 class TransM3E(nn.Module):
-    """RGB branch with receivers, fusion and, in training only, a frozen sender that the receivers follow.
+    """RGB branch with receivers, fusion and, in training only, senders that it follows.
 
     In evaluation it reads `streams["rgb"]` alone: no other stream and no sender can change a prediction.
+
+    Args:
+        into_own: the own tokens follow the senders, and not the receivers.
+        trains_senders: the senders go on learning from the labels; else they are frozen.
     """
 
-    def __init__(self, trunk: Trunk, head: Head, fusion: nn.Module) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        head: Head,
+        fusion: nn.Module,
+        followed: Mapping[str, Followed],
+        *,
+        into_own: bool = False,
+        trains_senders: bool = False,
+    ) -> None:
         super().__init__()
         self.trunk = trunk
         self.head = head
         self.fusion = fusion
-        self.sender: nn.Module | None = None
-        self.distill: nn.Module | None = None
-        self.stream = ""
-
-    def follow(self, sender: nn.Module, distill: nn.Module, stream: str) -> None:
-        """Attach a sender, which freezes it."""
-        self.sender = sender.requires_grad_(False).eval()
-        self.distill = distill
-        self.stream = stream
+        self.senders = nn.ModuleDict({name: each.sender for name, each in followed.items()})
+        self.distill = nn.ModuleDict({name: each.distill for name, each in followed.items()})
+        self.into_own = into_own
+        self.trains_senders = trains_senders
+        if not trains_senders:
+            self.senders.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode of everything but the sender, which stays in evaluation."""
+        """Set the mode of everything but frozen senders, which stay in evaluation."""
         super().train(mode)
-        if self.sender is not None:
-            self.sender.eval()
+        if not self.trains_senders:
+            self.senders.eval()
         return self
 
     def forward(self, streams: Streams) -> Output:
-        """Classify the clips in `streams["rgb"]`; in training also compare receivers and sender."""
+        """Classify the clips in `streams["rgb"]`; in training also follow the senders."""
         encoded: Encoded = self.trunk(streams["rgb"])
-        logits_BC = self.head(self.fusion(encoded.own, encoded.receivers))
-        if self.sender is None or self.distill is None or not self.training:
+        receivers_BKD = torch.stack(encoded.receivers).mean(dim=0) if encoded.receivers else None
+        logits_BC = self.head(self.fusion(encoded.own, receivers_BKD))
+        if not self.senders or not self.training:
             return Output(logits_BC)
-        with torch.no_grad():
-            sent: Encoded = self.sender(streams[self.stream])
-        return Output(logits_BC, self.distill(encoded.receivers_by_block, sent.own_by_block))
+        with torch.set_grad_enabled(self.trains_senders):
+            sent = [cast("SenderNetwork", sender).see(streams) for sender in self.senders.values()]
+        sides = [self._student(encoded, group, logits_BC) for group in range(len(sent))]
+        losses = [compare(*pair) for compare, *pair in zip(self.distill.values(), sides, sent, strict=True)]
+        own_logits = tuple(each.logits_BC for each in sent if each.logits_BC is not None)
+        return Output(logits_BC, torch.stack(losses).sum(), own_logits if self.trains_senders else ())
 
-    def load_parents(self, rgb: Mapping[str, Tensor], sender: Mapping[str, Tensor] | None) -> None:
-        """Take trunk, own tokens and head from the RGB phase, and the sender from its own phase.
+    def _student(self, encoded: Encoded, group: int, logits_BC: Tensor) -> Seen:
+        if self.into_own or not encoded.receivers:
+            return Seen(encoded.own_by_block, encoded.own, logits_BC)
+        return Seen(encoded.receivers_by_block[group], encoded.receivers[group], logits_BC)
 
-        Receivers, fusion, distillation and temporal modules that enter now keep their initial weights; the sender's
-        head is left behind.
+    def load_parents(self, rgb: Mapping[str, Tensor], senders: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take trunk, own tokens and head from the RGB phase, and each sender from its own phase.
+
+        Receivers, fusion, distillation and temporal modules that enter now keep their initial weights; the heads of
+        senders that are only followed are left behind.
+
+        Args:
+            senders: state dicts by modality.
 
         Raises:
             WeightsError: anything else is missing, left over or of another shape; or a sender is given and not needed,
                 or needed and not given.
         """
-        new = ("trunk.tokens.receivers_KD", "fusion.", "distill.", "sender.", *self._new_modules(rgb))
+        new = ("trunk.tokens.receivers_KD", "fusion.", "distill.", "senders.", *self._new_modules(rgb))
         load_exactly(self, rgb, "the RGB phase", new=new)
-        frozen = nn.ModuleDict({} if self.sender is None else {"sender": self.sender})
-        sent = {name: value for name, value in (sender or {}).items() if not name.startswith("head.")}
-        load_exactly(frozen, sent, "the sender phase")
+        for name in sorted({*self.senders, *senders}):
+            sender = self.senders[name] if name in self.senders else nn.Module()
+            has_head = name in self.senders and self.senders.get_submodule(name).head is not None
+            state = senders.get(name, {})
+            kept = {part: value for part, value in state.items() if has_head or not part.startswith("head.")}
+            load_exactly(sender, kept, f"the sender phase ({name})")
 
     def _new_modules(self, rgb: Mapping[str, Tensor]) -> tuple[str, ...]:
         entered_before = any(name.startswith("trunk.temporal.") for name in rgb)

@@ -6,7 +6,7 @@ and to the official TransM3E code by the tests.
 Letters: B batch, T frame, H W rows and columns, N sequence (receivers, own tokens, patches), K tokens, D width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, NamedTuple, Self
 
 import torch
@@ -18,7 +18,7 @@ from models.attention import NORM_EPS, AttentionShape, PoolingAttention
 from models.errors import UserError
 from models.geometry import ClipShape, Grid, Triple, convolved_grid, half, pooled_grid
 from models.settings import Frozen
-from models.tokens import Tokens
+from models.tokens import Tokens, TokenSettings
 
 Positive = Annotated[int, Field(ge=1)]
 Sizes = tuple[Positive, Positive, Positive]
@@ -78,12 +78,21 @@ class BlockShape(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives: tokens after each block, and the last ones after the final LayerNorm, each (B, K, D)."""
+    """What an encoder gives: tokens after each block that has them, and the last ones after the final LayerNorm.
+
+    Attributes:
+        own, own_by_block: each (B, K, D).
+        receivers, receivers_by_block: the same for each group of receivers.
+    """
 
     own: Tensor
-    receivers: Tensor | None
     own_by_block: tuple[Tensor, ...]
-    receivers_by_block: tuple[Tensor, ...]
+    receivers: tuple[Tensor, ...] = ()
+    receivers_by_block: tuple[tuple[Tensor, ...], ...] = ()
+
+
+TemporalAt = Mapping[int, Callable[[BlockShape, int], nn.Module]]
+"""Block index -> makes the module after that block, from the block's shape and how many tokens are there."""
 
 
 def block_shapes(settings: TrunkSettings, clip: ClipShape) -> list[BlockShape]:
@@ -121,7 +130,12 @@ def _divided(stride: Triple, by: Triple) -> Triple:
 class Trunk(nn.Module):
     """Encode a clip into tokens.
 
-    `temporal` holds modules by block index: each reads and gives the whole sequence after that block.
+    Args:
+        groups: how many groups of receivers there are.
+        temporal: modules by block index: each reads and gives the whole sequence after that block.
+
+    Attributes:
+        widths: of the tokens after each block that has them.
 
     Shapes:
         clip (B, channels, T, H, W) -> Encoded
@@ -130,23 +144,30 @@ class Trunk(nn.Module):
     def __init__(
         self,
         settings: TrunkSettings,
-        tokens: Tokens,
+        tokens: TokenSettings,
         clip: ClipShape,
         *,
         channels: int = 3,
-        temporal: Mapping[int, nn.Module] | None = None,
+        groups: int = 0,
+        temporal: TemporalAt | None = None,
     ) -> None:
         super().__init__()
         shapes = block_shapes(settings, clip)
         self.clip_shape = (channels, clip.frames, clip.size, clip.size)
         self.recomputes_blocks = False
+        self.enter = tokens.enter
+        self.widths = tuple(shape.width for shape in shapes[tokens.enter :])
+        own_tokens = Tokens(tokens.count, shapes[tokens.enter].width_in, groups)  # drawn first: the order is pinned
         self.patches = nn.Conv3d(
             channels, settings.width, settings.patch_kernel, settings.patch_stride, settings.patch_padding
         )
-        self.tokens = tokens
-        self.blocks = nn.ModuleList(Block(shape, settings, tokens.count) for shape in shapes)
+        self.tokens = own_tokens
+        counts = [self.tokens.count if index >= tokens.enter else 0 for index in range(settings.depth)]
+        self.blocks = nn.ModuleList(Block(shape, settings, count) for shape, count in zip(shapes, counts, strict=True))
         self.norm = nn.LayerNorm(shapes[-1].width, eps=NORM_EPS)
-        self.temporal = nn.ModuleDict({str(index): module for index, module in (temporal or {}).items()})
+        self.temporal = nn.ModuleDict(
+            {str(index): make(shapes[index], counts[index]) for index, make in (temporal or {}).items()}
+        )
         self.blocks.apply(initialise)
 
     def forward(self, clip_BCTHW: Tensor) -> Encoded:
@@ -156,18 +177,19 @@ class Trunk(nn.Module):
             ValueError: the clip has other channels, frames or size than the trunk was built for.
         """
         self._check(clip_BCTHW)
-        x_BND = self.tokens(self.patches(clip_BCTHW).flatten(2).transpose(1, 2))
-        own, receivers = [], []
+        x_BND = self.patches(clip_BCTHW).flatten(2).transpose(1, 2)
+        after_blocks = []
         for index, block in enumerate(self.blocks):
+            if index == self.enter:
+                x_BND = self.tokens(x_BND)
             x_BND = self._run(block, x_BND)
             if str(index) in self.temporal:
                 x_BND = self.temporal[str(index)](x_BND)
-            own_BKD, receivers_BKD = self.tokens.split(x_BND)
-            own.append(own_BKD)
-            if receivers_BKD is not None:
-                receivers.append(receivers_BKD)
-        final_own_BKD, final_receivers_BKD = self.tokens.split(self.norm(x_BND[:, : self.tokens.count]))
-        return Encoded(final_own_BKD, final_receivers_BKD, tuple(own), tuple(receivers))
+            if index >= self.enter:
+                after_blocks.append(self.tokens.split(x_BND))
+        last = self.tokens.split(self.norm(x_BND[:, : self.tokens.count]))
+        receivers_by_block = tuple(zip(*(each.receivers for each in after_blocks), strict=True))
+        return Encoded(last.own, tuple(each.own for each in after_blocks), last.receivers, receivers_by_block)
 
     def _run(self, block: nn.Module, x_BND: Tensor) -> Tensor:
         if self.recomputes_blocks and self.training:

@@ -187,7 +187,7 @@ def _official_name(name: str) -> str:
     if name.startswith("head_cls."):
         return name.replace("head_cls.", "head.")
     if "_diff" in name:
-        return "sender.trunk." + _renamed(name.replace("_diff", ""), PYSLOWFAST)
+        return "senders.rgb_difference.sender.trunk." + _renamed(name.replace("_diff", ""), PYSLOWFAST)
     return "trunk." + _renamed(name, PYSLOWFAST)
 
 

@@ -171,12 +171,12 @@ def _phases(plan: PlanFile, trial: PlannedTrial) -> list[Row]:
             "arm": trial["arm"],
             "seed": trial["seed"],
             "replicate": trial["replicate"],
-            "phase": kind,
+            "phase": plan["phases"][key]["kind"],
             "position": position,
             "epochs": plan["phases"][key]["epochs"],
             "key": key,
         }
-        for position, (kind, key) in enumerate(trial["phases"].items())
+        for position, key in enumerate(trial["phases"].values())
     ]
 
 

@@ -20,7 +20,7 @@ class PlannedArm(TypedDict):
 
 
 class PlannedPhase(TypedDict):
-    """One leg of training; `clips` are those of its training split, `parents` kind -> key."""
+    """One leg of training; `clips` are those of its training split, `parents` role -> key."""
 
     kind: str
     seed: int
@@ -30,7 +30,7 @@ class PlannedPhase(TypedDict):
 
 
 class PlannedTrial(TypedDict):
-    """An arm with a seed; `phases` are kind -> key, `final` is the key that holds its numbers."""
+    """An arm with a seed; `phases` are role -> key, `final` is the key that holds its numbers."""
 
     arm: str
     seed: int
@@ -127,9 +127,10 @@ def label(plan: PlanFile, key: str) -> str:
         KeyError: the plan has no such phase.
     """
     phase = plan["phases"][key]
-    arms = [trial["arm"] for trial in plan["trials"] if key in trial["phases"].values()]
-    who = arms[0] if len(arms) == 1 else f"of {len(arms)} arms ({arms[0]} ...)"
-    return f"{phase['kind']} {who} seed {phase['seed']}"
+    uses = [(trial["arm"], role) for trial in plan["trials"] for role, own in trial["phases"].items() if own == key]
+    arm, role = uses[0]
+    who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
+    return f"{role} {who} seed {phase['seed']}"
 
 
 def parents(plan: PlanFile) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ Letters: T frame, H W rows and columns, J joints.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -22,6 +22,8 @@ from study.seeding import derive
 Share = Annotated[float, Field(ge=0, le=1)]
 ERASED_SHARE = (0.02, 1 / 3)  # of the frame's area, as in arXiv:1708.04896
 ERASED_RATIO = (0.3, 1 / 0.3)
+FLOW_CHANNELS = 2
+STILL = 128  # the byte of no motion in an optical flow
 
 
 class AugmentSettings(Frozen):
@@ -125,6 +127,8 @@ def _box(
 def shown(frames_THWC: NDArray[np.uint8], done: Draw, size: int) -> NDArray[np.uint8]:
     """Take the square (or resize the rectangle) of a draw and mirror it; nothing else. A view, where it can be one.
 
+    What moves in a mirrored or resized picture moves mirrored, and farther: two channels are an optical flow.
+
     Shapes:
         (T, H, W, C) with H = W at least `size` -> (T, size, size, C)
     """
@@ -133,14 +137,25 @@ def shown(frames_THWC: NDArray[np.uint8], done: Draw, size: int) -> NDArray[np.u
     else:
         top, left = done.corner(frames_THWC.shape[1] - size)
         cut_THWC = frames_THWC[:, top : top + size, left : left + size]
-    return cut_THWC[:, :, ::-1] if done.flip else cut_THWC
+    turned_THWC = cut_THWC[:, :, ::-1] if done.flip else cut_THWC
+    return moved_as_shown(turned_THWC, done) if frames_THWC.shape[3] == FLOW_CHANNELS else turned_THWC
+
+
+def moved_as_shown(flow_THWC: NDArray[np.uint8], done: Draw) -> NDArray[np.uint8]:
+    """Mirror and stretch the displacements of a flow whose picture was mirrored and stretched already."""
+    across, down = (1.0, 1.0) if done.resized is None else (1 / done.resized.width, 1 / done.resized.height)
+    if not done.flip and across == down == 1:
+        return flow_THWC
+    steps = (flow_THWC.astype(np.float32) - STILL) * (-across if done.flip else across, down)
+    moved: NDArray[np.uint8] = np.rint(steps + STILL).clip(1, 255).astype(np.uint8)
+    return moved
 
 
 def apply(frames_THWC: NDArray[np.uint8], done: Draw, settings: AugmentSettings, size: int) -> NDArray[np.uint8]:
     """Do all that was drawn to the frames of an image stream.
 
     Shapes:
-        (T, H, W, C) with H = W at least `size` and C 3 or 1 -> (T, size, size, C)
+        (T, H, W, C) with H = W at least `size` and C 3, 2 or 1 -> (T, size, size, C)
     """
     shown_THWC = shown(frames_THWC, done, size)
     if done.policy is not None and settings.rand_augment is not None:
@@ -150,23 +165,29 @@ def apply(frames_THWC: NDArray[np.uint8], done: Draw, settings: AugmentSettings,
     return shown_THWC
 
 
-def move_joints(joints_TJA: NDArray[np.float32], done: Draw, side: int, size: int) -> NDArray[np.float32]:
+def move_joints(
+    joints_TJA: NDArray[np.float32], done: Draw, side: int, size: int, mirror: Sequence[int] = ()
+) -> NDArray[np.float32]:
     """Move joints as `shown` moves the picture they belong to, `side` px wide before and `size` px afterwards.
 
-    Joints in metres are mirrored only. RandAugment and erasing leave joints alone.
+    In a mirrored picture a left hand is a right one: joints change places with those on the other side. Joints in
+    metres are mirrored only. RandAugment and erasing leave joints alone.
+
+    Args:
+        mirror: for each joint, the one on the other side of the body; empty if nobody knows.
 
     Shapes:
         (T, J, 2) in shares of the frame or (T, J, 3) in metres -> the same
     """
-    moved_TJA = joints_TJA.copy()
+    moved_TJA = joints_TJA[:, list(mirror)] if done.flip and mirror else joints_TJA.copy()
     if joints_TJA.shape[-1] == 3:
         moved_TJA[..., 0] *= -1 if done.flip else 1
         return moved_TJA
     top, left, height, width = (
         done.resized.pixels(side) if done.resized is not None else (*done.corner(side - size), size, size)
     )
-    moved_TJA[..., 0] = (joints_TJA[..., 0] * side - left) / width
-    moved_TJA[..., 1] = (joints_TJA[..., 1] * side - top) / height
+    moved_TJA[..., 0] = (moved_TJA[..., 0] * side - left) / width
+    moved_TJA[..., 1] = (moved_TJA[..., 1] * side - top) / height
     if done.flip:
         moved_TJA[..., 0] = 1 - moved_TJA[..., 0]
     return moved_TJA
@@ -189,13 +210,13 @@ def _rand_augmented(frames_THWC: NDArray[np.uint8], policy: str, seed: int) -> N
 
     size = frames_THWC.shape[1]
     transform = rand_augment_transform(policy, {"translate_const": int(size * 0.45), "img_mean": (115, 115, 115)})
-    is_grey = frames_THWC.shape[3] == 1
+    channels = frames_THWC.shape[3]
     done = []
     for frame_HWC in frames_THWC:
-        picture = Image.fromarray(np.repeat(frame_HWC, 3, axis=2) if is_grey else np.ascontiguousarray(frame_HWC))
+        coloured = np.concatenate((frame_HWC, np.repeat(frame_HWC[..., :1], 3 - channels, axis=2)), axis=2)
         with _seeded(seed):
-            done.append(np.asarray(transform(picture)))
-    return np.stack(done)[..., :1] if is_grey else np.stack(done)
+            done.append(np.asarray(transform(Image.fromarray(coloured))))
+    return np.stack(done)[..., :channels]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.clip import BadClip, Clip, DataError, DataSet, fingerprint
+from models import catalog
 from results.files import read_json, replace_json
 from study import sampling
 from study.pool import each
@@ -179,7 +180,7 @@ def refuse_missing_streams(dataset: DataSet, streams: Sequence[str]) -> None:
     """
     there = ("rgb", *dataset.streams)
     for stream in streams:
-        if stream not in there:
+        if stream not in there and computed(stream) is None:
             raise DataError(
                 f"{dataset.name}: the data has no stream {stream!r}. There are: {', '.join(there)}. "
                 f"Choose a model.modality that reads one of them, or data that has it (--data)."
@@ -215,7 +216,19 @@ def shown(dataset: DataSet, clip: Clip, stream: str, indices: Sequence[int], sid
     """
     if stream == "rgb":
         return dataset.frames(clip, indices, side, fit)
+    prepare = computed(stream)
+    if prepare is not None:
+        return prepare(dataset.frames(clip, indices, side, fit))
     return dataset.stream(stream, clip, indices, side, fit)
+
+
+def computed(stream: str) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None:
+    """Find what computes a stream from RGB frames: `prepare` of the modality of the same name; None without one."""
+    if stream not in catalog.names("models.modality"):
+        return None
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None
+    prepare = getattr(catalog.load("models.modality", stream), "prepare", None)
+    return prepare
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class _Clips(Dataset[Any]):
         self.dataset = dataset
         self.settings = settings
         self.streams = streams
+        self.mirror = mirror_of(dataset)
 
     def __getitem__(self, item: Item) -> dict[str, NDArray[Any]]:
         clip, settings = self.dataset.clips[item.position], self.settings
@@ -83,20 +84,28 @@ class _Clips(Dataset[Any]):
         indices = sampling.window(length, settings.frames, settings.slack, settings.stride, item.draw.time).tolist()
         side = settings.size + settings.margin
         return {
-            name: cut(shown(self.dataset, clip, name, indices, side, settings.fit), item.draw, settings)
+            name: cut(shown(self.dataset, clip, name, indices, side, settings.fit), item.draw, settings, self.mirror)
             for name in self.streams
         }
 
 
-def cut(raw: NDArray[Any], draw: Draw, settings: FrameSettings) -> NDArray[Any]:
+def cut(raw: NDArray[Any], draw: Draw, settings: FrameSettings, mirror: Sequence[int]) -> NDArray[Any]:
     """Do what was drawn to the frames or joints of one clip: `size` + `margin` px become `size`.
+
+    Args:
+        mirror: for each joint, the one on the other side of the body; empty if nobody knows, or without joints.
 
     Shapes:
         (T, H, W, C) uint8 -> (T, size, size, C); (T, J, A) float32 -> the same
     """
     if raw.ndim == 3:
-        return augment.move_joints(raw, draw, settings.size + settings.margin, settings.size)
+        return augment.move_joints(raw, draw, settings.size + settings.margin, settings.size, mirror)
     return augment.apply(raw, draw, settings.augment, settings.size)
+
+
+def mirror_of(dataset: DataSet) -> tuple[int, ...]:
+    """Give the joints' places in a mirrored picture; empty if nobody knows."""
+    return () if dataset.skeleton is None else dataset.skeleton.mirror
 
 
 def _stacked(clips: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Tensor]:

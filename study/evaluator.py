@@ -5,13 +5,13 @@ Letters: N clips, B batch, C classes.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.loss import Criterion
 from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
 from study.loader import Batch
@@ -41,14 +41,14 @@ def evaluate(
     network: nn.Module,
     split: str,
     batches: Iterable[Batch],
-    loss: ModuleType,
+    loss: Criterion,
     precision: str = "fp32",
     device: torch.device = torch.device("cpu"),  # noqa: B008 - a device is a value
 ) -> Evaluation:
     """Score the clips of `split`; a clip that comes several times (views) gets its mean score.
 
     Args:
-        loss: a file of `models/loss`: its loss is measured, its scores are kept.
+        loss: is measured, and its scores are kept.
     """
     network.eval()
     summed: dict[int, Tensor] = {}
@@ -59,7 +59,7 @@ def evaluate(
         with autocast(precision, device):
             streams = {name: stream.to(device) for name, stream in part.streams.items()}
             logits_BC = network(streams).logits_BC.float().cpu()
-        total += float(loss.loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
+        total += float(loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
         for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
             summed[index] = summed[index] + score_C if index in summed else score_C
             views[index] = views.get(index, 0) + 1

@@ -104,7 +104,8 @@ def _schema(field: FieldInfo, path: str = "") -> Schema:
     if section:
         return {"description": section.__doc__} | described | _inside(section, path)
     if variant:
-        return described | {"anyOf": [{"enum": catalog.names(variant.package)}, *map(_inside, _variants(field))]}
+        one = {"anyOf": [{"enum": catalog.names(variant.package)}, *map(_inside, _variants(field))]}
+        return described | ({"anyOf": [*one["anyOf"], {"type": "array", "items": one}]} if variant.several else one)
     if field.default is not PydanticUndefined:
         described["default"] = to_jsonable_python(field.default)
     return TypeAdapter(type_of(field)).json_schema() | described

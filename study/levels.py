@@ -156,6 +156,8 @@ def worded(value: Any) -> str:
     """Word a setting's value as names show it."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list | tuple) and all(isinstance(each, str | Mapping) for each in value):
+        return "+".join(worded(each) for each in value)
     if isinstance(value, Mapping):
         rest = ", ".join(f"{name}={worded(inner)}" for name, inner in value.items() if name != "name")
         name = str(value.get("name", ""))
@@ -165,7 +167,8 @@ def worded(value: Any) -> str:
 
 def _text(written: Any, checked: Any) -> str:
     """Word a level: a variant as it was written, anything else in the form its check gave it (20.0 is 20)."""
-    return worded(written if isinstance(checked, BaseModel) else checked)
+    first = checked[0] if isinstance(checked, tuple) and checked else checked
+    return worded(written if isinstance(first, BaseModel) else checked)
 
 
 def _checked(field: FieldInfo, written: Any) -> Any:

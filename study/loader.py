@@ -15,7 +15,7 @@ from experiments.clip import DataSet
 from study import augment, sampling
 from study.augment import Draw
 from study.cache import Cache
-from study.decoder import Decoder, Item, cut
+from study.decoder import Decoder, Item, cut, mirror_of
 from study.seeding import derive
 from study.settings import FrameSettings
 
@@ -24,8 +24,8 @@ class Batch(NamedTuple):
     """Some clips.
 
     Attributes:
-        streams: rgb (B, 3, T, H, W) normalised; depth (B, 1, T, H, W) from 0 to 1; skeletons (B, T, J, 2 or 3), NaN
-            where a joint is missing.
+        streams: rgb (B, 3, T, H, W) normalised; other pictures (B, 1 or 2, T, H, W) from 0 to 1; skeletons
+            (B, T, J, 2 or 3), NaN where a joint is missing.
         labels_BC: 1 where a muscle group works, else 0.
         index_B: positions in the data set's clips.
     """
@@ -52,6 +52,7 @@ class Loader:
     ) -> None:
         self._clips = dataset.clips
         self._settings = settings
+        self._mirror = mirror_of(dataset)
         self._labels_NC = _labels(dataset)
         self._source = Decoder(dataset, settings, streams, loader_workers) if cache is None else None
         self._arrays = {} if cache is None else {name: cache.stream(name).view(np.ndarray) for name in streams}
@@ -110,11 +111,11 @@ class Loader:
 
     def _cached(self, name: str, items: list[Item]) -> Tensor:
         array, settings = self._arrays[name], self._settings
-        first = cut(self._row(array, items[0]), items[0].draw, settings)
+        first = cut(self._row(array, items[0]), items[0].draw, settings, self._mirror)
         done: NDArray[Any] = np.empty((len(items), *first.shape), first.dtype)
         done[0] = first
         for place, item in enumerate(items[1:], start=1):
-            done[place] = cut(self._row(array, item), item.draw, settings)
+            done[place] = cut(self._row(array, item), item.draw, settings, self._mirror)
         return torch.from_numpy(done)
 
     def _row(self, array: NDArray[Any], item: Item) -> NDArray[Any]:
@@ -127,7 +128,7 @@ class Loader:
         if stream.dtype != torch.uint8:
             return stream
         image_BCTHW = stream.permute(0, 4, 1, 2, 3).to(torch.float32, memory_format=torch.contiguous_format)
-        if image_BCTHW.shape[1] == 1:
+        if image_BCTHW.shape[1] != 3:
             return image_BCTHW.div_(255)
         return image_BCTHW.mul_(self._scale).add_(self._shift)
 

@@ -22,7 +22,8 @@ PACKAGES = [
     "altair",
     "rich",
 ]
-PACKAGES += ["av", "vl-convert-python", "safetensors", "scipy", "pydantic", "typer", "psutil", "pyyaml", "jinja2"]
+PACKAGES += ["opencv-python-headless", "av", "vl-convert-python", "safetensors", "scipy", "pydantic", "typer", "psutil"]
+PACKAGES += ["pyyaml", "jinja2"]
 ENOUGH_DISK_BYTES = 5 * 2**30
 
 

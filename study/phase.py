@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from models.build import ModelSettings, RgbModel, SenderModel, needs_sender, rgb_settings, sender_settings
+from models.build import ModelSettings, RgbModel, SenderModel, rgb_settings, sender_settings
 from models.settings import Frozen, key_content
 from study.key import NUMERICS, key_of
 from study.optim import OptimSettings
@@ -41,7 +41,7 @@ class Phase:
     Attributes:
         kind: one of `KINDS`.
         data: the data set's fingerprint.
-        parents: kind -> key of the phases whose weights this one starts from.
+        parents: role -> key of the phases whose weights this one starts from.
     """
 
     kind: str
@@ -78,8 +78,14 @@ class Phase:
         return key_of(self.content)
 
 
+def senders_of(model: ModelSettings) -> dict[str, SenderModel]:
+    """Give what each sender phase sees, by its role: ``sender``, or ``sender:depth`` where there are several."""
+    senders = sender_settings(model)
+    return {"sender" if len(senders) == 1 else f"sender:{name}": sender for name, sender in senders.items()}
+
+
 def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[str, Phase]:
-    """Split a trial into its phases, parents first.
+    """Split a trial into its phases, by role, parents first: a role is the phase's kind, unless there are several.
 
     Every arm gets the joint epochs, also one without joint components, so that all arms have had the same number.
 
@@ -95,7 +101,7 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         return Phase(kind, own_settings, seed, replicate, data, parents)
 
     phases = {"rgb": phase("rgb", rgb_settings(model), optim.pretraining(), epochs.rgb_epochs, {})}
-    if needs_sender(model):
-        phases["sender"] = phase("sender", sender_settings(model), optim.pretraining(), epochs.sender_epochs, {})
-    parents = {kind: parent.key for kind, parent in phases.items()}
+    for role, sender in senders_of(model).items():
+        phases[role] = phase("sender", sender, optim.pretraining(), epochs.sender_epochs, {})
+    parents = {role: parent.key for role, parent in phases.items()}
     return phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}

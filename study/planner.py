@@ -15,7 +15,7 @@ from study.phase import Phase, phases_of
 
 @dataclass(frozen=True)
 class Trial:
-    """One arm with one seed: its phases by kind, parents first; the last one holds the trial's numbers."""
+    """One arm with one seed: its phases by role, parents first; the last one holds the trial's numbers."""
 
     arm: Arm
     seed: int

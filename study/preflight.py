@@ -1,7 +1,7 @@
 """What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.build import ClipShape, build, parameter_count
 from models.errors import UserError
+from models.geometry import Skeleton
 from study import cache
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
@@ -46,7 +47,8 @@ def check(prepared: Prepared) -> None:
     check_splits(prepared)
     due = {phase.key for phase in left(prepared)}
     arms = {trial.arm.name: trial.arm for trial in prepared.plan.trials if trial.final.key in due}
-    sizes(arms.values(), len(prepared.plan.labels))
+    skeletons = {name: prepared.ways[name].source.dataset().skeleton for name in arms}
+    sizes(arms.values(), len(prepared.plan.labels), skeletons)
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
 
@@ -88,18 +90,21 @@ def check_device(resources: Resources) -> None:
         ) from error
 
 
-def sizes(arms: Iterable[Arm], classes: int) -> list[Size]:
+def sizes(arms: Iterable[Arm], classes: int, skeletons: Mapping[str, Skeleton | None]) -> list[Size]:
     """Build every phase of every arm on the meta device, where nothing is allocated, and measure the joint network.
+
+    Args:
+        skeletons: arm -> the skeleton that its data has.
 
     Raises:
         PlanError: an arm cannot be built.
     """
-    return [_size(arm, classes) for arm in arms]
+    return [_size(arm, classes, skeletons[arm.name]) for arm in arms]
 
 
-def _size(arm: Arm, classes: int) -> Size:
+def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
     data = arm.settings.data
-    shape = ClipShape(data.frames, data.size)
+    shape = ClipShape(data.frames, data.size, skeleton)
     phases = phases_of(arm.settings, 0, 0, "")
     try:
         with torch.device("meta"):

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from experiments.clip import DataError
 from experiments.read import find_spec, read_spec
 from models.build import streams_of
 from models.errors import UserError
+from models.tokens import refuse_read_out
 from results.attempt import Store
 from results.files import writing
 from study import dataset
-from study.cache import BadClips
+from study.cache import BadClips, refuse_missing_streams
 from study.dataset import Source
 from study.edition import Arm, Edition
 from study.layout import check_siblings, store_folder
@@ -131,11 +133,30 @@ def _open(request: Request) -> tuple[Edition, Store]:
 
 def _planned(edition: Edition, store: Store, skip_bad: bool) -> Prepared:
     """Plan an edition, with `skip_bad` without the clips that are known to be unreadable."""
-    prepared = _prepared(edition, store, {arm.name: _way(arm, store) for arm in edition.arms})
+    ways = {arm.name: _way(arm, store) for arm in edition.arms}
+    if edition.spec.leave_out_missing:
+        edition, ways = _with_streams_there(edition, ways)
+    prepared = _prepared(edition, store, ways)
     known: dict[str, str] = {}
     for way in prepared.distinct_ways() if skip_bad else ():
         known |= way.source.known_bad(way.frames, way.streams)
     return without(prepared, known) if known else prepared
+
+
+def _with_streams_there(edition: Edition, ways: Mapping[str, Way]) -> tuple[Edition, dict[str, Way]]:
+    """Leave out, and note, the arms that read a stream which their data do not have; the control must stay."""
+    lacking: dict[str, str] = {}
+    for arm, way in ways.items():
+        try:
+            refuse_missing_streams(way.source.dataset(), way.streams)
+        except DataError as error:
+            if arm == edition.control.name:
+                raise
+            lacking[arm] = str(error).partition(". ")[0]
+    notes = [f"{arm}: left out, because {text}." for arm, text in lacking.items()]
+    arms = tuple(arm for arm in edition.arms if arm.name not in lacking)
+    left = {arm: way for arm, way in ways.items() if arm not in lacking}
+    return replace(edition, arms=arms, notes=(*edition.notes, *notes)), left
 
 
 def _way(arm: Arm, store: Store) -> Way:
@@ -152,5 +173,21 @@ def _prepared(edition: Edition, store: Store, ways: Mapping[str, Way]) -> Prepar
                 f"{edition.spec.source}: arm {arm} has other muscle groups than the control, so no claim can compare "
                 f"them. It has {', '.join(own)}. Vary data.source only between data sets with equal labels."
             )
+    for each in edition.arms:
+        _refuse_data_that_does_not_serve(each, ways[each.name])
     data = {arm: way.source.fingerprint() for arm, way in ways.items()}
     return Prepared(make_plan(edition, labels[edition.control.name], data), store, ways)
+
+
+def _refuse_data_that_does_not_serve(arm: Arm, way: Way) -> None:
+    """See before anything is decoded that the data has what the arm's networks read.
+
+    Raises:
+        UserError: it has not.
+    """
+    dataset = way.source.dataset()
+    try:
+        refuse_missing_streams(dataset, way.streams)
+        refuse_read_out(arm.settings.model.tokens, len(dataset.labels))
+    except UserError as error:
+        raise UserError(f"arm {arm.name}: {error}") from error

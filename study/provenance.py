@@ -14,7 +14,7 @@ from typing import Any
 from results.files import sha256
 from study.layout import checkout
 
-PACKAGES = ("torch", "torchvision", "timm", "torch-geometric", "numpy", "av", "pydantic")
+PACKAGES = ("torch", "torchvision", "timm", "torch-geometric", "opencv-python-headless", "numpy", "av", "pydantic")
 SLURM_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "SLURM_NODELIST")
 
 

@@ -9,7 +9,8 @@ from statistics import fmean
 import torch
 from torch import nn
 
-from models.build import ClipShape, build, variant
+from models.build import ClipShape, build, streams_of, variant
+from models.geometry import Skeleton
 from results.attempt import Store
 from results.files import StoreError, canonical
 from results.plan import read_plans
@@ -122,10 +123,12 @@ def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources
 def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[float, float]:
     settings = phase.settings
     frames, size, batch = settings.data.frames, settings.data.size, settings.optim.batch
-    network = build(settings.model, classes, ClipShape(frames, size)).to(device)
+    shape = ClipShape(frames, size, Skeleton(20, 2, tuple((joint, joint + 1) for joint in range(19))))
+    network = build(settings.model, classes, shape).to(device)
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
-    trainer = Trainer(network, variant(settings.model.loss).loss, optim, 1, TIMED_STEPS + 1, 0, device)
-    streams = {"rgb": torch.rand(batch, 3, frames, size, size)}
+    loss = variant(settings.model.loss).Loss(settings.model.loss)
+    trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, device)
+    streams = {name: _made_up(name, batch, shape) for name in streams_of(settings.model)}
     clips = [Batch(streams, torch.zeros(batch, classes), torch.arange(batch))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
@@ -133,6 +136,14 @@ def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[fl
     trained = time.perf_counter()
     _infer(network, streams, settings.optim.precision, device)
     return (trained - began) / TIMED_STEPS, (time.perf_counter() - trained) / TIMED_STEPS
+
+
+def _made_up(stream: str, batch: int, shape: ClipShape) -> torch.Tensor:
+    """Draw a batch of a stream; how many joints there are, or what pictures show, hardly changes the time."""
+    if stream == "skeleton" and shape.skeleton:
+        return torch.rand(batch, shape.frames, shape.skeleton.joints, shape.skeleton.axes)
+    channels = {"rgb": 3, "optical_flow": 2}.get(stream, 1)
+    return torch.rand(batch, channels, shape.frames, shape.size, shape.size)
 
 
 @torch.no_grad()

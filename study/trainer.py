@@ -93,6 +93,8 @@ class Trainer:
         with autocast(self.settings.precision, self.device):
             output = self.network(streams)
             loss = self.loss(output.logits_BC.float(), labels_BC)
+            for logits_BC in output.sender_logits:
+                loss = loss + self.loss(logits_BC.float(), labels_BC)
             if output.distill is not None:
                 loss = loss + output.distill
         self.optimiser.zero_grad(set_to_none=True)

@@ -18,14 +18,17 @@ from safetensors import SafetensorError
 from experiments.clip import DataSet
 from models.build import (
     ClipShape,
+    ModelSettings,
     build,
     load_own_state,
+    name_of,
     own_state,
     parameter_count,
     recompute_blocks,
     streams_of,
     variant,
 )
+from models.loss import Criterion
 from models.transm3e import TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
@@ -37,7 +40,7 @@ from study.checkpoint import Resume, load_resume, load_weights, save_resume, sav
 from study.evaluator import Evaluation
 from study.loader import Batch, Loader
 from study.memory import peak_bytes, start_peak
-from study.phase import Phase
+from study.phase import Phase, senders_of
 from study.seeding import derive
 from study.settings import Resources
 from study.trainer import Trainer
@@ -166,20 +169,22 @@ class _Leg:
         self.dataset = place.dataset
         self.device = device
         self.seed = derive(phase.seed, phase.replicate, phase.kind)
-        self.loss = variant(settings.model.loss)
+        self.loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
         workers = place.resources.loader_workers
         streams = streams_of(settings.model)
         self.loader = Loader(place.dataset, settings.data, place.cache, streams, loader_workers=workers)
         torch.manual_seed(derive(self.seed, "weights"))
-        shape = ClipShape(settings.data.frames, settings.data.size)
+        shape = ClipShape(settings.data.frames, settings.data.size, place.dataset.skeleton)
         self.network = build(settings.model, len(place.dataset.labels), shape).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
-        if isinstance(self.network, TransM3E):
-            weights = {kind: load_weights(store.checkpoint(key)) for kind, key in phase.parents.items()}
-            self.network.load_parents(weights["rgb"], weights.get("sender"))
+        if isinstance(settings.model, ModelSettings) and isinstance(self.network, TransM3E):
+            weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
+            rgb = weights.pop("rgb")
+            modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
+            self.network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
         steps = self.loader.steps(settings.optim.batch)
-        self.trainer = Trainer(self.network, self.loss.loss, settings.optim, settings.epochs, steps, self.seed, device)
+        self.trainer = Trainer(self.network, self.loss, settings.optim, settings.epochs, steps, self.seed, device)
 
     def resume(self, attempt: Attempt) -> int:
         """Take over the newest earlier attempt's state and records; return how many epochs are done."""

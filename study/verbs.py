@@ -79,8 +79,9 @@ def check(request: Request) -> list[Size]:
     from study.preflight import sizes
     from study.preparation import prepare
 
-    plan = prepare(request).plan
-    return sizes(plan.edition.arms, len(plan.labels))
+    prepared = prepare(request)
+    plan, ways = prepared.plan, prepared.ways
+    return sizes(plan.edition.arms, len(plan.labels), {arm: way.source.dataset().skeleton for arm, way in ways.items()})
 
 
 def run(request: Request, command: str = "", console: Console | None = None, workers: int | None = None) -> Outcome:

@@ -27,6 +27,7 @@ from experiments.clip import MUSCLES, SPLITS, Clip, DataError
 from experiments.figure import Array
 from experiments.recipe import Recipe
 from models import catalog
+from models.geometry import Skeleton
 from models.settings import Frozen
 
 RENDERER = 3  # raised with every change of what a clip shows; a test pins the pixels
@@ -80,7 +81,7 @@ class Synthetic:
     labels: ClassVar[tuple[str, ...]] = MUSCLES
     streams: ClassVar[tuple[str, ...]] = ("skeleton", "skeleton_3d", "depth")
     joint_names: ClassVar[tuple[str, ...]] = figure.JOINTS
-    skeleton_edges: ClassVar[tuple[tuple[int, int], ...]] = figure.EDGES
+    skeleton: ClassVar[Skeleton] = Skeleton(len(figure.JOINTS), 2, figure.EDGES, figure.MIRROR)
 
     def length(self, clip: Clip) -> int:
         """Count the frames of `clip`."""

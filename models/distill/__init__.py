@@ -1,6 +1,6 @@
-"""What the receivers learn from the sender: one placement, one file.
+"""What the RGB branch learns from a sender: one placement, one file.
 
-Contract of a file: `NEEDS_SENDER`, `NEEDS_RECEIVERS`, `Settings`, and, where it needs a sender, `Distill(settings)`: a
-module that takes the receivers and the sender's tokens after each block, two tuples of (B, K, D), and gives the loss
-to add, weighted.
+Contract of a file: `Settings`, a `models.distilling.AnyDistill`; and, where it needs a sender,
+`Distill(settings, trunk, sender)`, built from the `models.distilling.Blocks` of both sides: a module that takes what is
+`Seen` of the student and of the sender, and gives the loss to add, weighted.
 """

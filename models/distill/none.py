@@ -2,13 +2,10 @@
 
 from typing import Literal
 
-from models.settings import Frozen
-
-NEEDS_SENDER = False
-NEEDS_RECEIVERS = False
+from models.distilling import AnyDistill
 
 
-class Settings(Frozen):
+class Settings(AnyDistill):
     """Nothing to set."""
 
     name: Literal["none"] = "none"

@@ -17,11 +17,16 @@ class Settings(Frozen):
     name: Literal["bce"] = "bce"
 
 
-def loss(logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
-    """Give the mean over clips and classes."""
-    return functional.binary_cross_entropy_with_logits(logits_BC.float(), labels_BC.float())
+class Loss:
+    """Score each class by its own probability."""
 
+    def __init__(self, settings: Settings) -> None:
+        pass
 
-def scores(logits_BC: Tensor) -> Tensor:
-    """Give each class its own probability."""
-    return logits_BC.float().sigmoid()
+    def __call__(self, logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
+        """Give the mean over clips and classes."""
+        return functional.binary_cross_entropy_with_logits(logits_BC.float(), labels_BC.float())
+
+    def scores(self, logits_BC: Tensor) -> Tensor:
+        """Give each class its own probability."""
+        return logits_BC.float().sigmoid()

@@ -21,12 +21,17 @@ class Settings(Frozen):
     name: Literal["softmax_bce"] = "softmax_bce"
 
 
-def loss(logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
-    """Give the mean over clips and classes, in float32 also under autocast, where PyTorch refuses this loss."""
-    with torch.autocast(logits_BC.device.type, enabled=False):
-        return functional.binary_cross_entropy(scores(logits_BC), labels_BC.float())
+class Loss:
+    """Score the classes against each other."""
 
+    def __init__(self, settings: Settings) -> None:
+        pass
 
-def scores(logits_BC: Tensor) -> Tensor:
-    """Give the probabilities over the classes, which sum to one."""
-    return logits_BC.float().softmax(dim=-1)
+    def __call__(self, logits_BC: Tensor, labels_BC: Tensor) -> Tensor:
+        """Give the mean over clips and classes, in float32 also under autocast, where PyTorch refuses this loss."""
+        with torch.autocast(logits_BC.device.type, enabled=False):
+            return functional.binary_cross_entropy(self.scores(logits_BC), labels_BC.float())
+
+    def scores(self, logits_BC: Tensor) -> Tensor:
+        """Give the probabilities over the classes, which sum to one."""
+        return logits_BC.float().softmax(dim=-1)

@@ -2,15 +2,10 @@
 
 from typing import Literal
 
-from models.settings import Frozen
+from models.frames import Placed
 
 
-class Settings(Frozen):
+class Settings(Placed):
     """Nothing to set."""
 
     name: Literal["none"] = "none"
-
-
-def places(settings: Settings, depth: int) -> tuple[int, ...]:
-    """Name no block."""
-    return ()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.build import ClipShape, ModelSettings, build
+from models.distilling import Seen
 from models.loss import softmax_bce
 from models.tokens import TokenSettings
 from models.transm3e import TransM3E
@@ -81,7 +82,7 @@ def test_every_block_of_the_rgb_branch_gives_the_official_receivers_tokens_and_p
 def test_every_block_of_the_sender_gives_the_official_tokens_and_patches(
     network: TransM3E, golden: dict[str, Tensor]
 ) -> None:
-    blocks = sequences(network.get_submodule("sender.trunk"), golden["in.rgb_diff"])
+    blocks = sequences(network.get_submodule("senders.rgb_difference.sender.trunk"), golden["in.rgb_diff"])
     assert len(blocks) == 4
     for index, sequence in enumerate(blocks):
         close(sequence, golden[f"out.sender_block{index}"])
@@ -90,17 +91,18 @@ def test_every_block_of_the_sender_gives_the_official_tokens_and_patches(
 @torch.no_grad()
 def test_fusion_logits_and_probabilities_are_the_official_ones(network: TransM3E, golden: dict[str, Tensor]) -> None:
     encoded = network.trunk(golden["in.rgb"])
-    close(network.fusion(encoded.own, encoded.receivers).mean(dim=1), golden["out.fused"])
+    close(network.fusion(encoded.own, *encoded.receivers).mean(dim=1), golden["out.fused"])
     logits = network({"rgb": golden["in.rgb"]}).logits_BC
     close(logits, golden["out.logits"])
-    close(softmax_bce.scores(logits), golden["out.probabilities"])
+    close(softmax_bce.Loss(softmax_bce.Settings()).scores(logits), golden["out.probabilities"])
 
 
 @torch.no_grad()
 def test_the_distillation_loss_is_the_official_one(network: TransM3E, golden: dict[str, Tensor]) -> None:
-    received = network.trunk(golden["in.rgb"]).receivers_by_block
-    sent = network.get_submodule("sender.trunk")(golden["in.rgb_diff"]).own_by_block
-    assert network.distill is not None
-    loss = network.distill(received, sent)
+    encoded = network.trunk(golden["in.rgb"])
+    sent = network.get_submodule("senders.rgb_difference.sender.trunk")(golden["in.rgb_diff"])
+    (received,) = encoded.receivers_by_block
+    compare = network.get_submodule("distill.rgb_difference")
+    loss = compare(Seen(received, encoded.receivers[0], None), Seen(sent.own_by_block, sent.own, None))
     close(loss, golden["out.kd_loss"])
     torch.testing.assert_close(loss, golden["out.kd_loss"], rtol=1e-4, atol=0)

@@ -13,7 +13,6 @@ from models.build import (
     SenderModel,
     build,
     load_own_state,
-    needs_sender,
     own_state,
     parameter_count,
     recompute_blocks,
@@ -24,7 +23,11 @@ from models.build import (
 from models.settings import key_content
 from models.trunk import Trunk
 
-PHASES = {"rgb": rgb_settings, "sender": sender_settings, "joint": lambda settings: settings}
+PHASES = {
+    "rgb": rgb_settings,
+    "sender": lambda settings: sender_settings(settings)["rgb_difference"],
+    "joint": lambda settings: settings,
+}
 FULL = ClipShape(16, 224)
 
 
@@ -44,7 +47,7 @@ def test_the_rgb_branch_with_one_token_has_the_parameters_of_torchvisions_mvit_v
 def test_every_phase_builds_and_runs_on_the_meta_device_at_full_size(phase: str) -> None:
     with torch.device("meta"):
         network = build(PHASES[phase](ModelSettings()), 20, FULL).train()
-        output = network({"rgb": torch.empty(2, 3, *FULL, FULL.size)})
+        output = network({"rgb": torch.empty(2, 3, FULL.frames, FULL.size, FULL.size)})
     assert all(tensor.is_meta for tensor in (*network.parameters(), *network.buffers(), output.logits_BC))
     assert output.logits_BC.shape == (2, 20)
 
@@ -97,9 +100,19 @@ def test_any_number_of_tokens_will_do(count: int, settings: ModelSettings, clip:
         assert output.distill > 0
 
 
-def test_a_sender_is_needed_only_to_distil() -> None:
-    assert needs_sender(ModelSettings())
-    assert not needs_sender(ModelSettings.model_validate({"distill": "none"}))
+def test_senders_are_needed_only_to_distil_one_for_each_modality() -> None:
+    assert list(sender_settings(ModelSettings())) == ["rgb_difference"]
+    assert sender_settings(ModelSettings.model_validate({"distill": "none"})) == {}
+    several = ModelSettings.model_validate({"modality": ["skeleton", {"name": "depth"}]})
+    assert list(sender_settings(several)) == ["depth", "skeleton"]
+    assert several == ModelSettings.model_validate({"modality": ["depth", "skeleton"]})
+    assert streams_of(several) == ("rgb", "depth", "skeleton")
+
+
+@pytest.mark.parametrize("value", [[], ["depth", "depth"]])
+def test_a_set_of_senders_names_each_once(value: list[str]) -> None:
+    with pytest.raises(ValidationError, match="must name at least one, and each once"):
+        ModelSettings.model_validate({"modality": value})
 
 
 def test_training_reads_rgb_and_the_stream_of_a_sender_that_is_needed() -> None:
@@ -114,7 +127,7 @@ def test_the_rgb_phase_sees_nothing_of_the_joint_one() -> None:
     assert set(SenderModel.model_fields) == {"trunk", "tokens", "modality", "loss", "head_dropout"}
 
 
-@pytest.mark.parametrize("cut", [rgb_settings, sender_settings])
+@pytest.mark.parametrize("cut", [PHASES["rgb"], PHASES["sender"]])
 @pytest.mark.parametrize(
     "changes", [{"trunk": {"width": 48}}, {"tokens": {"count": 7}}, {"loss": "softmax_bce"}, {"head_dropout": 0.1}]
 )
@@ -132,6 +145,8 @@ def test_a_name_alone_and_the_same_name_with_its_settings_are_the_same() -> None
         "name": "dense_tokens",
         "weight": 90.0,
         "temperature": 10.0,
+        "sender": "frozen",
+        "into": "receivers",
         "axis": "tokens",
         "blocks_divisor": 16,
     }
@@ -146,6 +161,9 @@ def test_a_name_alone_and_the_same_name_with_its_settings_are_the_same() -> None
         ({"distill": {"name": "dense_tokens", "axis": "time"}}, r"'tokens' or 'channels'"),
         ({"distill": {"name": "dense_tokens", "temperature": 0}}, r"greater than 0"),
         ({"head_dropout": 1}, r"less than 1"),
+        ({"tokens": {"enter": 16}}, r"from 0 to 15, but tokens\.enter is 16"),
+        ({"distill": {"name": "sparse_tokens", "blocks": [3, 16]}}, r"from 0 to 15, but got \[16\]"),
+        ({"distill": {"name": "sparse_tokens", "blocks": [3]}, "tokens": {"enter": 4}}, r"from 4 to 15, but got \[3\]"),
     ],
 )
 def test_settings_that_make_no_network_are_refused(changes: dict[str, Any], message: str) -> None:

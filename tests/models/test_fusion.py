@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from models import catalog
 from models.build import ClipShape, ModelSettings, build, load_own_state, own_state
+from models.errors import UserError
 from models.fusion import mctf, mctf_official
 
 FUSIONS = catalog.names("models.fusion")
@@ -133,3 +134,24 @@ def test_the_mlp_is_as_wide_as_its_ratio_says() -> None:
     for module in (mctf, mctf_official):
         made = module.Fusion(module.Settings(mlp_ratio=2.0), TOKENS, WIDTH)
         assert made.get_submodule("mlp.0").weight.shape == (2 * WIDTH, WIDTH)
+
+
+def test_sum_product_and_concat_are_what_they_say() -> None:
+    own, receivers = two_sides()
+    torch.testing.assert_close(fusion("sum")(own, receivers), own + receivers)
+    torch.testing.assert_close(fusion("product")(own, receivers), own * receivers)
+    concat = lively(fusion("concat"))
+    torch.testing.assert_close(concat(own, receivers), concat.project(torch.cat((own, receivers), dim=-1)))
+
+
+@pytest.mark.parametrize("name", ["self_attention", "cross_attention"])
+def test_attending_fusions_look_at_all_tokens_and_need_no_order(name: str) -> None:
+    own, receivers = two_sides()
+    made = lively(fusion(name))
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(made(own[:, order], receivers[:, order]), made(own, receivers)[:, order])
+    moved = receivers.detach().clone()
+    moved[:, 0] += torch.randn(WIDTH)
+    assert not torch.allclose(made(own, moved)[:, 1:], made(own, receivers)[:, 1:])
+    with pytest.raises(UserError, match=r"model\.fusion\.heads: must divide the width 8 .*, but is 3"):
+        catalog.load("models.fusion", name).Fusion(catalog.load("models.fusion", name).Settings(heads=3), TOKENS, WIDTH)

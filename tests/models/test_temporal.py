@@ -11,41 +11,34 @@ from typing import Literal
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from models import catalog
 from models.build import ClipShape, ModelSettings, build, rgb_settings
+from models.frames import OverTime, TemporalSettings
 from models.geometry import Grid
-from models.settings import Frozen, key_content
+from models.settings import key_content
+from models.temporal.state_space import scan
 
 OWN = sys.modules[__name__]
 MODULES = [catalog.load("models.temporal", name) for name in catalog.names("models.temporal") if name != "none"] + [OWN]
 every_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 
 
-class Settings(Frozen):
+class Settings(TemporalSettings):
     name: Literal["mean_over_time"] = "mean_over_time"
-    enters: Literal["joint", "pretrain"] = "joint"
 
 
-def places(settings: Settings, depth: int) -> tuple[int, ...]:
-    return tuple(range(depth))
-
-
-class Temporal(nn.Module):
-    """Add to every patch the mean of its place over all frames, as far as a gate is open."""
+class Temporal(OverTime):
+    """Add to every patch the mean of its place over all frames."""
 
     def __init__(self, settings: Settings, width: int, grid: Grid, tokens: int) -> None:
-        super().__init__()
-        self.tokens, self.grid = tokens, grid
+        super().__init__(grid, tokens)
         self.norm = nn.LayerNorm(width)
-        self.gate = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        tokens_BND, patches_BND = x_BND.tensor_split((self.tokens,), dim=1)
-        mean = self.norm(patches_BND).unflatten(1, (self.grid.frames, -1)).mean(1, keepdim=True)
-        added_BND = mean.expand(-1, self.grid.frames, -1, -1).flatten(1, 2)
-        return torch.cat((tokens_BND, patches_BND + self.gate * added_BND), dim=1)
+    def change(self, patches_BTSD: Tensor) -> Tensor:
+        return self.norm(patches_BTSD).mean(1, keepdim=True)
 
 
 def with_module(settings: ModelSettings, module: ModuleType) -> ModelSettings:
@@ -53,23 +46,63 @@ def with_module(settings: ModelSettings, module: ModuleType) -> ModelSettings:
 
 
 @every_module
-def test_a_module_stands_after_blocks_that_exist(module: ModuleType) -> None:
-    assert module.places(module.Settings(), 4)
-    for depth in (1, 4, 16):
-        assert set(module.places(module.Settings(), depth)) <= set(range(depth))
+def test_a_module_stands_after_every_stage_but_the_last(module: ModuleType) -> None:
+    assert module.Settings().places(16, (1, 3, 14)) == (0, 2, 13)
+    assert module.Settings().places(4, ()) == ()
+    assert module.Settings(stages=(1, 0, 1)).places(16, (1, 3, 14)) == (0, 2)
+    with pytest.raises(ValueError, match=r"below the last stage, 3, .* but got \[3, 5\].* stages from 0 to 3"):
+        module.Settings(stages=(0, 3, 5)).places(16, (1, 3, 14))
 
 
 @every_module
 def test_a_module_starts_as_the_identity_and_learns_to_leave_it(module: ModuleType) -> None:
-    sequence = torch.randn(2, 3 + 2 * 4 * 4, 8)
-    temporal = module.Temporal(module.Settings(), 8, Grid(2, 4, 4), 3)
+    sequence = torch.randn(2, 3 + 4 * 2 * 2, 8)
+    temporal = module.Temporal(module.Settings(), 8, Grid(4, 2, 2), 3)
     given = temporal(sequence)
     assert torch.equal(given, sequence)
+    wanted = torch.randn_like(given)
 
-    (given * torch.randn_like(given)).sum().backward()
-    torch.optim.SGD(temporal.parameters(), lr=1.0).step()
+    optimiser = torch.optim.SGD(temporal.parameters(), lr=0.1)
+    for _ in range(2):  # the gate has to open before anything behind it can learn
+        optimiser.zero_grad()
+        (temporal(sequence) * wanted).sum().backward()
+        optimiser.step()
     assert temporal(sequence).shape == sequence.shape
     assert not torch.allclose(temporal(sequence), sequence)
+    assert [name for name, value in temporal.named_parameters() if value.grad is None or not value.grad.any()] == []
+
+
+@every_module
+def test_an_open_module_looks_at_other_frames_and_leaves_the_tokens_and_the_batch_alone(module: ModuleType) -> None:
+    temporal = module.Temporal(module.Settings(), 16, Grid(4, 2, 2), 3).eval()
+    nn.init.ones_(temporal.gate)
+    sequence = torch.randn(2, 3 + 4 * 2 * 2, 16)
+    given = temporal(sequence)
+    assert torch.equal(given[:, :3], sequence[:, :3])
+    torch.testing.assert_close(temporal(sequence.flip(0)).flip(0), given)
+    moved = sequence.clone()
+    moved[:, 3 + 4 : 3 + 8] += torch.randn(2, 4, 16)  # the second frame
+    differs = (temporal(moved) - given)[:, 3:].unflatten(1, (4, 4)).abs().amax(dim=(0, 2, 3)) > 1e-6
+    assert differs[1]
+    assert differs[2:].any()
+
+
+@every_module
+def test_a_module_repeats_with_its_seed_and_comes_back_from_its_state(
+    module: ModuleType, settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
+) -> None:
+    def opened(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        network = build(with_module(settings, module), 5, clip).eval()
+        for name, value in network.named_parameters():
+            if name.endswith(".gate"):
+                nn.init.ones_(value)
+        return network
+
+    first, same, other = opened(1), opened(1), opened(2)
+    assert torch.equal(first(streams).logits_BC, same(streams).logits_BC)
+    other.load_state_dict(first.state_dict())
+    assert torch.equal(first(streams).logits_BC, other(streams).logits_BC)
 
 
 @every_module
@@ -105,12 +138,12 @@ def test_a_module_builds_on_the_meta_device_at_full_size(module: ModuleType) -> 
         assert network({"rgb": torch.empty(1, 3, 16, 224, 224)}).logits_BC.shape == (1, 20)
 
 
-def test_the_network_runs_a_module_after_every_block_it_names_as_far_as_its_gate_is_open(
+def test_the_network_runs_a_module_after_every_stage_it_names_as_far_as_its_gate_is_open(
     settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
 ) -> None:
     network = build(with_module(settings, OWN), 5, clip).eval()
     closed = network(streams).logits_BC
-    for index in range(settings.trunk.depth - 1):  # patches after the last block reach no token
+    for index in (0, 2):
         gate = network.get_parameter(f"trunk.temporal.{index}.gate")
         nn.init.ones_(gate)
         assert not torch.allclose(network(streams).logits_BC, closed)
@@ -118,6 +151,28 @@ def test_the_network_runs_a_module_after_every_block_it_names_as_far_as_its_gate
         assert torch.equal(network(streams).logits_BC, closed)
 
 
+def test_a_stage_that_is_not_there_is_refused(settings: ModelSettings) -> None:
+    with pytest.raises(ValidationError, match=r"temporal stages must lie below the last stage, 2"):
+        ModelSettings.model_validate(settings.model_dump() | {"temporal": {"name": "shift", "stages": [2]}})
+
+
 def test_none_names_no_block() -> None:
     none = catalog.load("models.temporal", "none")
-    assert none.places(none.Settings(), 16) == ()
+    assert none.Settings().places(16, (1, 3, 14)) == ()
+
+
+def test_the_parallel_scan_is_the_recurrence_it_stands_for() -> None:
+    decay, driven = torch.rand(5), torch.randn(2, 7, 5)
+    state, states = torch.zeros(2, 5), []
+    for frame in driven.unbind(1):
+        state = decay * state + frame
+        states.append(state)
+    torch.testing.assert_close(scan(decay, driven), torch.stack(states, dim=1))
+
+
+def test_an_open_shift_is_tsm() -> None:
+    shift = catalog.load("models.temporal", "shift")
+    temporal = shift.Temporal(shift.Settings(share=0.25), 4, Grid(3, 1, 1), 0)
+    nn.init.ones_(temporal.gate)
+    frames = torch.arange(12.0).view(1, 3, 4)
+    assert temporal(frames)[0].tolist() == [[0, 5, 2, 3], [0, 9, 6, 7], [4, 0, 10, 11]]

@@ -3,8 +3,8 @@ import torch
 from torch import Tensor, nn
 
 from models.build import ClipShape, ModelSettings, build, load_own_state, own_state, rgb_settings, sender_settings
-from models.tokens import Head, Tokens
-from models.transm3e import TransM3E
+from models.tokens import Head
+from models.transm3e import SenderNetwork, TransM3E
 from models.trunk import Trunk
 from models.weights import WeightsError
 
@@ -26,7 +26,13 @@ def rgb(settings: ModelSettings, clip: ClipShape) -> dict[str, Tensor]:
 
 @pytest.fixture
 def sender(settings: ModelSettings, clip: ClipShape) -> dict[str, Tensor]:
-    return own_state(build(sender_settings(settings), CLASSES, clip))
+    return own_state(build(sender_settings(settings)["rgb_difference"], CLASSES, clip))
+
+
+def sender_of(network: TransM3E) -> SenderNetwork:
+    sender = network.senders["rgb_difference"]
+    assert isinstance(sender, SenderNetwork)
+    return sender
 
 
 def spoil(module: nn.Module) -> None:
@@ -37,11 +43,10 @@ def spoil(module: nn.Module) -> None:
 def test_in_evaluation_neither_the_sender_nor_its_stream_can_change_a_prediction(
     network: TransM3E, streams: dict[str, Tensor]
 ) -> None:
-    network.stream = "auxiliary"
+    sender_of(network).stream = "auxiliary"
     prediction = network.eval()(streams)
     assert prediction.distill is None
-    assert network.sender is not None
-    spoil(network.sender)
+    spoil(network.senders)
     with_noise = network({**streams, "auxiliary": torch.full_like(streams["rgb"], torch.nan)})
     assert torch.equal(with_noise.logits_BC, prediction.logits_BC)
     with pytest.raises(KeyError, match="auxiliary"):
@@ -54,8 +59,7 @@ def test_in_training_the_sender_drives_the_distillation_loss_alone(
     before = network.train()(streams)
     assert before.distill is not None
     assert before.distill > 0
-    assert network.sender is not None
-    spoil(network.sender)
+    spoil(network.senders)
     after = network(streams)
     assert torch.equal(after.logits_BC, before.logits_BC)
     assert after.distill is not None
@@ -64,12 +68,11 @@ def test_in_training_the_sender_drives_the_distillation_loss_alone(
 
 def test_the_sender_stays_in_evaluation_and_without_gradients(network: TransM3E, streams: dict[str, Tensor]) -> None:
     network.train().train(True)
-    assert network.sender is not None
     assert network.training
-    assert not any(module.training for module in network.sender.modules())
+    assert not any(module.training for module in network.senders.modules())
     output = network(streams)
     (output.logits_BC.sum() + output.distill).backward()
-    for parameter in network.sender.parameters():
+    for parameter in network.senders.parameters():
         assert not parameter.requires_grad
         assert parameter.grad is None
 
@@ -92,7 +95,7 @@ def test_without_a_sender_there_is_no_distillation_in_training(
     settings = ModelSettings.model_validate(settings.model_dump() | {"distill": "none", "modality": "rgb_difference"})
     network = build(settings, CLASSES, clip)
     assert network.train()(streams).distill is None
-    assert not any(name.startswith("sender.") for name in network.state_dict())
+    assert not any(name.startswith("senders.") for name in network.state_dict())
 
 
 def test_order_in_the_batch_does_not_matter(network: TransM3E, streams: dict[str, Tensor]) -> None:
@@ -104,10 +107,10 @@ def test_it_starts_from_its_parents(
     network: TransM3E, rgb: dict[str, Tensor], sender: dict[str, Tensor], streams: dict[str, Tensor]
 ) -> None:
     fresh = {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_parents(rgb, sender)
+    network.load_parents(rgb, {"rgb_difference": sender})
     for name, value in network.state_dict().items():
-        if name.startswith("sender."):
-            assert torch.equal(value, sender[name])
+        if name.startswith("senders."):
+            assert torch.equal(value, sender[name.removeprefix("senders.rgb_difference.")])
         elif name in rgb:
             assert torch.equal(value, rgb[name])
         else:
@@ -121,26 +124,27 @@ def test_parents_that_do_not_fit_are_named_with_their_number(
 ) -> None:
     short = {name: value for name, value in rgb.items() if name != "trunk.norm.bias"}
     with pytest.raises(WeightsError, match=r"RGB phase.*1 missing \(trunk\.norm\.bias\).*build the network"):
-        network.load_parents(short, sender)
-    with pytest.raises(WeightsError, match=r"sender phase.*1 missing \(sender\.trunk\.norm\.bias\)"):
-        network.load_parents(rgb, {name: value for name, value in sender.items() if name != "sender.trunk.norm.bias"})
+        network.load_parents(short, {"rgb_difference": sender})
+    lacking = {name: value for name, value in sender.items() if name != "sender.trunk.norm.bias"}
+    with pytest.raises(WeightsError, match=r"sender phase \(rgb_difference\).*1 missing \(sender\.trunk\.norm\.bias\)"):
+        network.load_parents(rgb, {"rgb_difference": lacking})
     with pytest.raises(WeightsError, match=r"RGB phase.*1 not known here \(fusion\.gate\)"):
-        network.load_parents({**rgb, "fusion.gate": torch.zeros(1)}, sender)
+        network.load_parents({**rgb, "fusion.gate": torch.zeros(1)}, {"rgb_difference": sender})
     wide = {**rgb, "trunk.tokens.own_KD": torch.zeros(4, 8)}
     with pytest.raises(WeightsError, match=r"1 of another shape \(trunk\.tokens\.own_KD \(4, 8\) for \(3, 8\)\)"):
-        network.load_parents(wide, sender)
+        network.load_parents(wide, {"rgb_difference": sender})
 
 
 def test_a_sender_must_come_if_and_only_if_it_is_needed(
     settings: ModelSettings, clip: ClipShape, network: TransM3E, rgb: dict[str, Tensor], sender: dict[str, Tensor]
 ) -> None:
-    with pytest.raises(WeightsError, match=r"sender phase.*missing \(sender\."):
-        network.load_parents(rgb, None)
+    with pytest.raises(WeightsError, match=r"sender phase \(rgb_difference\).*missing \(sender\."):
+        network.load_parents(rgb, {})
     alone = build(ModelSettings.model_validate(settings.model_dump() | {"distill": "none"}), CLASSES, clip)
     assert isinstance(alone, TransM3E)
-    alone.load_parents(rgb, None)
-    with pytest.raises(WeightsError, match=r"sender phase.*not known here \(sender\."):
-        alone.load_parents(rgb, sender)
+    alone.load_parents(rgb, {})
+    with pytest.raises(WeightsError, match=r"sender phase \(rgb_difference\).*not known here \(sender\."):
+        alone.load_parents(rgb, {"rgb_difference": sender})
 
 
 class Gate(nn.Module):
@@ -156,24 +160,24 @@ def test_a_temporal_module_may_be_new_but_comes_along_if_the_parent_had_it(
     settings: ModelSettings, clip: ClipShape, rgb: dict[str, Tensor]
 ) -> None:
     def joint() -> TransM3E:
-        tokens = Tokens(3, 8, receivers=True)
-        trunk = Trunk(settings.trunk, tokens, clip, temporal={0: Gate(0.0), 2: Gate(0.0)})
-        return TransM3E(trunk, Head(32, CLASSES, dropout=0, token_dropout=0), nn.Identity())
+        gates = dict.fromkeys((0, 2), lambda *_: Gate(0.0))
+        trunk = Trunk(settings.trunk, settings.tokens, clip, groups=1, temporal=gates)
+        return TransM3E(trunk, Head(32, CLASSES, settings.tokens, dropout=0), nn.Identity(), {})
 
-    joint().load_parents(rgb, None)
+    joint().load_parents(rgb, {})
     entered = rgb | {f"trunk.temporal.{index}.opening": torch.tensor(0.5) for index in (0, 2)}
     network = joint()
-    network.load_parents(entered, None)
+    network.load_parents(entered, {})
     assert network.state_dict()["trunk.temporal.2.opening"] == 0.5
     with pytest.raises(WeightsError, match=r"1 missing \(trunk\.temporal\.2\.opening\)"):
-        network.load_parents({name: value for name, value in entered.items() if "temporal.2" not in name}, None)
+        network.load_parents({name: value for name, value in entered.items() if "temporal.2" not in name}, {})
 
 
 def test_a_checkpoint_holds_everything_but_the_sender_and_comes_back(
     settings: ModelSettings, clip: ClipShape, network: TransM3E, streams: dict[str, Tensor]
 ) -> None:
     kept = own_state(network)
-    assert kept.keys() == {name for name in network.state_dict() if not name.startswith("sender.")}
+    assert kept.keys() == {name for name in network.state_dict() if not name.startswith("senders.")}
     again = build(settings, CLASSES, clip)
     load_own_state(again, kept)
     assert torch.equal(again.eval()(streams).logits_BC, network.eval()(streams).logits_BC)

@@ -12,13 +12,13 @@ from torchvision.models.video.mvit import MSBlockConfig
 from models.build import ClipShape
 from models.errors import UserError
 from models.geometry import Grid
-from models.tokens import Tokens
+from models.tokens import TokenSettings
 from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
 from models.weights import load_torchvision
 
 
 def trunk_like(peer: nn.Module, settings: TrunkSettings, clip: ClipShape) -> Trunk:
-    trunk = Trunk(settings, Tokens(1, settings.width, receivers=False), clip).eval()
+    trunk = Trunk(settings, TokenSettings(count=1), clip).eval()
     load_torchvision(trunk, peer.state_dict())
     return trunk
 
@@ -97,18 +97,17 @@ def test_the_defaults_are_the_official_small_model() -> None:
 @pytest.mark.parametrize(("frames", "size"), [(3, 30), (7, 45), (1, 33)])
 def test_any_number_of_frames_and_any_size_will_do(frames: int, size: int) -> None:
     settings = TrunkSettings(**TINY)
-    trunk = Trunk(settings, Tokens(2, 24, receivers=True), ClipShape(frames, size))
+    trunk = Trunk(settings, TokenSettings(count=2), ClipShape(frames, size), groups=2)
     encoded = trunk(torch.randn(1, 3, frames, size, size))
     assert [tuple(tokens.shape) for tokens in encoded.own_by_block] == [(1, 2, width) for width in (24, 48, 48, 96)]
-    assert len(encoded.receivers_by_block) == 4
+    assert [len(group) for group in encoded.receivers_by_block] == [4, 4]
+    assert [group.shape for group in encoded.receivers] == [(1, 2, 96)] * 2
     encoded.own.sum().backward()
 
 
 def test_without_receivers_there_are_none() -> None:
-    encoded = Trunk(TrunkSettings(**TINY), Tokens(2, 24, receivers=False), ClipShape(4, 32))(
-        torch.randn(1, 3, 4, 32, 32)
-    )
-    assert encoded.receivers is None
+    encoded = Trunk(TrunkSettings(**TINY), TokenSettings(count=2), ClipShape(4, 32))(torch.randn(1, 3, 4, 32, 32))
+    assert encoded.receivers == ()
     assert encoded.receivers_by_block == ()
 
 
@@ -124,7 +123,7 @@ def test_recomputing_blocks_changes_neither_numbers_nor_gradients() -> None:
     results: list[list[Tensor]] = []
     for prepare, expected in ((lambda trunk: None, 1), (recompute_blocks, 2)):
         torch.manual_seed(1)
-        trunk = Trunk(TrunkSettings(**TINY, drop_path=0.5), Tokens(2, 24, receivers=False), ClipShape(4, 32)).train()
+        trunk = Trunk(TrunkSettings(**TINY, drop_path=0.5), TokenSettings(count=2), ClipShape(4, 32)).train()
         prepare(trunk)
         runs = blocks_run(trunk)
         loss = trunk(clips).own.square().sum()
@@ -145,19 +144,33 @@ class Doubled(nn.Module):
 def test_a_temporal_module_reads_and_gives_the_whole_sequence_after_its_block() -> None:
     clips = torch.randn(1, 3, 4, 32, 32)
     trunks = []
-    for temporal in ({}, {1: Doubled()}):
+    for temporal in ({}, {1: lambda *_: Doubled()}):
         torch.manual_seed(1)
-        tokens = Tokens(2, 24, receivers=False)
-        trunks.append(Trunk(TrunkSettings(**TINY), tokens, ClipShape(4, 32), temporal=temporal).eval())
+        trunks.append(Trunk(TrunkSettings(**TINY), TokenSettings(count=2), ClipShape(4, 32), temporal=temporal).eval())
     without, doubled = (trunk(clips).own_by_block for trunk in trunks)
     torch.testing.assert_close(doubled[0], without[0])
     torch.testing.assert_close(doubled[1], 2 * without[1])
     assert not torch.allclose(doubled[2], without[2])
 
 
+def test_tokens_may_enter_at_a_later_block_which_alone_sees_them_first() -> None:
+    torch.manual_seed(1)
+    trunk = Trunk(TrunkSettings(**TINY), TokenSettings(count=2, enter=2), ClipShape(4, 32), groups=1).eval()
+    clips = torch.randn(1, 3, 4, 32, 32)
+    encoded = trunk(clips)
+    assert trunk.widths == (48, 96)
+    assert [tuple(tokens.shape) for tokens in encoded.own_by_block] == [(1, 2, 48), (1, 2, 96)]
+    seen: list[Tensor] = []
+    hooks = [block.register_forward_hook(lambda *call: seen.append(call[2])) for block in trunk.blocks]
+    trunk(clips)
+    assert [hook.remove() for hook in hooks]
+    patches = [shape.grid_out.patches for shape in block_shapes(TrunkSettings(**TINY), ClipShape(4, 32))]
+    assert [sequence.shape[1] for sequence in seen] == [patches[0], patches[1], patches[2] + 4, patches[3] + 4]
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 8, 32, 32), (1, 3, 4, 32, 64), (1, 1, 4, 32, 32), (3, 4, 32, 32)])
 def test_a_clip_of_another_shape_is_refused_with_both_shapes(shape: tuple[int, ...]) -> None:
-    trunk = Trunk(TrunkSettings(**TINY), Tokens(2, 24, receivers=False), ClipShape(4, 32))
+    trunk = Trunk(TrunkSettings(**TINY), TokenSettings(count=2), ClipShape(4, 32))
     with pytest.raises(ValueError, match=r"\(batch, 3, 4, 32, 32\).*but got.*data\.frames") as error:
         trunk(torch.zeros(shape))
     assert str(shape) in str(error.value)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.models.video import mvit_v2_s
 
 from models.build import ClipShape, ModelSettings, build
-from models.tokens import Tokens
+from models.tokens import TokenSettings
 from models.trunk import Trunk, TrunkSettings
 from models.weights import WeightsError, load_exactly, load_official, load_pyslowfast, load_torchvision, read
 
@@ -19,7 +19,7 @@ SMALL = TrunkSettings(width=8, depth=2, stage_starts=(1,), key_value_stride=(1, 
 
 
 def trunk(*, tokens: int = 1, clip: ClipShape = CLIP, settings: TrunkSettings = SMALL) -> Trunk:
-    return Trunk(settings, Tokens(tokens, settings.width, receivers=False), clip)
+    return Trunk(settings, TokenSettings(count=tokens), clip)
 
 
 @pytest.fixture(scope="module")

@@ -255,7 +255,7 @@ class TestSkeletons:
         joints = dataset.stream("skeleton", dataset.clips[0], [1, 3, 3, 99], 24, "squash")
 
         assert dataset.streams == ("skeleton",)
-        assert len(dataset.skeleton_edges) == 39
+        assert len(dataset.skeleton.edges) == 39
         assert joints.shape == (4, 33, 2)
         assert joints.dtype == np.float32
         np.testing.assert_allclose(joints[:, 0, 0], [0.1, 0.3, 0.3, 0.4], atol=1e-3)
@@ -276,12 +276,12 @@ class TestSkeletons:
         joints = dataset.stream("skeleton", dataset.clips[0], [2], 24, "crop")
 
         np.testing.assert_allclose(joints, np.full((1, 20, 3), 0.2), atol=1e-3)
-        assert len(dataset.skeleton_edges) == 19
+        assert len(dataset.skeleton.edges) == 19
 
     def test_a_graph_of_ones_own_is_taken(self, tmp_path: Path) -> None:
         dataset = opened(self.folder(tmp_path, joints=3, axes=2), joints=[[0, 1], [1, 2]])
 
-        assert dataset.skeleton_edges == ((0, 1), (1, 2))
+        assert dataset.skeleton.edges == ((0, 1), (1, 2))
 
     @pytest.mark.parametrize(
         ("joints", "axes", "settings", "expected"),

@@ -167,7 +167,7 @@ def test_joints_in_metres_are_seen_where_the_image_shows_them() -> None:
     assert image.shape == (8, 20, 2)
     assert metres.dtype == image.dtype == np.float32
     np.testing.assert_allclose(render.to_image(metres.astype(float), data.recipe(clip).camera), image, atol=1e-5)
-    bones = [np.linalg.norm(metres[:, end] - metres[:, start], axis=-1) for start, end in data.skeleton_edges]
+    bones = [np.linalg.norm(metres[:, end] - metres[:, start], axis=-1) for start, end in data.skeleton.edges]
     assert np.ptp(bones, axis=1).max() < 1e-5
     assert len(data.joint_names) == 20
 
