@@ -175,3 +175,32 @@ def test_policies_differ_from_draw_to_draw() -> None:
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(pydantic.ValidationError):
         AugmentSettings.model_validate(wrong)
+
+
+def test_in_a_mirrored_picture_a_left_hand_is_a_right_one() -> None:
+    joints = np.array([[[0.1, 0.2], [0.3, 0.4], [0.9, 0.6]]], np.float32)  # left, middle, right
+    flipped = augment.move_joints(joints, Draw(flip=True), 16, 16, mirror=(2, 1, 0))
+    np.testing.assert_allclose(flipped, [[[0.1, 0.6], [0.7, 0.4], [0.9, 0.2]]], rtol=1e-6)
+    metres = np.array([[[0.1, 0.2, 3.0], [0.3, 0.4, 3.0], [-0.9, 0.6, 3.0]]], np.float32)
+    turned = augment.move_joints(metres, Draw(flip=True), 16, 16, mirror=(2, 1, 0))
+    np.testing.assert_allclose(turned, [[[0.9, 0.6, 3.0], [-0.3, 0.4, 3.0], [-0.1, 0.2, 3.0]]], rtol=1e-6)
+    assert np.array_equal(augment.move_joints(joints, Draw(), 16, 16, mirror=(2, 1, 0)), joints)
+
+
+def test_a_flow_is_mirrored_and_stretched_with_its_picture() -> None:
+    flow = np.full((1, 8, 8, 2), augment.STILL, np.uint8)
+    flow[..., 0] += 10
+    flow[..., 1] += 4
+    flow[:, :, :4, 1] = augment.STILL
+    flipped = augment.shown(flow, Draw(flip=True), 8)
+    assert (flipped[..., 0] == augment.STILL - 10).all()
+    assert (flipped[:, :, 4:, 1] == augment.STILL).all()
+    assert (flipped[:, :, :4, 1] == augment.STILL + 4).all()
+    half = augment.shown(flow, Draw(resized=Box(0.0, 0.5, 0.5, 0.5)), 8)
+    assert (half == np.array([augment.STILL + 20, augment.STILL + 8])).all()
+
+
+def test_a_flow_goes_through_colour_augmentation_with_its_two_channels() -> None:
+    flow = np.full((2, 16, 16, 2), augment.STILL, np.uint8)
+    settings = AugmentSettings(rand_augment="rand-m7-n2-mstd0.5")
+    assert augment.apply(flow, Draw(policy=3), settings, 16).shape == flow.shape

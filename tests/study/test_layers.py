@@ -29,7 +29,7 @@ def test_a_wrong_value_is_traced_to_the_topmost_layer_that_gives_it() -> None:
 
 def test_a_typo_is_traced_and_offers_the_names_beside_it() -> None:
     assert refusal(layer("a", {"model.tokens.count": 5}), layer("b", {"model.tokens.cuont": 5})) == (
-        "b:7  model.tokens.cuont: no such setting. Did you mean 'count'? There are: count, dropout."
+        "b:7  model.tokens.cuont: no such setting. Did you mean 'count'? There are: count, dropout, read_out, enter."
     )
 
 

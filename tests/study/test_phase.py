@@ -12,9 +12,9 @@ from study.phase import PhaseSettings, phases_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "da3c419dc4e61bd7e673dfccd5164eae67cc25f9cd2428ecbde80d12033ce0c1",
-    "sender": "2a92badcd495cce10dee75dfe8a4d03853386321c08fa13d90c8e0ca832e0139",
-    "joint": "568491fd3f71ab7ac7d61fdcee43ac0d2ef2f205a32418f55bb5ccf21670b5d4",
+    "rgb": "e6bd610004616b3bda6afdc47e202ea08b250c303eb821a21da76b62746691ec",
+    "sender": "60a9adb97d12ff3d912a3c037566884dd6fde85ef37b46e28f9586b8300f68dc",
+    "joint": "baac2ba220596520b679db6ec8bb6a9b99647658628404819c616b0ffa2edce5",
 }
 
 
@@ -88,3 +88,12 @@ def test_the_marker_is_found_where_there_is_one() -> None:
 
 def test_the_settings_of_a_phase_hold_no_data_set() -> None:
     assert "source" not in PhaseSettings.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
+
+
+def test_several_senders_have_a_phase_each_that_a_single_one_shares() -> None:
+    both = phases_of(changed(model={"modality": ["rgb_difference", "depth"]}), 0, 0, "")
+    assert list(both) == ["rgb", "sender:depth", "sender:rgb_difference", "joint"]
+    assert [phase.kind for phase in both.values()] == ["rgb", "sender", "sender", "joint"]
+    alone = phases_of(changed(model={"modality": "depth"}), 0, 0, "")
+    assert alone["sender"].key == both["sender:depth"].key
+    assert both["joint"].parents == {role: both[role].key for role in ("rgb", "sender:depth", "sender:rgb_difference")}

@@ -1,10 +1,15 @@
 """From a request to a plan: arms that differ in their data are different trainings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from experiments.videos import VideoSet
+from models.errors import UserError
+from study import dataset
 from study.preparation import Request, prepare
+from tests.made_spec import SPEC as TOKENS
 
 SPEC = """\
 question: {ask: 'Do more clips help?'}
@@ -42,3 +47,33 @@ def test_preparing_writes_nothing(request_: Request, tmp_path: Path) -> None:
 
 def test_the_same_request_gives_the_same_keys(request_: Request) -> None:
     assert list(prepare(request_).plan.phases) == list(prepare(request_).plan.phases)
+
+
+def test_arms_whose_data_lack_a_stream_are_refused_or_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video_set: VideoSet
+) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(dataset.Source, "dataset", lambda self: replace(video_set, depth=None))
+    spec = TOKENS.replace("model.tokens.count: 2", "model.modality: rgb_difference").replace(
+        "model.tokens.count: [1, 2]", "model.modality: [rgb_difference, skeleton, depth]"
+    )
+    path = tmp_path / "asked.yaml"
+    path.write_text(spec)
+    with pytest.raises(UserError, match=r"arm modality=depth: .* the data has no stream 'depth'. There are: rgb, skel"):
+        prepare(Request(str(path)))
+    path.write_text(spec + "leave_out_missing: true\n")
+    edition = prepare(Request(str(path))).plan.edition
+    assert [arm.name for arm in edition.arms] == ["modality=rgb_difference", "modality=skeleton"]
+    assert edition.notes[-1].startswith("modality=depth: left out, because ")
+    from_depth = spec.replace("{model.modality: rgb_difference}", "{model.modality: depth}")
+    path.write_text(from_depth + "leave_out_missing: true\n")
+    with pytest.raises(UserError, match="no stream 'depth'"):
+        prepare(Request(str(path)))
+
+
+def test_a_token_for_each_label_needs_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    path = tmp_path / "asked.yaml"
+    path.write_text(TOKENS + "  model.tokens.read_out: per_label\n")
+    with pytest.raises(UserError, match=r"arm count=1: model.tokens.read_out: per_label .* labels, 20, but is 1"):
+        prepare(Request(str(path)))

@@ -268,7 +268,7 @@ def test_levels_of_one_name_are_refused(write_spec: WriteSpec) -> None:
 
 def test_a_typo_in_a_factor_is_told_where_it_stands(write_spec: WriteSpec) -> None:
     spec = write_spec({"model.tokens.count": "model.tokens.cuont"})
-    told = "9  model.tokens.cuont: no such setting. Did you mean 'count'? There are: count, dropout."
+    told = "9  model.tokens.cuont: no such setting. Did you mean 'count'? There are: count, dropout, read_out, enter."
     assert message(spec) == told
 
 
