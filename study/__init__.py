@@ -19,6 +19,7 @@ VERBS = (
     "list",
     "new",
     "plan",
+    "plan_all",
     "plan_timed",
     "report",
     "reveal",

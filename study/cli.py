@@ -35,6 +35,8 @@ INTERRUPTED = 130
 """How typer ends when a KeyboardInterrupt reaches it."""
 
 Name = Annotated[str, typer.Argument(help="A study in experiments/, or the path of a YAML file.")]
+NameOrAll = Annotated[str | None, typer.Argument(help="A study in experiments/, or the path of a YAML file.")]
+All = Annotated[bool, typer.Option("--all", help="Every study in experiments/, one after another.")]
 Stored = Annotated[str, typer.Argument(help="A study, or one edition of it, that was run.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Base settings: smoke, tiny, small, full.")]
 Data = Annotated[str | None, typer.Option("--data", help="A reader's name, or the path of a manifest.")]
@@ -69,7 +71,8 @@ def new(name: Annotated[str, typer.Argument(help="Name of the study: experiments
 
 @app.command()
 def plan(
-    name: Name,
+    name: NameOrAll = None,
+    all_: All = False,
     profile: Profile = None,
     data: Data = None,
     set_: Set = None,
@@ -82,8 +85,13 @@ def plan(
 
     Example: study plan token_count_sweep --profile full
     """
-    from study.printing import print_plan
+    from study.printing import print_campaign, print_plan
 
+    if all_:
+        refuse_both(name)
+        print_campaign(study.plan_all(request("", profile, data, set_, skip_bad)), console())
+        return
+    name = refuse_neither(name)
     planned = study.plan_timed if measure else study.plan
     report = planned(request(name, profile, data, set_, skip_bad))
     print_plan(report, console())
@@ -105,7 +113,8 @@ def check(name: Name, profile: Profile = None, data: Data = None, set_: Set = No
 
 @app.command()
 def run(
-    name: Name,
+    name: NameOrAll = None,
+    all_: All = False,
     profile: Profile = None,
     data: Data = None,
     set_: Set = None,
@@ -122,9 +131,38 @@ def run(
     from study.printing import print_outcome
 
     _stop_in_order()
+    if all_:
+        refuse_both(name)
+        _run_all(request("", profile, data, set_, skip_bad), workers)
+        return
+    name = refuse_neither(name)
     outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
     print_outcome(outcome, console())
-    if outcome.failed or outcome.report.problems:
+    if not outcome.is_whole:
+        raise typer.Exit(1)
+
+
+def _run_all(request: "Request", workers: int | None) -> None:
+    """Run every study; one that cannot be run does not keep the others from it."""
+    from study.campaign import requests
+    from study.executor.local import Interrupted
+    from study.printing import print_outcome
+
+    failed: list[str] = []
+    for each in requests(request):
+        console().print(f"== {each.name}")
+        try:
+            outcome = study.run(each, command(), console(), workers)
+        except Interrupted:
+            raise
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            failed.append(each.name)
+            continue
+        print_outcome(outcome, console())
+        failed += [] if outcome.is_whole else [each.name]
+    if failed:
+        sys.stderr.write(f"not finished: {', '.join(failed)}. The same command goes on from there\n")
         raise typer.Exit(1)
 
 
@@ -262,6 +300,29 @@ def doctor() -> None:
     console().print(table(("what", "", "found", "what to do"), rows))
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
+
+
+def refuse_both(name: str | None) -> None:
+    """Refuse a study's name beside `--all`.
+
+    Raises:
+        UserError: there is one.
+    """
+    if name is not None:
+        raise UserError(f"--all: takes every study, but {name!r} was named too. Give one of the two.")
+
+
+def refuse_neither(name: str | None) -> str:
+    """Give the name of a study.
+
+    Raises:
+        UserError: there is none, with those that there are.
+    """
+    if name is None:
+        from experiments.read import names
+
+        raise UserError(f"no study was named. There are: {', '.join(names())}. Name one, or give --all.")
+    return name
 
 
 def request(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars
     from rich.console import Console, JustifyMethod
 
+    from study.campaign import Campaign
     from study.costs import PlanReport
     from study.reporting import Report
     from study.runner import Outcome
@@ -80,6 +81,20 @@ def print_plan(report: PlanReport, console: Console) -> None:
     console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
     console.print(_hours(report))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
+
+
+def print_campaign(campaign: Campaign, console: Console) -> None:
+    """Print what each study costs alone, and what all cost together."""
+    rows = []
+    for plan in campaign.plans:
+        counts = (len(plan.edition.arms), len(plan.trials), len(plan.phases))
+        rows.append((plan.edition.name, *counts, plan.epochs, plan.epochs_unshared))
+    console.print(table(("edition", "arms", "trials", "phases", "epochs", "epochs without sharing"), rows))
+    share = campaign.epochs / campaign.epochs_unshared
+    console.print(
+        f"all together: {len(campaign.phases)} phases, {campaign.epochs} epochs with sharing, "
+        f"{campaign.epochs_unshared} with every trial alone ({share:.0%})"
+    )
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:

@@ -30,6 +30,11 @@ class Outcome:
     blocked: tuple[str, ...]
     report: Report
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing failed and nothing is damaged."""
+        return not (self.failed or self.report.problems)
+
 
 def run(request: Request, command: str, console: Console, workers: int | None = None) -> Outcome:
     """Run what is due of a study on this machine, then answer its question.

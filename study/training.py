@@ -29,7 +29,7 @@ from models.build import (
     variant,
 )
 from models.loss import Criterion
-from models.transm3e import TransM3E
+from models.transm3e import Network, TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
 from results.files import replace_json
@@ -160,6 +160,29 @@ def _be_deterministic() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
+def own_seed(phase: Phase) -> int:
+    """Derive the seed that everything random in a phase comes from."""
+    return derive(phase.seed, phase.replicate, phase.kind)
+
+
+def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
+    """Build the network of `phase` as its training begins: drawn from its seed, or taken from its parents.
+
+    Raises:
+        StoreError: a parent is not done.
+    """
+    settings = phase.settings
+    torch.manual_seed(derive(own_seed(phase), "weights"))
+    shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
+    network = build(settings.model, len(dataset.labels), shape)
+    if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
+        weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
+        rgb = weights.pop("rgb")
+        modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
+        network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
+    return network
+
+
 class _Leg:
     """The network, data and optimiser of one phase."""
 
@@ -168,21 +191,14 @@ class _Leg:
         self.phase = phase
         self.dataset = place.dataset
         self.device = device
-        self.seed = derive(phase.seed, phase.replicate, phase.kind)
+        self.seed = own_seed(phase)
         self.loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
         workers = place.resources.loader_workers
         streams = streams_of(settings.model)
         self.loader = Loader(place.dataset, settings.data, place.cache, streams, loader_workers=workers)
-        torch.manual_seed(derive(self.seed, "weights"))
-        shape = ClipShape(settings.data.frames, settings.data.size, place.dataset.skeleton)
-        self.network = build(settings.model, len(place.dataset.labels), shape).to(device)
+        self.network = started(phase, place.dataset, store).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
-        if isinstance(settings.model, ModelSettings) and isinstance(self.network, TransM3E):
-            weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
-            rgb = weights.pop("rgb")
-            modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
-            self.network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
         steps = self.loader.steps(settings.optim.batch)
         self.trainer = Trainer(self.network, self.loss, settings.optim, settings.epochs, steps, self.seed, device)
 

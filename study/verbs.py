@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from results.edition import Revealed
     from results.ledger import Synced
     from results.soundness import Problem
+    from study.campaign import Campaign
     from study.costs import PlanReport
     from study.machine import Finding
     from study.preflight import Size
@@ -72,6 +73,13 @@ def plan_timed(request: Request) -> PlanReport:
     from study.preparation import prepare
 
     return report_plan(prepare(request), measure=True)
+
+
+def plan_all(request: Request) -> Campaign:
+    """Plan every study as `request` asks for one, whatever its name, and say what they share; nothing is changed."""
+    from study.campaign import plan_all as plan_every
+
+    return plan_every(request)
 
 
 def check(request: Request) -> list[Size]:

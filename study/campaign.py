@@ -1,0 +1,42 @@
+"""All studies together: what they share, and so what they cost less."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from experiments.read import names
+from study.phase import Phase
+from study.planner import Plan
+from study.preparation import Request, prepare
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The plans of several studies with one profile and data set."""
+
+    plans: Sequence[Plan]
+
+    @cached_property
+    def phases(self) -> dict[str, Phase]:
+        """Every phase of every study once, by key."""
+        return {key: phase for plan in self.plans for key, phase in plan.phases.items()}
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train from an empty store, where studies and arms share what they agree on."""
+        return sum(phase.settings.epochs for phase in self.phases.values())
+
+    @property
+    def epochs_unshared(self) -> int:
+        """Epochs to train each study alone and each of its trials separately."""
+        return sum(plan.epochs_unshared for plan in self.plans)
+
+
+def requests(request: Request) -> list[Request]:
+    """Ask of every study in `experiments/` what `request` asks of one."""
+    return [replace(request, name=name) for name in names()]
+
+
+def plan_all(request: Request) -> Campaign:
+    """Plan every study with the profile, data and overrides of `request`; nothing is changed."""
+    return Campaign([prepare(each).plan for each in requests(request)])

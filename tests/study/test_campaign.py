@@ -1,0 +1,60 @@
+"""All studies together: what they share, and that every one of them runs to its answer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+import study
+from models.build import own_state
+from results.attempt import Store
+from study import campaign
+from study.checkpoint import load_weights
+from study.preparation import Request, prepare
+from study.training import started
+
+FEWEST = {"data.limit": 4, "data.frames": 2, "data.size": 16, "data.margin": 2, "model.trunk.width": 8}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("profile", ["tiny", "full"])
+def test_studies_share_half_of_their_epochs_and_more(home: Path, profile: str) -> None:
+    planned = study.plan_all(Request("", profile=profile))
+    assert planned.epochs / planned.epochs_unshared <= 0.5
+    assert sum(len(plan.phases) for plan in planned.plans) > len(planned.phases), "studies share among each other"
+
+
+def test_the_same_question_is_asked_of_every_study(home: Path) -> None:
+    asked = campaign.requests(Request("", profile="smoke", overrides={"optim.lr": 1e-3}))
+    assert [each.name for each in asked] == [each.name for each in study.list()]
+    assert {(each.profile, each.overrides["optim.lr"]) for each in asked} == {("smoke", 1e-3)}
+
+
+@pytest.mark.slow
+def test_every_study_runs_to_its_answer_and_every_phase_has_learned(home: Path) -> None:
+    for request in campaign.requests(Request("", profile="smoke", overrides=FEWEST)):
+        outcome = study.run(request, "a test", Console(quiet=True))
+        assert outcome.is_whole, request.name
+        assert outcome.report.page.exists()
+        _assert_learned(request)
+    assert study.verify() == []
+
+
+def _assert_learned(request: Request) -> None:
+    """Compare the weights of every phase with those that it started from."""
+    prepared = prepare(request)
+    store = Store(prepared.store.root)
+    for trial in prepared.plan.trials:
+        way = prepared.ways[trial.arm.name]
+        for phase in trial.phases.values():
+            before = own_state(started(phase, way.source.dataset(), store))
+            after = load_weights(store.checkpoint(phase.key))
+            assert before.keys() == after.keys()
+            moved = [name for name, value in after.items() if not torch.equal(value, before[name])]
+            assert moved, f"{trial.arm.name}: {phase.kind}"
