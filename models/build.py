@@ -15,20 +15,24 @@ from torch import Tensor, nn
 from models.distilling import AnyDistill, Blocks
 from models.frames import Placed
 from models.geometry import ClipShape
+from models.peers import AnyBaseline, BaselineNetwork
 from models.senders import Encoder
 from models.settings import Frozen, Variant, named
 from models.tokens import Head, TokenSettings
-from models.transm3e import Followed, Network, RgbNetwork, SenderNetwork, TransM3E
+from models.transm3e import Followed, RgbNetwork, SenderNetwork, TransM3E
 from models.trunk import BlockShape, Trunk, TrunkSettings, recompute_blocks
 from models.weights import load_exactly
 
 __all__ = [
+    "AnyModel",
+    "BaselineModel",
     "ClipShape",
     "ModelSettings",
     "Network",
     "Parameters",
     "RgbModel",
     "SenderModel",
+    "baseline_settings",
     "build",
     "load_own_state",
     "name_of",
@@ -47,6 +51,7 @@ Modalities = Annotated[tuple[SerializeAsAny[Frozen], ...], *Variant.of("models.m
 Distill = Annotated[SerializeAsAny[AnyDistill], *Variant.of("models.distill")]
 Fusion = Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]
 Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
+Baseline = Annotated[SerializeAsAny[AnyBaseline], *Variant.of("models.baseline")]
 Loss = Annotated[SerializeAsAny[Frozen], *Variant.of("models.loss")]
 
 
@@ -80,6 +85,14 @@ class SenderModel(Branch):
     modality: Modality = named("rgb_difference")
 
 
+class BaselineModel(Frozen):
+    """What the phase `baseline` trains: a peer of TransM3E at the size of the trunk."""
+
+    trunk: TrunkSettings = TrunkSettings()
+    loss: Loss = named("bce")
+    baseline: Baseline = named("label_frequency")
+
+
 class ModelSettings(Branch):
     """What the phase `joint` trains, and the whole tree `model.*`."""
 
@@ -89,6 +102,8 @@ class ModelSettings(Branch):
     distill: Distill = named("dense_tokens")
     fusion: Fusion = named("mctf")
     temporal: Temporal = named("none")
+    baseline: Baseline = named("none")
+    """A peer that the arm trains in place of TransM3E; nothing else of `model` but `trunk` and `loss` matters then."""
 
     @model_validator(mode="after")
     def _parts_fit_the_trunk(self) -> Self:
@@ -106,6 +121,11 @@ class ModelSettings(Branch):
                 f"or {part} to 'none'."
             )
         return self
+
+
+AnyModel = RgbModel | SenderModel | ModelSettings | BaselineModel
+"""What one phase or another sees of `model.*`."""
+Network = RgbNetwork | SenderNetwork | TransM3E | BaselineNetwork
 
 
 class Parameters(NamedTuple):
@@ -129,10 +149,17 @@ def sender_settings(model: ModelSettings) -> dict[str, SenderModel]:
     return {name_of(modality): SenderModel(modality=modality, **shared) for modality in model.modality}
 
 
-def streams_of(model: RgbModel | SenderModel | ModelSettings) -> tuple[str, ...]:
+def baseline_settings(model: ModelSettings) -> BaselineModel:
+    """Cut out what the phase of a baseline sees."""
+    return BaselineModel(trunk=model.trunk, loss=model.loss, baseline=model.baseline)
+
+
+def streams_of(model: AnyModel) -> tuple[str, ...]:
     """Name the streams that the training of a phase reads."""
     if isinstance(model, RgbModel):
         return ("rgb",)
+    if isinstance(model, BaselineModel) or (isinstance(model, ModelSettings) and not model.baseline.is_none):
+        return (variant(model.baseline).STREAM,)
     if isinstance(model, SenderModel):
         return tuple(dict.fromkeys(("rgb", variant(model.modality).STREAM)))
     senders = sender_settings(model).values()
@@ -149,12 +176,15 @@ def name_of(settings: Frozen) -> str:
     return variant(settings).__name__.rpartition(".")[2]
 
 
-def build(settings: RgbModel | SenderModel | ModelSettings, classes: int, clip: ClipShape) -> Network:
+def build(settings: AnyModel, classes: int, clip: ClipShape) -> Network:
     """Build the network of a phase, its weights drawn from torch's global generator.
 
     Raises:
         UserError: the clip is too small for the trunk, lacks what a sender reads, or some width does not fit.
     """
+    if isinstance(settings, BaselineModel):
+        module = variant(settings.baseline)
+        return BaselineNetwork(module.Baseline(settings.baseline, settings.trunk, classes, clip), module.STREAM)
     if isinstance(settings, SenderModel):
         return _sender(settings, classes, clip)
     if isinstance(settings, RgbModel):

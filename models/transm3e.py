@@ -162,6 +162,3 @@ class TransM3E(nn.Module):
     def _new_modules(self, rgb: Mapping[str, Tensor]) -> tuple[str, ...]:
         entered_before = any(name.startswith("trunk.temporal.") for name in rgb)
         return () if entered_before else ("trunk.temporal.",)
-
-
-Network = RgbNetwork | SenderNetwork | TransM3E

@@ -1,6 +1,6 @@
 """All studies together: what they share, and so what they cost less."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,6 +8,8 @@ from experiments.read import names
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Request, prepare
+
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,23 @@ class Campaign:
 
     @property
     def epochs(self) -> int:
-        """Epochs to train from an empty store, where studies and arms share what they agree on."""
-        return sum(phase.settings.epochs for phase in self.phases.values())
+        """Epochs to train from an empty store, where studies and arms share what they agree on; without baselines."""
+        return _epochs(phase for phase in self.phases.values() if phase.kind != BASELINE)
 
     @property
     def epochs_unshared(self) -> int:
-        """Epochs to train each study alone and each of its trials separately."""
-        return sum(plan.epochs_unshared for plan in self.plans)
+        """Epochs to train each study alone and each of its trials separately; without baselines."""
+        trials = (trial for plan in self.plans for trial in plan.trials)
+        return _epochs(phase for trial in trials for phase in trial.phases.values() if phase.kind != BASELINE)
+
+    @property
+    def baseline_epochs(self) -> int:
+        """Epochs of baselines, which have nothing to share."""
+        return _epochs(phase for phase in self.phases.values() if phase.kind == BASELINE)
+
+
+def _epochs(phases: Iterable[Phase]) -> int:
+    return sum(phase.settings.epochs for phase in phases)
 
 
 def requests(request: Request) -> list[Request]:

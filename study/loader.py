@@ -53,7 +53,7 @@ class Loader:
         self._clips = dataset.clips
         self._settings = settings
         self._mirror = mirror_of(dataset)
-        self._labels_NC = _labels(dataset)
+        self._labels_NC = labels_of(dataset)
         self._source = Decoder(dataset, settings, streams, loader_workers) if cache is None else None
         self._arrays = {} if cache is None else {name: cache.stream(name).view(np.ndarray) for name in streams}
         self._scale = 1 / (255 * torch.tensor(settings.std).view(1, 3, 1, 1, 1))
@@ -133,7 +133,8 @@ class Loader:
         return image_BCTHW.mul_(self._scale).add_(self._shift)
 
 
-def _labels(dataset: DataSet) -> Tensor:
+def labels_of(dataset: DataSet) -> Tensor:
+    """Give the labels of all clips, (N, C): 1 where a muscle group works, else 0."""
     labels_NC = torch.zeros(len(dataset.clips), len(dataset.labels))
     for row_C, clip in zip(labels_NC, dataset.clips, strict=True):
         row_C[list(clip.muscles)] = 1

@@ -10,14 +10,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from models.build import ModelSettings, RgbModel, SenderModel, rgb_settings, sender_settings
+from models.build import (
+    AnyModel,
+    BaselineModel,
+    ModelSettings,
+    RgbModel,
+    SenderModel,
+    baseline_settings,
+    rgb_settings,
+    sender_settings,
+)
 from models.settings import Frozen, key_content
 from study.key import NUMERICS, key_of
 from study.optim import OptimSettings
 from study.settings import FrameSettings, Settings
 
-Model = RgbModel | SenderModel | ModelSettings
-KINDS: dict[str, type[Model]] = {"rgb": RgbModel, "sender": SenderModel, "joint": ModelSettings}
+KINDS: dict[str, type[AnyModel]] = {
+    "rgb": RgbModel,
+    "sender": SenderModel,
+    "joint": ModelSettings,
+    "baseline": BaselineModel,
+}
 """The phases of a trial in their order, and what each may see of `model.*`."""
 
 
@@ -28,7 +41,7 @@ class PhaseSettings(Frozen):
     """
 
     data: FrameSettings
-    model: Model
+    model: AnyModel
     optim: OptimSettings
     epochs: int
     evaluate_every: int
@@ -87,7 +100,8 @@ def senders_of(model: ModelSettings) -> dict[str, SenderModel]:
 def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[str, Phase]:
     """Split a trial into its phases, by role, parents first: a role is the phase's kind, unless there are several.
 
-    Every arm gets the joint epochs, also one without joint components, so that all arms have had the same number.
+    Every arm gets the joint epochs, also one without joint components, so that all arms have had the same number. A
+    baseline has one phase of its own.
 
     Args:
         data: the data set's fingerprint.
@@ -95,11 +109,14 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
     epochs, model, optim = settings.phases, settings.model, settings.optim
     frames = settings.data.of_frames()
 
-    def phase(kind: str, seen: Model, own: OptimSettings, length: int, parents: Mapping[str, str]) -> Phase:
+    def phase(kind: str, seen: AnyModel, own: OptimSettings, length: int, parents: Mapping[str, str]) -> Phase:
         every = epochs.evaluate_every
         own_settings = PhaseSettings(data=frames, model=seen, optim=own, epochs=length, evaluate_every=every)
         return Phase(kind, own_settings, seed, replicate, data, parents)
 
+    if not model.baseline.is_none:  # as many epochs as an arm of TransM3E has, for its RGB branch
+        length = epochs.rgb_epochs + epochs.joint_epochs if model.baseline.trains else 1
+        return {"baseline": phase("baseline", baseline_settings(model), optim.pretraining(), length, {})}
     phases = {"rgb": phase("rgb", rgb_settings(model), optim.pretraining(), epochs.rgb_epochs, {})}
     for role, sender in senders_of(model).items():
         phases[role] = phase("sender", sender, optim.pretraining(), epochs.sender_epochs, {})

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.build import ClipShape, build, parameter_count
+from models.build import AnyModel, BaselineModel, ClipShape, Network, build, parameter_count, streams_of
 from models.errors import UserError
 from models.geometry import Skeleton
-from study import cache
+from study import cache, made_up
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
 from study.phase import phases_of
@@ -109,14 +109,28 @@ def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
     try:
         with torch.device("meta"):
             networks = [build(phase.settings.model, classes, shape) for phase in phases.values()]
-    except ValueError as error:
-        raise PlanError(f"arm {arm.name}: its network cannot be built for {shape}: {error}") from error
-    joint = networks[-1].eval()
-    clip_BCTHW = torch.empty(1, 3, data.frames, data.size, data.size, device="meta")
+        gflops = _gflops(networks[-1], list(phases.values())[-1].settings.model, shape)
+    except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
+        raise PlanError(
+            f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
+            f"{error} Raise data.frames or data.size, or leave the arm out."
+        ) from error
+    trained, in_all = parameter_count(networks[-1])
+    return Size(arm.name, trained, in_all, gflops)
+
+
+def _gflops(network: Network, model: AnyModel, shape: ClipShape) -> float:
+    """Count what one clip costs at inference, which reads RGB alone unless it is a baseline of another stream."""
+    streams, device = ["rgb"], "meta"
+    if isinstance(model, BaselineModel):
+        if not model.baseline.trains:
+            return 0.0
+        streams = list(streams_of(model))
+    if "skeleton" in streams:  # torch-geometric looks into the graph, which a meta tensor does not tell
+        device, network = "cpu", build(model, 1, shape).requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        joint({"rgb": clip_BCTHW})
-    trained, in_all = parameter_count(joint)
-    return Size(arm.name, trained, in_all, counter.get_total_flops() / 1e9)
+        network.eval()(made_up.batch(streams, 1, shape, device))
+    return float(counter.get_total_flops() / 1e9)
 
 
 def check_budget(prepared: Prepared) -> None:

@@ -93,7 +93,7 @@ def print_campaign(campaign: Campaign, console: Console) -> None:
     share = campaign.epochs / campaign.epochs_unshared
     console.print(
         f"all together: {len(campaign.phases)} phases, {campaign.epochs} epochs with sharing, "
-        f"{campaign.epochs_unshared} with every trial alone ({share:.0%})"
+        f"{campaign.epochs_unshared} with every trial alone ({share:.0%}), and {campaign.baseline_epochs} of baselines"
     )
 
 

@@ -14,6 +14,7 @@ from models.geometry import Skeleton
 from results.attempt import Store
 from results.files import StoreError, canonical
 from results.plan import read_plans
+from study import made_up
 from study.loader import Batch
 from study.phase import Phase
 from study.preparation import Prepared
@@ -128,7 +129,7 @@ def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[fl
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
     loss = variant(settings.model.loss).Loss(settings.model.loss)
     trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, device)
-    streams = {name: _made_up(name, batch, shape) for name in streams_of(settings.model)}
+    streams = made_up.batch(streams_of(settings.model), batch, shape)
     clips = [Batch(streams, torch.zeros(batch, classes), torch.arange(batch))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
@@ -136,14 +137,6 @@ def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[fl
     trained = time.perf_counter()
     _infer(network, streams, settings.optim.precision, device)
     return (trained - began) / TIMED_STEPS, (time.perf_counter() - trained) / TIMED_STEPS
-
-
-def _made_up(stream: str, batch: int, shape: ClipShape) -> torch.Tensor:
-    """Draw a batch of a stream; how many joints there are, or what pictures show, hardly changes the time."""
-    if stream == "skeleton" and shape.skeleton:
-        return torch.rand(batch, shape.frames, shape.skeleton.joints, shape.skeleton.axes)
-    channels = {"rgb": 3, "optical_flow": 2}.get(stream, 1)
-    return torch.rand(batch, channels, shape.frames, shape.size, shape.size)
 
 
 @torch.no_grad()

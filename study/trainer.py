@@ -55,9 +55,9 @@ class Trainer:
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed
         self.device = device
-        self.optimiser = torch.optim.AdamW(
-            parameter_groups(network, settings.weight_decay), lr=settings.lr, betas=settings.betas
-        )
+        groups = parameter_groups(network, settings.weight_decay)
+        has_weights = any(group["params"] for group in groups)
+        self.optimiser = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas) if has_weights else None
 
     def epoch(self, epoch: int, batches: Iterable[Batch], stop: Callable[[], None] = lambda: None) -> float:
         """Train epoch number `epoch` (from 1) and return the mean loss of its clips.
@@ -86,8 +86,6 @@ class Trainer:
         return mean
 
     def _step(self, step: int, batch: Batch) -> Tensor:
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr_at(step, self.steps, self.settings)
         streams = {name: stream.to(self.device, non_blocking=True) for name, stream in batch.streams.items()}
         labels_BC = batch.labels_BC.to(self.device, non_blocking=True)
         with autocast(self.settings.precision, self.device):
@@ -97,6 +95,10 @@ class Trainer:
                 loss = loss + self.loss(logits_BC.float(), labels_BC)
             if output.distill is not None:
                 loss = loss + output.distill
+        if self.optimiser is None:  # an estimate that nothing is trained of
+            return loss.detach()
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr_at(step, self.steps, self.settings)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.settings.clip_norm is not None:
@@ -106,7 +108,7 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """Give the optimiser's state as flat tensors: ``"<parameter index>.<name>"``."""
-        state = self.optimiser.state_dict()["state"]
+        state = {} if self.optimiser is None else self.optimiser.state_dict()["state"]
         return {
             f"{index}.{name}": torch.as_tensor(value) for index, own in state.items() for name, value in own.items()
         }
@@ -117,4 +119,5 @@ class Trainer:
         for name, tensor in tensors.items():
             index, _, what = name.partition(".")
             state.setdefault(int(index), {})[what] = tensor
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        if self.optimiser is not None:
+            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})

@@ -19,6 +19,7 @@ from experiments.clip import DataSet
 from models.build import (
     ClipShape,
     ModelSettings,
+    Network,
     build,
     load_own_state,
     name_of,
@@ -29,7 +30,8 @@ from models.build import (
     variant,
 )
 from models.loss import Criterion
-from models.transm3e import Network, TransM3E
+from models.peers import BaselineNetwork
+from models.transm3e import TransM3E
 from results import predictions
 from results.attempt import Attempt, Store
 from results.files import replace_json
@@ -38,7 +40,7 @@ from study import evaluator, provenance
 from study.cache import Cache
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
-from study.loader import Batch, Loader
+from study.loader import Batch, Loader, labels_of
 from study.memory import peak_bytes, start_peak
 from study.phase import Phase, senders_of
 from study.seeding import derive
@@ -180,6 +182,8 @@ def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
         rgb = weights.pop("rgb")
         modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
         network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
+    if isinstance(network, BaselineNetwork):
+        network.fit(labels_of(dataset)[[clip.split == "train" for clip in dataset.clips]])
     return network
 
 

@@ -14,7 +14,7 @@ from study.settings import Resources, Settings
 GOLDEN = {
     "rgb": "e6bd610004616b3bda6afdc47e202ea08b250c303eb821a21da76b62746691ec",
     "sender": "60a9adb97d12ff3d912a3c037566884dd6fde85ef37b46e28f9586b8300f68dc",
-    "joint": "baac2ba220596520b679db6ec8bb6a9b99647658628404819c616b0ffa2edce5",
+    "joint": "6c5b7d8c7aca8657b7f6ddfb6adb58736eedeb4b9a117944715c2b6495b34daa",
 }
 
 
@@ -97,3 +97,14 @@ def test_several_senders_have_a_phase_each_that_a_single_one_shares() -> None:
     alone = phases_of(changed(model={"modality": "depth"}), 0, 0, "")
     assert alone["sender"].key == both["sender:depth"].key
     assert both["joint"].parents == {role: both[role].key for role in ("rgb", "sender:depth", "sender:rgb_difference")}
+
+
+def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_branch() -> None:
+    epochs = Settings().phases
+    phases = phases_of(changed(model={"baseline": "r3d_18"}), 0, 0, "")
+    assert {role: phase.settings.epochs for role, phase in phases.items()} == {
+        "baseline": epochs.rgb_epochs + epochs.joint_epochs
+    }
+    assert phases_of(changed(model={"baseline": "random"}), 0, 0, "")["baseline"].settings.epochs == 1
+    other = phases_of(changed(model={"baseline": "r3d_18", "tokens": {"count": 7}}), 0, 0, "")
+    assert other["baseline"].key == phases["baseline"].key

@@ -1,0 +1,65 @@
+"""An image backbone of timm on every frame, any module over time on top of the frames' features, and their mean.
+
+Letters: B batch, T H W frames, rows, columns, D width, C classes.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import SerializeAsAny
+from torch import Tensor, nn
+
+from models import catalog
+from models.errors import UserError
+from models.frames import Placed
+from models.geometry import ClipShape, Grid
+from models.peers import AnyBaseline
+from models.settings import Variant, named
+from models.trunk import TrunkSettings
+
+STREAM = "rgb"
+Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
+
+
+class Settings(AnyBaseline):
+    """Which backbone, by timm's name for it, and which module over time."""
+
+    name: Literal["image"] = "image"
+    backbone: str = "resnet18"
+    temporal: Temporal = named("none")
+
+
+class Baseline(nn.Module):
+    """Classify the mean over frames.
+
+    Shapes:
+        (B, 3, T, H, W) -> (B, C)
+    """
+
+    def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
+        super().__init__()
+        self.backbone = _backbone(settings.backbone, clip.size)
+        width = int(self.backbone.num_features)  # type: ignore[arg-type]
+        module = catalog.load("models.temporal", settings.temporal.name)  # type: ignore[attr-defined]
+        grid = Grid(clip.frames, 1, 1)
+        has_module = hasattr(module, "Temporal")
+        self.temporal = module.Temporal(settings.temporal, width, grid, 0) if has_module else nn.Identity()
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, clip_BCTHW: Tensor) -> Tensor:
+        """Classify the clips."""
+        frames = clip_BCTHW.transpose(1, 2).flatten(0, 1)
+        features_BTD = self.backbone(frames).unflatten(0, (len(clip_BCTHW), -1))
+        return self.head(self.temporal(features_BTD).mean(dim=1))
+
+
+def _backbone(name: str, size: int) -> nn.Module:
+    import timm
+
+    there = timm.list_models()
+    if name.partition(".")[0] not in there:
+        raise UserError(f"model.baseline.backbone: {catalog.unknown(name, 'image backbone of timm', there)[:300]} ...")
+    try:  # backbones with position embeddings are built for one size
+        backbone: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, img_size=size)
+    except TypeError:
+        backbone = timm.create_model(name, pretrained=False, num_classes=0)
+    return backbone

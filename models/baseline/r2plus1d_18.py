@@ -1,0 +1,38 @@
+"""ResNet of convolutions over space, then over time (`torchvision.models.video.r2plus1d_18`, arXiv:1711.11248).
+
+Letters: B batch, T H W frames, rows, columns, C classes.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from models.geometry import ClipShape
+from models.peers import AnyBaseline, share_of, thinned
+from models.trunk import TrunkSettings
+
+STREAM = "rgb"
+
+
+class Settings(AnyBaseline):
+    """Nothing to set."""
+
+    name: Literal["r2plus1d_18"] = "r2plus1d_18"
+
+
+class Baseline(nn.Module):
+    """The network with the profile's share of its channels.
+
+    Shapes:
+        (B, 3, T, H, W) -> (B, C)
+    """
+
+    def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
+        from torchvision.models.video import r2plus1d_18
+
+        super().__init__()
+        self.network = thinned(lambda: r2plus1d_18(num_classes=classes), share_of(trunk))
+
+    def forward(self, clip_BCTHW: Tensor) -> Tensor:
+        """Classify the clips."""
+        return self.network(clip_BCTHW)

@@ -1,0 +1,36 @@
+"""Video Swin transformer, small (`torchvision.models.video.swin3d_s`, arXiv:2106.13230), at the size of the profile.
+
+Letters: B batch, T H W frames, rows, columns, C classes.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from models.geometry import ClipShape
+from models.peers import AnyBaseline, swin3d
+from models.trunk import TrunkSettings
+
+STREAM = "rgb"
+
+
+class Settings(AnyBaseline):
+    """Nothing to set."""
+
+    name: Literal["swin3d_s"] = "swin3d_s"
+
+
+class Baseline(nn.Module):
+    """The network with the trunk's width and its share of the blocks in the third stage.
+
+    Shapes:
+        (B, 3, T, H, W) -> (B, C)
+    """
+
+    def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
+        super().__init__()
+        self.network = swin3d(trunk, classes, third_stage=18)
+
+    def forward(self, clip_BCTHW: Tensor) -> Tensor:
+        """Classify the clips."""
+        return self.network(clip_BCTHW)
