@@ -40,6 +40,9 @@ class Loader:
 
     With a cache, batches are put together in this process: that takes no longer than to receive them from another.
     Without one, `loader_workers` processes decode ahead, or this one with none; then one iteration may run at a time.
+
+    Args:
+        seed: of the trial; decides which training labels are wrong, where some shall be.
     """
 
     def __init__(
@@ -49,11 +52,12 @@ class Loader:
         cache: Cache | None,
         streams: Sequence[str] = ("rgb",),
         loader_workers: int = 0,
+        seed: int = 0,
     ) -> None:
         self._clips = dataset.clips
         self._settings = settings
         self._mirror = mirror_of(dataset)
-        self._labels_NC = labels_of(dataset)
+        self._labels_NC = labels_of(dataset, settings.label_noise, seed)
         self._source = Decoder(dataset, settings, streams, loader_workers) if cache is None else None
         self._arrays = {} if cache is None else {name: cache.stream(name).view(np.ndarray) for name in streams}
         self._scale = 1 / (255 * torch.tensor(settings.std).view(1, 3, 1, 1, 1))
@@ -133,11 +137,19 @@ class Loader:
         return image_BCTHW.mul_(self._scale).add_(self._shift)
 
 
-def labels_of(dataset: DataSet) -> Tensor:
-    """Give the labels of all clips, (N, C): 1 where a muscle group works, else 0."""
+def labels_of(dataset: DataSet, noise: float = 0.0, seed: int = 0) -> Tensor:
+    """Give the labels of all clips, (N, C): 1 where a muscle group works, else 0.
+
+    Args:
+        noise: share of the training labels that is turned over.
+        seed: of the trial: all its phases learn from the same wrong labels, those of another seed from others.
+    """
     labels_NC = torch.zeros(len(dataset.clips), len(dataset.labels))
     for row_C, clip in zip(labels_NC, dataset.clips, strict=True):
         row_C[list(clip.muscles)] = 1
+        if noise and clip.split == "train":
+            drawn_C = np.random.Generator(np.random.PCG64(derive(seed, "label noise", clip.name))).random(len(row_C))
+            row_C[drawn_C < noise] = 1 - row_C[drawn_C < noise]
     return labels_NC
 
 

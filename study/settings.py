@@ -42,6 +42,8 @@ class FrameSettings(Frozen):
     """
     views: Positive = 1
     """Temporal clips whose scores are averaged in evaluation; no more than there are places to start from."""
+    label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Share of the training labels that are turned over, drawn anew for each seed of a trial; no other split's."""
     augment: AugmentSettings = AugmentSettings()
     mean: Channels = (0.45, 0.45, 0.45)
     """Subtracted from red, green and blue in [0, 1]."""

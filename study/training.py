@@ -183,7 +183,8 @@ def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
         modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
         network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
     if isinstance(network, BaselineNetwork):
-        network.fit(labels_of(dataset)[[clip.split == "train" for clip in dataset.clips]])
+        labels_NC = labels_of(dataset, settings.data.label_noise, phase.seed)
+        network.fit(labels_NC[[clip.split == "train" for clip in dataset.clips]])
     return network
 
 
@@ -199,7 +200,9 @@ class _Leg:
         self.loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
         workers = place.resources.loader_workers
         streams = streams_of(settings.model)
-        self.loader = Loader(place.dataset, settings.data, place.cache, streams, loader_workers=workers)
+        self.loader = Loader(
+            place.dataset, settings.data, place.cache, streams, loader_workers=workers, seed=phase.seed
+        )
         self.network = started(phase, place.dataset, store).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)

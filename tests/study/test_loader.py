@@ -11,7 +11,7 @@ from experiments.data import manifest
 from experiments.videos import VideoSet
 from study.augment import AugmentSettings
 from study.cache import build
-from study.loader import Batch, Loader
+from study.loader import Batch, Loader, labels_of
 from study.settings import FrameSettings
 
 EXERCISES = Path(__file__).parents[2].parent / "shared" / "data" / "exercise_clips" / "manifest.csv"
@@ -182,3 +182,23 @@ def test_real_clips_are_loaded(tmp_path: Path) -> None:
             assert batch.streams["rgb"].shape[1:] == (3, 8, 64, 64)
             assert bool((batch.streams["rgb"].std(dim=(1, 2, 3, 4)) > 0.1).all())
             assert bool((batch.labels_BC.sum(1) > 0).all())
+
+
+def test_a_share_of_the_training_labels_is_turned_over_for_each_seed_and_no_other_label(video_set: VideoSet) -> None:
+    clean = labels_of(video_set)
+    is_train = torch.tensor([clip.split == "train" for clip in video_set.clips])
+    turned = torch.stack([labels_of(video_set, 0.2, seed) != clean for seed in range(200)])
+    assert turned[:, is_train].float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert not turned[:, ~is_train].any()
+    assert torch.equal(labels_of(video_set, 0.2, 3), labels_of(video_set, 0.2, 3))
+    assert not torch.equal(turned[0], turned[1])
+    more = labels_of(video_set, 0.4, 3) != clean
+    assert (more | ~turned[3]).all(), "what is wrong at 20 % is wrong at 40 % too"
+
+
+def test_training_batches_have_the_noisy_labels(video_set: VideoSet, tmp_path: Path) -> None:
+    settings = FrameSettings(frames=4, size=12, margin=4, slack=2, label_noise=0.4)
+    loader = Loader(video_set, settings, None, seed=3)
+    batch = next(loader.train(7, 1, 100))
+    assert torch.equal(batch.labels_BC, labels_of(video_set, 0.4, 3)[batch.index_B])
+    assert not torch.equal(batch.labels_BC, labels_of(video_set)[batch.index_B])

@@ -12,9 +12,9 @@ from study.phase import PhaseSettings, phases_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "e6bd610004616b3bda6afdc47e202ea08b250c303eb821a21da76b62746691ec",
-    "sender": "60a9adb97d12ff3d912a3c037566884dd6fde85ef37b46e28f9586b8300f68dc",
-    "joint": "6c5b7d8c7aca8657b7f6ddfb6adb58736eedeb4b9a117944715c2b6495b34daa",
+    "rgb": "aed4184d5e30091b9ae66ec2e11e4f297c85a9b0f142c3e36c4e02a74ee6fbdc",
+    "sender": "d0b94b51319e678642f50b8cc82a965b8988ff252dce96c769f6ee883301fb9f",
+    "joint": "1953a59bd3c7d175832dccc6206c1063ab877c7e5ac4ea39cc26cddaf4005c63",
 }
 
 
