@@ -57,7 +57,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     partial = temporary_beside(path)
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata or None)
     with writing(path):
         try:
             with partial.open("wb") as file:

@@ -15,6 +15,11 @@ def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
     assert all(torch.equal(read[name], weights[name]) for name in weights)
 
 
+def test_a_network_without_weights_comes_back_without_any(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", {})
+    assert load_weights(tmp_path / "w.safetensors") == {}
+
+
 def test_a_training_comes_back_with_its_epoch(tmp_path: Path) -> None:
     resume = Resume(3, {"w": torch.ones(2)}, {"0.exp_avg": torch.zeros(2), "0.step": torch.tensor(7.0)})
     save_resume(tmp_path / "r.safetensors", resume)
