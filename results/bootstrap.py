@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.frame import Predictions, Scores
-from results.metric.average_precision import Ranking
+from results.metric.average_precision import Ranking, is_measured
 
 RESAMPLES = 10_000
 _BLOCK_NUMBERS = 40_000  # weights in a block of resamples, about: what stays in a cache of its core was the quickest
@@ -67,20 +67,23 @@ def resample(clips: Predictions, models: Sequence[Scores], resamples: int = RESA
     )
 
 
-def _rankings(scores_NC: Scores, labels_NC: NDArray[np.bool_]) -> list[Ranking]:
-    occurs_C = np.flatnonzero(labels_NC.any(axis=0))
-    return [Ranking(scores_NC[:, c], labels_NC[:, c]) for c in occurs_C]
+def _rankings(scores_NC: Scores, labels_NC: NDArray[np.bool_]) -> dict[int, Ranking]:
+    """Rank the clips by every class that occurs and that the model scores."""
+    counts_C = labels_NC.any(axis=0) & is_measured(scores_NC)
+    return {int(c): Ranking(scores_NC[:, c], labels_NC[:, c]) for c in np.flatnonzero(counts_C)}
 
 
-def _measure(labels_NC: NDArray[np.bool_], models: list[list[Ranking]], weights_NR: NDArray[np.int32]) -> Resampled:
-    occurring_NC = labels_NC[:, labels_NC.any(axis=0)]
-    present_CR = np.stack([weights_NR[positive_N].any(axis=0) for positive_N in occurring_NC.T])
-    count_R = present_CR.sum(axis=0)
+def _measure(
+    labels_NC: NDArray[np.bool_], models: list[dict[int, Ranking]], weights_NR: NDArray[np.int32]
+) -> Resampled:
+    classes = sorted(set().union(*models))
+    present_CR = {c: weights_NR[labels_NC[:, c]].any(axis=0) for c in classes}
     map_MR = np.empty((len(models), weights_NR.shape[1]))
     with np.errstate(invalid="ignore"):
         for m, rankings in enumerate(models):
-            sum_R = np.zeros(weights_NR.shape[1])
-            for ranking, present_R in zip(rankings, present_CR, strict=True):
-                sum_R += np.where(present_R, ranking.average_precision(weights_NR), 0.0)
+            sum_R, count_R = np.zeros(weights_NR.shape[1]), np.zeros(weights_NR.shape[1], np.int64)
+            for c, ranking in rankings.items():
+                sum_R += np.where(present_CR[c], ranking.average_precision(weights_NR), 0.0)
+                count_R += present_CR[c]
             map_MR[m] = sum_R / count_R
-    return Resampled(map_MR, count_R < len(present_CR))
+    return Resampled(map_MR, ~np.logical_and.reduce(list(present_CR.values())))

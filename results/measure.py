@@ -3,6 +3,7 @@
 Letters: M models (an arm with a seed), R resamples.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.errors import UserError
 from results.bootstrap import Resampled, resample
 from results.claim import Claim
 from results.frame import Predictions
-from results.metric.average_precision import mean_average_precision
+from results.metric.average_precision import is_measured, mean_average_precision
 
 Model = tuple[str, int]
 """An arm with a seed."""
@@ -69,6 +70,7 @@ def measure(predictions: Predictions, claim: Claim, resamples: int, seed: int) -
         for arm, number in models
     }
     usable = [model for model in models if not np.isnan(points[model]).any()]
+    _refuse_other_labels(clips, usable)
     parts = []
     for part in clips:
         is_drawn = claim.over == "seeds_and_activities" and len(part.activities) > 1 and usable
@@ -81,6 +83,24 @@ def measure(predictions: Predictions, claim: Claim, resamples: int, seed: int) -
         tuple(parts),
         tuple(model for model in models if model not in usable),
     )
+
+
+def _refuse_other_labels(clips: Sequence[Predictions], models: Sequence[Model]) -> None:
+    """See that all arms measure the same labels with the same seed.
+
+    Raises:
+        UserError: they do not.
+    """
+    for part in clips:
+        seen: dict[int, tuple[str, NDArray[np.bool_]]] = {}
+        for arm, seed in models:
+            own_C = is_measured(part.scores[arm][seed])
+            first, first_C = seen.setdefault(seed, (arm, own_C))
+            if not np.array_equal(own_C, first_C):
+                raise UserError(
+                    f"arms {first} and {arm}: they measure other labels with seed {seed} ({first_C.sum()} and "
+                    f"{own_C.sum()}), so their means cannot be compared. Set data.labels.measured for all arms."
+                )
 
 
 def _clips(predictions: Predictions, claim: Claim) -> list[Predictions]:

@@ -41,7 +41,7 @@ class Campaign:
 
 
 def _epochs(phases: Iterable[Phase]) -> int:
-    return sum(phase.settings.epochs for phase in phases)
+    return sum(phase.epochs for phase in phases)
 
 
 def requests(request: Request) -> list[Request]:

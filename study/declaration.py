@@ -136,8 +136,8 @@ def _phase(phase: Phase, clips: int) -> PlannedPhase:
     return {
         "kind": phase.kind,
         "seed": phase.seed,
-        "epochs": phase.settings.epochs,
-        "clips": clips,
+        "epochs": phase.epochs,
+        "clips": round(clips * phase.settings.data.train.share),
         "parents": dict(phase.parents),
     }
 

@@ -3,7 +3,7 @@
 Letters: N clips, B batch, C classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from experiments.clip import DataSet
 from models.loss import Criterion
 from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
 from study.loader import Batch
+from study.subset import Subset
 from study.trainer import autocast
 
 
@@ -74,12 +76,13 @@ def evaluate(
     )
 
 
-def records(evaluation: Evaluation, labels: Sequence[str], epoch: int) -> list[Record]:
-    """Measure an evaluation: loss, one average precision per label that occurs, and their mean (points)."""
-    split = evaluation.split
+def records(evaluation: Evaluation, dataset: DataSet, subset: Subset, epoch: int) -> list[Record]:
+    """Measure an evaluation: loss, one average precision (points) per label that occurs, the mean of the measured."""
+    split, columns = evaluation.split, subset.columns
     precision_C = average_precision(evaluation.scores_NC, evaluation.labels_NC)
+    labels = [dataset.labels[position] for position in subset.learned]
     named = [(label, value) for label, value in zip(labels, precision_C.tolist(), strict=True) if not np.isnan(value)]
-    mean = mean_average_precision(evaluation.scores_NC, evaluation.labels_NC)
+    mean = mean_average_precision(evaluation.scores_NC[:, columns], evaluation.labels_NC[:, columns])
     return [
         Record("loss", split, epoch, evaluation.loss),
         Record("map", split, epoch, mean, "points"),

@@ -17,7 +17,8 @@ from study.augment import Draw
 from study.cache import Cache
 from study.decoder import Decoder, Item, cut, mirror_of
 from study.seeding import derive
-from study.settings import FrameSettings
+from study.settings import SeenSettings
+from study.subset import Subset
 
 
 class Batch(NamedTuple):
@@ -42,29 +43,32 @@ class Loader:
     Without one, `loader_workers` processes decode ahead, or this one with none; then one iteration may run at a time.
 
     Args:
-        seed: of the trial; decides which training labels are wrong, where some shall be.
+        subset: which clips are trained on, and the labels that are learned.
     """
 
     def __init__(
         self,
         dataset: DataSet,
-        settings: FrameSettings,
+        settings: SeenSettings,
         cache: Cache | None,
+        subset: Subset,
         streams: Sequence[str] = ("rgb",),
         loader_workers: int = 0,
-        seed: int = 0,
     ) -> None:
         self._clips = dataset.clips
         self._settings = settings
         self._mirror = mirror_of(dataset)
-        self._labels_NC = labels_of(dataset, settings.label_noise, seed)
+        self._labels_NC = torch.from_numpy(subset.labels_NC)
+        self._train = list(subset.train)
         self._source = Decoder(dataset, settings, streams, loader_workers) if cache is None else None
         self._arrays = {} if cache is None else {name: cache.stream(name).view(np.ndarray) for name in streams}
         self._scale = 1 / (255 * torch.tensor(settings.std).view(1, 3, 1, 1, 1))
         self._shift = -(torch.tensor(settings.mean) / torch.tensor(settings.std)).view(1, 3, 1, 1, 1)
 
     def indices(self, split: str) -> list[int]:
-        """List the positions of a split's clips in the data set's."""
+        """List the positions of a split's clips in the data set's; of the training clips those that are kept."""
+        if split == "train":
+            return self._train
         return [index for index, clip in enumerate(self._clips) if clip.split == split]
 
     def steps(self, batch: int) -> int:
@@ -135,22 +139,6 @@ class Loader:
         if image_BCTHW.shape[1] != 3:
             return image_BCTHW.div_(255)
         return image_BCTHW.mul_(self._scale).add_(self._shift)
-
-
-def labels_of(dataset: DataSet, noise: float = 0.0, seed: int = 0) -> Tensor:
-    """Give the labels of all clips, (N, C): 1 where a muscle group works, else 0.
-
-    Args:
-        noise: share of the training labels that is turned over.
-        seed: of the trial: all its phases learn from the same wrong labels, those of another seed from others.
-    """
-    labels_NC = torch.zeros(len(dataset.clips), len(dataset.labels))
-    for row_C, clip in zip(labels_NC, dataset.clips, strict=True):
-        row_C[list(clip.muscles)] = 1
-        if noise and clip.split == "train":
-            drawn_C = np.random.Generator(np.random.PCG64(derive(seed, "label noise", clip.name))).random(len(row_C))
-            row_C[drawn_C < noise] = 1 - row_C[drawn_C < noise]
-    return labels_NC
 
 
 def _chunks(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -8,7 +8,7 @@ Two trials that agree on a phase's settings, seed and data share it, whatever st
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from models.build import (
     AnyModel,
@@ -23,28 +23,41 @@ from models.build import (
 from models.settings import Frozen, key_content
 from study.key import NUMERICS, key_of
 from study.optim import OptimSettings
-from study.settings import FrameSettings, Settings
-
-KINDS: dict[str, type[AnyModel]] = {
-    "rgb": RgbModel,
-    "sender": SenderModel,
-    "joint": ModelSettings,
-    "baseline": BaselineModel,
-}
-"""The phases of a trial in their order, and what each may see of `model.*`."""
+from study.settings import SeenSettings, Settings
 
 
 class PhaseSettings(Frozen):
-    """Everything that a phase's training may see: the part of the settings that its key hashes.
+    """Everything that a phase may see: the part of the settings that its key hashes.
 
     Which clips it sees is not a setting here: the key holds the data set's fingerprint.
     """
 
-    data: FrameSettings
+    data: SeenSettings
     model: AnyModel
+
+
+class TrainingSettings(PhaseSettings):
+    """What a phase that trains may see."""
+
     optim: OptimSettings
     epochs: int
     evaluate_every: int
+
+
+class Kind(NamedTuple):
+    """What phases of one kind may see: their settings, and of these the part `model.*`."""
+
+    settings: type[PhaseSettings]
+    model: type[AnyModel]
+
+
+KINDS: dict[str, Kind] = {
+    "rgb": Kind(TrainingSettings, RgbModel),
+    "sender": Kind(TrainingSettings, SenderModel),
+    "joint": Kind(TrainingSettings, ModelSettings),
+    "baseline": Kind(TrainingSettings, BaselineModel),
+}
+"""The phases of a trial in their order."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +93,31 @@ class Phase:
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
         """Rebuild a phase from what was hashed: so a training cannot see anything else."""
-        settings = dict(content["settings"])
-        settings["model"] = KINDS[content["kind"]].model_validate(settings["model"])
-        own = PhaseSettings.model_validate(settings)
+        kind, settings = KINDS[content["kind"]], dict(content["settings"])
+        settings["model"] = kind.model.model_validate(settings["model"])
+        own = kind.settings.model_validate(settings)
         return cls(content["kind"], own, content["seed"], content["replicate"], content["data"], content["parents"])
 
     @cached_property
     def key(self) -> str:
         """64 hex digits."""
         return key_of(self.content)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it trains; none, if it only measures."""
+        return self.settings.epochs if isinstance(self.settings, TrainingSettings) else 0
+
+    @property
+    def training(self) -> TrainingSettings:
+        """The settings of a phase that trains.
+
+        Raises:
+            TypeError: it trains nothing.
+        """
+        if not isinstance(self.settings, TrainingSettings):
+            raise TypeError(f"a phase that trains is needed, but got one of kind {self.kind!r}.")
+        return self.settings
 
 
 def senders_of(model: ModelSettings) -> dict[str, SenderModel]:
@@ -107,11 +136,11 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         data: the data set's fingerprint.
     """
     epochs, model, optim = settings.phases, settings.model, settings.optim
-    frames = settings.data.of_frames()
+    data_seen = settings.data.of_phase()
 
     def phase(kind: str, seen: AnyModel, own: OptimSettings, length: int, parents: Mapping[str, str]) -> Phase:
         every = epochs.evaluate_every
-        own_settings = PhaseSettings(data=frames, model=seen, optim=own, epochs=length, evaluate_every=every)
+        own_settings = TrainingSettings(data=data_seen, model=seen, optim=own, epochs=length, evaluate_every=every)
         return Phase(kind, own_settings, seed, replicate, data, parents)
 
     if not model.baseline.is_none:  # as many epochs as an arm of TransM3E has, for its RGB branch

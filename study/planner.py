@@ -48,12 +48,12 @@ class Plan:
     @property
     def epochs(self) -> int:
         """Epochs to train with sharing, from an empty store."""
-        return sum(phase.settings.epochs for phase in self.phases.values())
+        return sum(phase.epochs for phase in self.phases.values())
 
     @property
     def epochs_unshared(self) -> int:
         """Epochs to train if every trial were trained alone."""
-        return sum(phase.settings.epochs for trial in self.trials for phase in trial.phases.values())
+        return sum(phase.epochs for trial in self.trials for phase in trial.phases.values())
 
     def states(self, store: Store) -> dict[str, State]:
         """Look up every phase in `store`."""

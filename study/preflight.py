@@ -94,6 +94,7 @@ def sizes(arms: Iterable[Arm], classes: int, skeletons: Mapping[str, Skeleton | 
     """Build every phase of every arm on the meta device, where nothing is allocated, and measure the joint network.
 
     Args:
+        classes: muscle groups of the data.
         skeletons: arm -> the skeleton that its data has.
 
     Raises:
@@ -104,11 +105,12 @@ def sizes(arms: Iterable[Arm], classes: int, skeletons: Mapping[str, Skeleton | 
 
 def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
     data = arm.settings.data
+    learned = data.labels.learned(classes)
     shape = ClipShape(data.frames, data.size, skeleton)
     phases = phases_of(arm.settings, 0, 0, "")
     try:
         with torch.device("meta"):
-            networks = [build(phase.settings.model, classes, shape) for phase in phases.values()]
+            networks = [build(phase.settings.model, learned, shape) for phase in phases.values()]
         gflops = _gflops(networks[-1], list(phases.values())[-1].settings.model, shape)
     except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
         raise PlanError(
@@ -141,7 +143,7 @@ def check_budget(prepared: Prepared) -> None:
     """
     plan, budget = prepared.plan, prepared.plan.edition.spec.budget
     if budget.epochs is not None:
-        _compare(plan, "epochs", budget.epochs, sum(phase.settings.epochs for phase in left(prepared)))
+        _compare(plan, "epochs", budget.epochs, sum(phase.epochs for phase in left(prepared)))
     if budget.gpu_hours is not None:
         _compare(plan, "gpu_hours", budget.gpu_hours, left_hours(prepared))
 

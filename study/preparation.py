@@ -19,6 +19,7 @@ from study.layout import check_siblings, store_folder
 from study.planner import Plan, make_plan
 from study.resolve import resolve
 from study.settings import FrameSettings
+from study.subset import refuse_too_many
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,26 @@ def _prepared(edition: Edition, store: Store, ways: Mapping[str, Way]) -> Prepar
             )
     for each in edition.arms:
         _refuse_data_that_does_not_serve(each, ways[each.name])
+    _refuse_other_measures(edition, len(labels[edition.control.name]))
     data = {arm: way.source.fingerprint() for arm, way in ways.items()}
     return Prepared(make_plan(edition, labels[edition.control.name], data), store, ways)
+
+
+def _refuse_other_measures(edition: Edition, there: int) -> None:
+    """See that all arms are measured by as many muscle groups; with equal seeds they are then the same ones.
+
+    Raises:
+        UserError: they are not.
+    """
+    counts = {arm.name: arm.settings.data.labels for arm in edition.arms}
+    measured = {arm: labels.measured or labels.learned(there) for arm, labels in counts.items()}
+    control = measured[edition.control.name]
+    for arm, own in measured.items():
+        if own != control:
+            raise UserError(
+                f"{edition.spec.source}: arm {arm} is measured by {own} muscle groups and the control by {control}, so "
+                f"no claim can compare them. Set data.labels.measured to {min(measured.values())} for all arms."
+            )
 
 
 def _refuse_data_that_does_not_serve(arm: Arm, way: Way) -> None:
@@ -188,6 +207,8 @@ def _refuse_data_that_does_not_serve(arm: Arm, way: Way) -> None:
     dataset = way.source.dataset()
     try:
         refuse_missing_streams(dataset, way.streams)
-        refuse_read_out(arm.settings.model.tokens, len(dataset.labels))
+        labels = arm.settings.data.labels
+        refuse_too_many(labels, dataset)
+        refuse_read_out(arm.settings.model.tokens, labels.learned(len(dataset.labels)))
     except UserError as error:
         raise UserError(f"arm {arm.name}: {error}") from error

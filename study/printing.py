@@ -74,7 +74,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
     console.print(f"seeds: {', '.join(map(str, edition.seeds))}; trials: {len(plan.trials)}")
     rows = []
     for kind, states in report.states.items():
-        epochs = sum(phase.settings.epochs for phase in plan.phases.values() if phase.kind == kind)
+        epochs = sum(phase.epochs for phase in plan.phases.values() if phase.kind == kind)
         rows.append((kind, states.total(), states["done"], states.total() - states["done"], epochs))
     console.print(table(("phase", "in all", "done", "left", "epochs"), rows))
     saved = 1 - plan.epochs / plan.epochs_unshared

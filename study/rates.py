@@ -39,8 +39,13 @@ def seconds(phases: Iterable[Phase], rates: Rates, clips: Mapping[str, int]) -> 
         rate = rates.get(alike(phase), rates.get(phase.kind))
         if rate is None:
             return None
-        total += rate * clips[phase.data] * phase.settings.epochs
+        total += rate * _passes(phase, clips)
     return total
+
+
+def _passes(phase: Phase, clips: Mapping[str, int]) -> float:
+    """Count how many times a phase shows a training clip, over its epochs; as a single epoch if it only measures."""
+    return max(phase.epochs, 1) * phase.settings.data.train.share * clips[phase.data]
 
 
 def training_clips(prepared: Prepared) -> dict[str, int]:
@@ -58,7 +63,7 @@ def recorded(prepared: Prepared) -> Rates:
     found: dict[str, list[float]] = {}
     for key, phase in plan.phases.items():
         if (seconds := _seconds(store, key)) is not None:
-            rate = seconds / phase.settings.epochs / clips[phase.data]
+            rate = seconds / _passes(phase, clips)
             for name in (alike(phase), phase.kind):
                 found.setdefault(name, []).append(rate)
     return _means(_elsewhere(store, plan.edition.name, plan.edition.profile)) | _means(found)
@@ -72,7 +77,8 @@ def timed(prepared: Prepared, phases: Iterable[Phase]) -> Rates:
     for phase in phases:
         if alike(phase) not in rates:
             own = counts[phase.data]
-            rates[alike(phase)] = _timed_epoch(phase, len(prepared.plan.labels), own, resources) / own["train"]
+            epoch_s = _timed_epoch(phase, len(prepared.plan.labels), own, resources)
+            rates[alike(phase)] = epoch_s / (own["train"] * phase.settings.data.train.share)
     return rates
 
 
@@ -111,26 +117,28 @@ def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
 
 def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
     """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
-    settings, epochs = phase.settings, phase.settings.epochs
+    settings, epochs = phase.training, phase.epochs
     batch = settings.optim.batch
     with _threads(resources.threads):
         train_s, evaluate_s = _timed_batches(phase, classes, torch.device(resources.device))
     shown = sum(_batches(clips[split], batch) for split in SHOWN_SPLITS) * settings.data.views
     sealed = sum(_batches(clips[split], batch) for split in SEALED_SPLITS) * settings.data.views
     times = (epochs - 1) // settings.evaluate_every + 1  # the last epoch always is
-    return _batches(clips["train"], batch) * train_s + (times * shown + sealed) / epochs * evaluate_s
+    trained = round(clips["train"] * settings.data.train.share)
+    return _batches(trained, batch) * train_s + (times * shown + sealed) / epochs * evaluate_s
 
 
 def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[float, float]:
-    settings = phase.settings
+    settings = phase.training
     frames, size, batch = settings.data.frames, settings.data.size, settings.optim.batch
     shape = ClipShape(frames, size, Skeleton(20, 2, tuple((joint, joint + 1) for joint in range(19))))
-    network = build(settings.model, classes, shape).to(device)
+    learned = settings.data.labels.learned(classes)
+    network = build(settings.model, learned, shape).to(device)
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
     loss = variant(settings.model.loss).Loss(settings.model.loss)
     trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, device)
     streams = made_up.batch(streams_of(settings.model), batch, shape)
-    clips = [Batch(streams, torch.zeros(batch, classes), torch.arange(batch))]
+    clips = [Batch(streams, torch.zeros(batch, learned), torch.arange(batch))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
     trainer.epoch(1, clips * TIMED_STEPS)

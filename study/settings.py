@@ -12,6 +12,7 @@ from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
 from study.machine import cores
 from study.optim import OptimSettings
+from study.subset import LabelSettings, TrainSettings
 
 Channels = tuple[float, float, float]
 Positive = Annotated[int, Field(ge=1)]
@@ -42,8 +43,6 @@ class FrameSettings(Frozen):
     """
     views: Positive = 1
     """Temporal clips whose scores are averaged in evaluation; no more than there are places to start from."""
-    label_noise: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """Share of the training labels that are turned over, drawn anew for each seed of a trial; no other split's."""
     augment: AugmentSettings = AugmentSettings()
     mean: Channels = (0.45, 0.45, 0.45)
     """Subtracted from red, green and blue in [0, 1]."""
@@ -64,8 +63,15 @@ class FrameSettings(Frozen):
         return self
 
 
-class DataSettings(FrameSettings):
-    """Which clips, and how their frames reach the network."""
+class SeenSettings(FrameSettings):
+    """What a phase sees of a data set, whichever it is."""
+
+    labels: LabelSettings = LabelSettings()
+    train: TrainSettings = TrainSettings()
+
+
+class DataSettings(SeenSettings):
+    """Which clips, and what is seen of them."""
 
     source: Source = named("synthetic")
     """One reader in `experiments/data`."""
@@ -75,6 +81,10 @@ class DataSettings(FrameSettings):
     def of_frames(self) -> FrameSettings:
         """Give how frames are taken, apart from which clips they are taken of."""
         return FrameSettings(**{name: getattr(self, name) for name in FrameSettings.model_fields})
+
+    def of_phase(self) -> SeenSettings:
+        """Give what a phase sees, apart from which data set it is."""
+        return SeenSettings(**{name: getattr(self, name) for name in SeenSettings.model_fields})
 
 
 class PhasesSettings(Frozen):

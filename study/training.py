@@ -40,11 +40,12 @@ from study import evaluator, provenance
 from study.cache import Cache
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
-from study.loader import Batch, Loader, labels_of
+from study.loader import Batch, Loader
 from study.memory import peak_bytes, start_peak
 from study.phase import Phase, senders_of
 from study.seeding import derive
 from study.settings import Resources
+from study.subset import Subset, draw
 from study.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,8 @@ def train(
         _be_deterministic()
     start_peak(device)
     leg = _Leg(phase, place, store, device)
-    epochs = phase.settings.epochs
+    settings = phase.training
+    epochs = settings.epochs
     already = leg.resume(attempt)
     with RecordWriter(attempt.records) as writer:
         for epoch in range(already + 1, epochs + 1):
@@ -135,7 +137,7 @@ def train(
             records = leg.epoch(epoch, stop)
             if epoch == epochs:
                 records += leg.measure_all(attempt, stop)
-            elif epoch % phase.settings.evaluate_every == 0:
+            elif epoch % settings.evaluate_every == 0:
                 records += leg.measure(SHOWN_SPLITS, epoch, stop)
             took = time.monotonic() - began
             writer.write([*records, Record("seconds", "train", epoch, took, "s")])
@@ -167,24 +169,29 @@ def own_seed(phase: Phase) -> int:
     return derive(phase.seed, phase.replicate, phase.kind)
 
 
+def subset_of(phase: Phase, dataset: DataSet) -> Subset:
+    """Draw what `phase` sees of `dataset`, the same as every phase and arm of its seed."""
+    seen = phase.settings.data
+    return draw(dataset, seen.labels, seen.train, phase.seed)
+
+
 def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
     """Build the network of `phase` as its training begins: drawn from its seed, or taken from its parents.
 
     Raises:
         StoreError: a parent is not done.
     """
-    settings = phase.settings
+    settings, subset = phase.settings, subset_of(phase, dataset)
     torch.manual_seed(derive(own_seed(phase), "weights"))
     shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
-    network = build(settings.model, len(dataset.labels), shape)
+    network = build(settings.model, len(subset.learned), shape)
     if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
         weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
         rgb = weights.pop("rgb")
         modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
         network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
     if isinstance(network, BaselineNetwork):
-        labels_NC = labels_of(dataset, settings.data.label_noise, phase.seed)
-        network.fit(labels_NC[[clip.split == "train" for clip in dataset.clips]])
+        network.fit(torch.from_numpy(subset.labels_NC)[list(subset.train)])
     return network
 
 
@@ -192,17 +199,17 @@ class _Leg:
     """The network, data and optimiser of one phase."""
 
     def __init__(self, phase: Phase, place: Place, store: Store, device: torch.device) -> None:
-        settings = phase.settings
+        settings = phase.training
         self.phase = phase
+        self.settings = settings
         self.dataset = place.dataset
+        self.subset = subset_of(phase, place.dataset)
         self.device = device
         self.seed = own_seed(phase)
         self.loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
         workers = place.resources.loader_workers
         streams = streams_of(settings.model)
-        self.loader = Loader(
-            place.dataset, settings.data, place.cache, streams, loader_workers=workers, seed=phase.seed
-        )
+        self.loader = Loader(place.dataset, settings.data, place.cache, self.subset, streams, loader_workers=workers)
         self.network = started(phase, place.dataset, store).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
@@ -232,26 +239,26 @@ class _Leg:
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
         """Train one epoch."""
-        batches = self.loader.train(self.seed, epoch, self.phase.settings.optim.batch)
+        batches = self.loader.train(self.seed, epoch, self.settings.optim.batch)
         return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
 
     def measure(self, splits: Sequence[str], epoch: int, stop: Callable[[], None]) -> list[Record]:
         """Measure the clips of `splits` after `epoch`."""
-        labels = self.dataset.labels
-        return [record for one in self._evaluate(splits, stop) for record in evaluator.records(one, labels, epoch)]
+        evaluations = self._evaluate(splits, stop)
+        return [record for one in evaluations for record in evaluator.records(one, self.dataset, self.subset, epoch)]
 
     def measure_all(self, attempt: Attempt, stop: Callable[[], None]) -> list[Record]:
         """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
-        epochs = self.phase.settings.epochs
+        epochs = self.settings.epochs
         evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS, stop)
-        measured = {one.split: evaluator.records(one, self.dataset.labels, epochs) for one in evaluations}
+        measured = {one.split: evaluator.records(one, self.dataset, self.subset, epochs) for one in evaluations}
         with RecordWriter(attempt.sealed) as sealed:
             sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
-        _write_predictions(attempt.predictions, self.dataset, self.phase.seed, evaluations)
+        write_predictions(attempt.predictions, self.dataset, self.subset, self.phase.seed, evaluations)
         return [record for split in SHOWN_SPLITS for record in measured.get(split, [])]
 
     def _evaluate(self, splits: Sequence[str], stop: Callable[[], None]) -> list[Evaluation]:
-        optim = self.phase.settings.optim
+        optim = self.settings.optim
 
         def batches(split: str) -> Iterator[Batch]:
             for batch in self.loader.evaluate(split, optim.batch):
@@ -271,14 +278,24 @@ def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float
     return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None, seconds)
 
 
-def _write_predictions(path: Path, dataset: DataSet, seed: int, evaluations: Sequence[Evaluation]) -> None:
-    clips = [dataset.clips[index] for one in evaluations for index in one.index_N]
+def write_predictions(
+    path: Path, dataset: DataSet, subset: Subset, seed: int, evaluations: Sequence[Evaluation]
+) -> None:
+    """Write scores and labels of every evaluated clip: the scores of what is not measured are NaN."""
+    index_N = np.concatenate([one.index_N for one in evaluations])
+    clips = [dataset.clips[index] for index in index_N]
+    truth_NC = np.zeros((len(clips), len(dataset.labels)), np.bool_)
+    for row_C, clip in zip(truth_NC, clips, strict=True):
+        row_C[list(clip.muscles)] = True
+    learned_NC = np.concatenate([one.scores_NC for one in evaluations])
+    scores_NC = np.full(truth_NC.shape, np.nan, np.float32)
+    scores_NC[:, subset.measured] = learned_NC[:, subset.columns]
     predictions.write(
         path,
         [clip.name for clip in clips],
         [clip.activity for clip in clips],
         [clip.split for clip in clips],
         seed,
-        np.concatenate([one.scores_NC for one in evaluations]),
-        np.concatenate([one.labels_NC for one in evaluations]),
+        scores_NC,
+        truth_NC,
     )

@@ -104,12 +104,20 @@ def mean_average_precision(
     labels_NC: NDArray[Any],
     weights_N: NDArray[Any] | None = None,
 ) -> float:
-    """Average over the classes that occur (with weight); NaN if none does, or if a score of one that does is NaN.
+    """Average over the classes that are measured and occur (with weight); NaN if none does.
+
+    A class without any score is not measured. One with some scores that are NaN makes the mean NaN.
 
     Returns:
         Points from 0 to 100.
     """
     precision_C = average_precision(scores_NC, labels_NC, weights_N)
     weighed_NC = labels_NC if weights_N is None else labels_NC * np.asarray(weights_N)[:, None]
-    occurs_C = (weighed_NC > 0).any(axis=0)
-    return float(precision_C[occurs_C].mean()) if occurs_C.any() else float("nan")
+    counts_C = (weighed_NC > 0).any(axis=0) & is_measured(scores_NC)
+    return float(precision_C[counts_C].mean()) if counts_C.any() else float("nan")
+
+
+def is_measured(scores_NC: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell the classes that have any score, (C,)."""
+    measured_C: NDArray[np.bool_] = ~np.isnan(scores_NC).all(axis=0)
+    return measured_C

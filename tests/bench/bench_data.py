@@ -22,7 +22,8 @@ from models.build import ClipShape, ModelSettings, build, rgb_settings  # noqa: 
 from study import augment, cache, sampling  # noqa: E402
 from study.augment import AugmentSettings  # noqa: E402
 from study.loader import Loader  # noqa: E402
-from study.settings import FrameSettings  # noqa: E402
+from study.settings import SeenSettings  # noqa: E402
+from study.subset import LabelSettings, TrainSettings, draw  # noqa: E402
 
 BATCH = 16
 
@@ -37,9 +38,12 @@ def main(path: Path) -> None:
         decoding(dataset.without(frozenset(clip.name for clip in dataset.clips[64:])))
         for workers in (1, 2):
             began = time.perf_counter()
-            kept = cache.build(dataset, FrameSettings(), Path(folder) / str(workers), workers)
+            kept = cache.build(dataset, SeenSettings(), Path(folder) / str(workers), workers)
             print(f"cache, {workers} workers: {time.perf_counter() - began:.1f} s, {count} clips")
-        epoch(Loader(dataset, FrameSettings(), kept), len(dataset.labels))
+        epoch(
+            Loader(dataset, SeenSettings(), kept, draw(dataset, LabelSettings(), TrainSettings(), 0)),
+            len(dataset.labels),
+        )
     augmentation()
 
 

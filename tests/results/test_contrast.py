@@ -272,3 +272,45 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say(seeds: int, spr
         held.append(contrast.low <= 0 <= contrast.high)
     print(f"{seeds} seeds, {spread}: {100 * np.mean(held):.1f} % of 600 intervals of 95 % held the true difference")
     assert 0.93 <= np.mean(held) <= 0.98
+
+
+def measured_by(predictions: Predictions, classes: dict[int, list[int]]) -> Predictions:
+    """Keep, for each seed, the scores of some classes."""
+
+    def only(scores_NC: Scores, kept: list[int]) -> Scores:
+        masked_NC = np.full_like(scores_NC, np.nan)
+        masked_NC[:, kept] = scores_NC[:, kept]
+        return masked_NC
+
+    scores = {
+        arm: {seed: only(scores_NC, classes[seed]) for seed, scores_NC in seeds.items()}
+        for arm, seeds in predictions.scores.items()
+    }
+    return replace(predictions, scores=scores)
+
+
+def test_classes_without_scores_are_as_if_they_were_not_there() -> None:
+    predictions = made(classes=8)
+    kept = [1, 4, 6]
+    (masked,) = compare(measured_by(predictions, dict.fromkeys(range(3), kept)), which="arm")
+    scores = {
+        arm: {seed: scores_NC[:, kept] for seed, scores_NC in seeds.items()}
+        for arm, seeds in predictions.scores.items()
+    }
+    (cut,) = compare(replace(predictions, labels_NC=predictions.labels_NC[:, kept], scores=scores), which="arm")
+    assert masked == cut
+
+
+def test_each_seed_may_measure_other_classes_if_both_arms_do() -> None:
+    predictions = made(classes=8)
+    (contrast,) = compare(measured_by(predictions, {0: [0, 1], 1: [2, 3], 2: [4, 5]}), which="arm")
+    assert contrast.has_interval
+    assert len(contrast.seeds) == 3
+
+
+def test_arms_that_measure_other_classes_cannot_be_compared() -> None:
+    predictions = made(classes=8)
+    masked = measured_by(predictions, dict.fromkeys(range(3), [0, 1]))
+    mixed = replace(predictions, scores={**masked.scores, "arm": predictions.scores["arm"]})
+    with pytest.raises(UserError, match=r"arms arm and control: they measure other labels with seed 0 \(8 and 2\)"):
+        compare(mixed, which="arm")

@@ -11,16 +11,22 @@ from experiments.data import manifest
 from experiments.videos import VideoSet
 from study.augment import AugmentSettings
 from study.cache import build
-from study.loader import Batch, Loader, labels_of
-from study.settings import FrameSettings
+from study.loader import Batch, Loader
+from study.settings import SeenSettings
+from study.subset import LabelSettings, Subset, TrainSettings, draw
 
 EXERCISES = Path(__file__).parents[2].parent / "shared" / "data" / "exercise_clips" / "manifest.csv"
-SMALL = FrameSettings(frames=4, size=12, margin=4, slack=2)
+SMALL = SeenSettings(frames=4, size=12, margin=4, slack=2)
 STREAMS = ("rgb", "depth", "skeleton")
 
 
-def cached(dataset: VideoSet, folder: Path, settings: FrameSettings = SMALL, streams: Any = ("rgb",)) -> Loader:
-    return Loader(dataset, settings, build(dataset, settings, folder / "cache", streams=streams), streams)
+def whole(dataset: VideoSet) -> Subset:
+    return draw(dataset, LabelSettings(), TrainSettings(), seed=0)
+
+
+def cached(dataset: VideoSet, folder: Path, settings: SeenSettings = SMALL, streams: Any = ("rgb",)) -> Loader:
+    cache = build(dataset, settings, folder / "cache", streams=streams)
+    return Loader(dataset, settings, cache, whole(dataset), streams)
 
 
 def pictures(batches: Iterator[Batch]) -> dict[int, torch.Tensor]:
@@ -78,7 +84,7 @@ def test_order_and_pictures_change_with_seed_and_epoch(video_set: VideoSet, tmp_
 def test_evaluation_is_in_order_and_shows_the_centre(video_set: VideoSet, tmp_path: Path) -> None:
     settings = SMALL.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (0.5, 0.25, 0.2)})
     cache = build(video_set, settings, tmp_path / "cache")
-    loader = Loader(video_set, settings, cache)
+    loader = Loader(video_set, settings, cache, whole(video_set))
 
     (batch,) = loader.evaluate("val_seen", 8)
 
@@ -111,7 +117,7 @@ def test_decoding_on_the_fly_gives_what_the_cache_gives(
 ) -> None:
     settings = SMALL.model_copy(update={"augment": augment})
     kept = cached(video_set, tmp_path, settings, STREAMS)
-    decoded = Loader(video_set, settings, None, STREAMS)
+    decoded = Loader(video_set, settings, None, whole(video_set), STREAMS)
 
     for one, other in zip(kept.train(0, 1, 2), decoded.train(0, 1, 2), strict=True):
         assert one.index_B.tolist() == other.index_B.tolist()
@@ -139,7 +145,7 @@ def test_missing_joints_stay_missing(video_set: VideoSet, tmp_path: Path) -> Non
 
 def test_workers_change_nothing_and_live_across_epochs(video_set: VideoSet) -> None:
     settings = SMALL.model_copy(update={"stride": 3})
-    here, elsewhere = Loader(video_set, settings, None), Loader(video_set, settings, None, loader_workers=1)
+    here, elsewhere = (Loader(video_set, settings, None, whole(video_set), loader_workers=count) for count in (0, 1))
     before = torch.get_rng_state()
 
     next(elsewhere.train(0, 5, 1))  # an epoch that is given up
@@ -152,7 +158,7 @@ def test_workers_change_nothing_and_live_across_epochs(video_set: VideoSet) -> N
 
 
 def test_an_iteration_that_a_later_one_ended_says_so(video_set: VideoSet) -> None:
-    loader = Loader(video_set, SMALL, None)
+    loader = Loader(video_set, SMALL, None, whole(video_set))
     first = loader.train(0, 1, 1)
     next(first)
     next(loader.train(0, 2, 1))
@@ -163,7 +169,8 @@ def test_an_iteration_that_a_later_one_ended_says_so(video_set: VideoSet) -> Non
 
 def test_a_start_may_lie_anywhere_where_frames_are_decoded_with_a_stride(video_set: VideoSet) -> None:
     settings = SMALL.model_copy(update={"stride": 2, "augment": AugmentSettings(crop="none", flip=0)})
-    loader = Loader(video_set.without(frozenset(c.name for c in video_set.clips[1:])), settings, None)
+    first = video_set.without(frozenset(c.name for c in video_set.clips[1:]))
+    loader = Loader(first, settings, None, whole(first))
 
     starts = {next(loader.train(0, epoch, 1)).streams["rgb"].numpy().tobytes() for epoch in range(120)}
 
@@ -174,8 +181,8 @@ def test_a_start_may_lie_anywhere_where_frames_are_decoded_with_a_stride(video_s
 def test_real_clips_are_loaded(tmp_path: Path) -> None:
     dataset = manifest.read(manifest.Settings(path=EXERCISES))
     some = dataset.without(frozenset(clip.name for clip in dataset.clips[12:]))
-    settings = FrameSettings()
-    loader = Loader(some, settings, build(some, settings, tmp_path, 1))
+    settings = SeenSettings()
+    loader = Loader(some, settings, build(some, settings, tmp_path, 1), whole(some))
 
     for split in {clip.split for clip in some.clips}:
         for batch in loader.evaluate(split, 4):
@@ -184,21 +191,11 @@ def test_real_clips_are_loaded(tmp_path: Path) -> None:
             assert bool((batch.labels_BC.sum(1) > 0).all())
 
 
-def test_a_share_of_the_training_labels_is_turned_over_for_each_seed_and_no_other_label(video_set: VideoSet) -> None:
-    clean = labels_of(video_set)
-    is_train = torch.tensor([clip.split == "train" for clip in video_set.clips])
-    turned = torch.stack([labels_of(video_set, 0.2, seed) != clean for seed in range(200)])
-    assert turned[:, is_train].float().mean().item() == pytest.approx(0.2, abs=0.02)
-    assert not turned[:, ~is_train].any()
-    assert torch.equal(labels_of(video_set, 0.2, 3), labels_of(video_set, 0.2, 3))
-    assert not torch.equal(turned[0], turned[1])
-    more = labels_of(video_set, 0.4, 3) != clean
-    assert (more | ~turned[3]).all(), "what is wrong at 20 % is wrong at 40 % too"
-
-
-def test_training_batches_have_the_noisy_labels(video_set: VideoSet, tmp_path: Path) -> None:
-    settings = FrameSettings(frames=4, size=12, margin=4, slack=2, label_noise=0.4)
-    loader = Loader(video_set, settings, None, seed=3)
+def test_training_batches_have_the_learned_labels_of_the_kept_clips(video_set: VideoSet, tmp_path: Path) -> None:
+    subset = draw(video_set, LabelSettings(noise=0.4, trained=3), TrainSettings(clips=0.5), seed=3)
+    loader = Loader(video_set, SMALL, None, subset)
     batch = next(loader.train(7, 1, 100))
-    assert torch.equal(batch.labels_BC, labels_of(video_set, 0.4, 3)[batch.index_B])
-    assert not torch.equal(batch.labels_BC, labels_of(video_set)[batch.index_B])
+    assert sorted(batch.index_B.tolist()) == list(subset.train)
+    assert loader.steps(1) == len(subset.train) < 5
+    assert torch.equal(batch.labels_BC, torch.from_numpy(subset.labels_NC)[batch.index_B])
+    assert batch.labels_BC.shape[1] == 3

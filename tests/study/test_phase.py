@@ -8,13 +8,13 @@ from pydantic import BaseModel
 
 from models.build import ModelSettings
 from models.settings import key_content
-from study.phase import PhaseSettings, phases_of
+from study.phase import TrainingSettings, phases_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "aed4184d5e30091b9ae66ec2e11e4f297c85a9b0f142c3e36c4e02a74ee6fbdc",
-    "sender": "d0b94b51319e678642f50b8cc82a965b8988ff252dce96c769f6ee883301fb9f",
-    "joint": "1953a59bd3c7d175832dccc6206c1063ab877c7e5ac4ea39cc26cddaf4005c63",
+    "rgb": "0e039040426df13a9a1b46e44f9ec7e1ac2c4d0895939b6e83f5c784994b6592",
+    "sender": "24dcdf8decbc0c293848ea70bdf595ca8b9c76926385d0e50812914bbcc1ad61",
+    "joint": "228ee12450f0ce21a419899c227920417f8fe67522fab224b9dbd900e13f9430",
 }
 
 
@@ -58,7 +58,7 @@ def test_an_arm_without_distillation_needs_no_sender_and_has_its_joint_epochs() 
     phases = phases_of(changed(model={"distill": "none"}), 0, 0, "")
     assert list(phases) == ["rgb", "joint"]
     assert phases["joint"].parents == {"rgb": phases["rgb"].key}
-    assert phases["joint"].settings.epochs == Settings().phases.joint_epochs
+    assert phases["joint"].epochs == Settings().phases.joint_epochs
 
 
 def test_nothing_that_a_phase_sees_stays_out_of_its_key() -> None:
@@ -87,7 +87,7 @@ def test_the_marker_is_found_where_there_is_one() -> None:
 
 
 def test_the_settings_of_a_phase_hold_no_data_set() -> None:
-    assert "source" not in PhaseSettings.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
+    assert "source" not in TrainingSettings.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
 
 
 def test_several_senders_have_a_phase_each_that_a_single_one_shares() -> None:
@@ -102,9 +102,9 @@ def test_several_senders_have_a_phase_each_that_a_single_one_shares() -> None:
 def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_branch() -> None:
     epochs = Settings().phases
     phases = phases_of(changed(model={"baseline": "r3d_18"}), 0, 0, "")
-    assert {role: phase.settings.epochs for role, phase in phases.items()} == {
+    assert {role: phase.epochs for role, phase in phases.items()} == {
         "baseline": epochs.rgb_epochs + epochs.joint_epochs
     }
-    assert phases_of(changed(model={"baseline": "random"}), 0, 0, "")["baseline"].settings.epochs == 1
+    assert phases_of(changed(model={"baseline": "random"}), 0, 0, "")["baseline"].epochs == 1
     other = phases_of(changed(model={"baseline": "r3d_18", "tokens": {"count": 7}}), 0, 0, "")
     assert other["baseline"].key == phases["baseline"].key

@@ -77,3 +77,19 @@ def test_a_token_for_each_label_needs_as_many(tmp_path: Path, monkeypatch: pytes
     path.write_text(TOKENS + "  model.tokens.read_out: per_label\n")
     with pytest.raises(UserError, match=r"arm count=1: model.tokens.read_out: per_label .* labels, 20, but is 1"):
         prepare(Request(str(path)))
+
+
+def test_arms_that_are_measured_by_other_labels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    spec = TOKENS.replace("model.tokens.count: 2", "data.labels.trained: 20").replace(
+        "model.tokens.count: [1, 2]", "data.labels.trained: [5, 20]"
+    )
+    path = tmp_path / "asked.yaml"
+    path.write_text(spec)
+    with pytest.raises(UserError, match=r"arm trained=5 is measured by 5 muscle groups and the control by 20"):
+        prepare(Request(str(path)))
+    path.write_text(spec + "  data.labels.measured: 5\n")
+    assert len(prepare(Request(str(path))).plan.trials) == 2
+    path.write_text(spec.replace("[5, 20]", "[5, 20, 21]") + "  data.labels.measured: 5\n")
+    with pytest.raises(UserError, match=r"arm trained=21: data.labels.trained: is 21, but synthetic has 20"):
+        prepare(Request(str(path)))

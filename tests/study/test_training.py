@@ -122,7 +122,7 @@ def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(
         for parent in parents:
             train(parent, here, store, claimed(parent, store))
     train(phase, here, undisturbed, claimed(phase, undisturbed))
-    stops = (2, phase.settings.epochs)
+    stops = (2, phase.epochs)
     for epoch in stops:
         attempt = claimed(phase, prepared.store)
         report, stop = stop_in(epoch)

@@ -89,3 +89,13 @@ def test_infinite_scores_have_a_rank() -> None:
 def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"scores_NC\.shape=\(3, 2\), labels_NC\.shape=\(2, 2\)"):
         average_precision(np.zeros((3, 2)), np.zeros((2, 2)))
+
+
+def test_a_class_without_any_score_is_not_measured() -> None:
+    scores_NC, labels_NC, _ = drawn(0, 10)
+    scores_NC[:, [0, 4]] = np.nan
+    rest = [c for c in range(scores_NC.shape[1]) if c not in (0, 4)]
+    assert mean_average_precision(scores_NC, labels_NC) == mean_average_precision(
+        scores_NC[:, rest], labels_NC[:, rest]
+    )
+    assert np.isnan(mean_average_precision(np.full_like(scores_NC, np.nan), labels_NC)), "nothing is measured"
