@@ -7,7 +7,7 @@ everything it stands for is on the disk. An attempt that was taken over can ther
 
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,11 @@ from results.owner import Owner, alive_here
 from results.state import State
 
 FORMAT = 1
-PUBLISHED = ("settings.json", "records.jsonl", "predictions.parquet", "checkpoint.safetensors", "provenance.json")
+PUBLISHED = ("settings.json", "records.jsonl", "provenance.json")
+"""What every result holds."""
+PREDICTIONS, CHECKPOINT = "predictions.parquet", "checkpoint.safetensors"
+TRAINED = (PREDICTIONS, CHECKPOINT)
+"""What that of a training holds beside it."""
 _UNCLAIMED_S = 30.0  # between making an attempt's folder and naming its owner
 
 
@@ -53,7 +57,7 @@ class Attempt:
     @property
     def predictions(self) -> Path:
         """Scores and labels of every clip of every split that is evaluated."""
-        return self.folder / "predictions.parquet"
+        return self.folder / PREDICTIONS
 
     @property
     def resume(self) -> Path:
@@ -63,7 +67,7 @@ class Attempt:
     @property
     def checkpoint(self) -> Path:
         """The final weights."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def provenance(self) -> Path:
@@ -130,15 +134,19 @@ class Attempt:
         """Record that `edition` gave this attempt up after `step`; another edition may finish the key."""
         replace_json(self.folder / "pruned.json", {"edition": edition, "step": step, "reason": reason, "at": now()})
 
-    def publish(self, seconds: float) -> bool:
+    def publish(self, seconds: float, files: Sequence[str] = TRAINED) -> bool:
         """Make this attempt the result of its key; False if another attempt was first.
+
+        Args:
+            files: what the result holds beside `PUBLISHED`.
 
         Raises:
             StoreError: a file that belongs to a result is missing or torn, or the disk refuses.
         """
-        self._check_whole()
+        names = (*PUBLISHED, *files)
+        self._check_whole(names)
         sealed = self.sealed.exists()
-        paths = [self.folder / name for name in PUBLISHED] + ([self.sealed] if sealed else [])
+        paths = [self.folder / name for name in names] + ([self.sealed] if sealed else [])
         with writing(self.folder):
             for path in paths:
                 sync_file(path)
@@ -157,9 +165,9 @@ class Attempt:
         self.resume.unlink(missing_ok=True)
         return True
 
-    def _check_whole(self) -> None:
+    def _check_whole(self, names: Sequence[str]) -> None:
         there = {path.name for path in self.folder.iterdir()}
-        missing = [name for name in PUBLISHED if name not in there]
+        missing = [name for name in names if name not in there]
         if missing:
             raise StoreError(
                 f"{self.folder}: cannot publish this attempt: {', '.join(missing)} missing. "

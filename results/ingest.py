@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from results import edition
-from results.attempt import Attempt, Store
+from results.attempt import PREDICTIONS, Attempt, Store
 from results.files import writing
 from results.run import Row, Run, damaged
 
@@ -64,9 +64,9 @@ def load_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> set
     found: set[str] = set()
     for start in range(0, len(runs), CHUNK):
         chunk = runs[start : start + CHUNK]
-        broken = _load_records(connection, [run for run in chunk if run.measured]) | _load_predictions(
-            connection, {run.key: run.measured for run in chunk if run.measured and run.done}, test=False
-        )
+        scored = {run.key: run.measured for run in chunk if run.measured and _has_predictions(run.done)}
+        broken = _load_records(connection, [run for run in chunk if run.measured])
+        broken |= _load_predictions(connection, scored, test=False)
         whole = [damaged(run.key, broken[run.key]) if run.key in broken else run for run in chunk]
         forget(connection, ("records", "predictions"), "key", broken)
         insert(connection, "runs", [row for run in whole for row in run.rows])
@@ -159,7 +159,8 @@ def _open(connection: duckdb.DuckDBPyConnection, store: Store, keys: Sequence[st
         for key in keys
         if counts.get(key, 0) != done[key]["sealed"]
     }
-    broken |= _load_predictions(connection, attempts, test=True)
+    scored = {key: attempt for key, attempt in attempts.items() if _has_predictions(done[key])}
+    broken |= _load_predictions(connection, scored, test=True)
     connection.execute("update runs set sealed_loaded = true where list_contains($keys, key)", {"keys": list(keys)})
     forget(connection, ("runs", "records", "predictions"), "key", broken)
     insert(connection, "runs", [row for key, text in broken.items() for row in damaged(key, text).rows])
@@ -181,6 +182,11 @@ def _read_records(connection: duckdb.DuckDBPyConnection, files: Sequence[tuple[A
         keys, attempts = [one.key for one, _ in files], [one.number for one, _ in files]
         connection.execute(_RECORDS, {"path": _pattern(joined), "keys": keys, "attempts": attempts})
     return dict(connection.execute("select key, count(*) from loaded group by key").fetchall())
+
+
+def _has_predictions(done: Row | None) -> bool:
+    """Tell whether a result holds predictions; one that only measures may not."""
+    return done is not None and PREDICTIONS in done["size_bytes"]
 
 
 def _miscounted(path: Path, there: int, published: int) -> str:

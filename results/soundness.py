@@ -13,14 +13,14 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from results import record
-from results.attempt import PUBLISHED, Attempt, Store
+from results.attempt import PUBLISHED, TRAINED, Attempt, Store
 from results.files import StoreError, read_json, sha256
 from results.state import ENDINGS
 
 KeyOf = Callable[[Mapping[str, Any]], str]
 
 _KNOWN = {
-    *PUBLISHED, "sealed.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
+    *PUBLISHED, *TRAINED, "sealed.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
     *(f"{name}.json" for name in ENDINGS),
 }  # fmt: skip
 _COLUMNS = ["clip", "activity", "split", "seed", "scores", "labels"]

@@ -17,8 +17,8 @@ from rich.text import Text
 from reports.words import duration
 from results.plan import PlanFile, label, parents
 from results.state import with_blocked
+from study.leg import Progress
 from study.printing import STATES
-from study.training import Progress
 from study.worker import Event
 
 EPOCH_LINE_S = 30.0

@@ -1,15 +1,13 @@
-"""A phase from its first step to its published result, resumed where an earlier attempt left it.
+"""A training from its first step to its published result, resumed where an earlier attempt left it.
 
-A training sees the hashed settings of its phase and nothing else; `Place` says where it runs, which changes no number.
+It sees the hashed settings of its phase and nothing else.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +22,6 @@ from models.build import (
     load_own_state,
     name_of,
     own_state,
-    parameter_count,
     recompute_blocks,
     streams_of,
     variant,
@@ -33,18 +30,16 @@ from models.loss import Criterion
 from models.peers import BaselineNetwork
 from models.transm3e import TransM3E
 from results import predictions
-from results.attempt import Attempt, Store
-from results.files import replace_json
+from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
-from study import evaluator, provenance
-from study.cache import Cache
+from study import evaluator
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.evaluator import Evaluation
+from study.leg import Place, Progress, Report, Stop, Superseded, publish, unheard, unstopped
 from study.loader import Batch, Loader
-from study.memory import peak_bytes, start_peak
+from study.memory import start_peak
 from study.phase import Phase, senders_of
 from study.seeding import derive
-from study.settings import Resources
 from study.subset import Subset, draw
 from study.trainer import Trainer
 
@@ -56,65 +51,18 @@ SEALED_SPLITS = ("test_seen", "test_unseen")
 """Measured once, at the end, and kept apart until they are revealed."""
 
 
-class Superseded(Exception):
-    """Another worker has taken this phase over; this one stops and publishes nothing."""
-
-
-class Stopped(Exception):
-    """The run was asked to stop; the phase can be resumed."""
-
-
-class Progress(NamedTuple):
-    """One finished epoch, as it is shown while a study runs.
-
-    Attributes:
-        loss: mean training loss.
-        map: mean mAP (points) of the validation splits, if they were measured.
-        seconds: that it took, measuring included.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    map: float | None
-    seconds: float
-
-    def __str__(self) -> str:
-        measured = "" if self.map is None else f", map {self.map:.1f}"
-        return f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4g}{measured}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a phase runs: nothing here can change its numbers (bit for bit: on an equal device and thread count).
-
-    Attributes:
-        dataset: the clips whose fingerprint the phase's key holds.
-        cache: their decoded frames, or None to decode while training.
-        code: commit and difference of the checkout when the run began.
-        command: what the user typed.
-    """
-
-    dataset: DataSet
-    cache: Cache | None
-    resources: Resources
-    code: Mapping[str, str | None]
-    command: str
-
-
 def train(
     phase: Phase,
     place: Place,
     store: Store,
     attempt: Attempt,
-    report: Callable[[Progress], None] = lambda progress: None,
-    stop: Callable[[], None] = lambda: None,
+    report: Report = unheard,
+    stop: Stop = unstopped,
 ) -> bool:
     """Train `phase` in the folder of `attempt` and publish it.
 
     Args:
-        report: called after every epoch.
-        stop: called before every step and every batch that is measured; raises `Stopped` to end the attempt.
+        report, stop: see `study.leg`.
 
     Returns:
         Whether this attempt became the phase's result; False if another one was published first.
@@ -149,12 +97,7 @@ def train(
             report(_progress(epoch, epochs, records, took))
     save_weights(attempt.checkpoint, own_state(leg.network))
     seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
-    trained, in_all = parameter_count(leg.network)
-    cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
-    cost |= {"parameters": trained, "parameters_total": in_all}
-    ran = provenance.describe(place.code, place.command, str(device), torch.get_num_threads(), cost)
-    replace_json(attempt.provenance, ran)
-    return attempt.publish(seconds)
+    return publish(attempt, place, leg.network, seconds, TRAINED)
 
 
 def _be_deterministic() -> None:

@@ -21,9 +21,10 @@ from results.attempt import Attempt, Store
 from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.dataset import Source
+from study.leg import Place, Progress, Stopped, Superseded
+from study.legs import leg_of
 from study.phase import Phase
 from study.settings import Resources
-from study.training import Place, Progress, Stopped, Superseded, train
 
 HEARTBEAT_S = 10.0
 
@@ -121,7 +122,7 @@ def _train_logged(
                 raise Stopped("the run that gave the orders is gone") from None
 
         try:
-            train(phase, _place(phase, orders), store, attempt, report, stop)
+            leg_of(phase)(phase, _place(phase, orders), store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))
             return Event(phase.key, "stopped")

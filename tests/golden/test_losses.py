@@ -19,8 +19,9 @@ from results.attempt import Store
 from results.owner import Owner
 from results.record import read_records
 from study.key import NUMERICS
+from study.leg import Place
 from study.preparation import Prepared, Request, prepare
-from study.training import Place, train
+from study.training import train
 
 FILE = Path(__file__).with_name("losses.json")
 SETTINGS = {

@@ -310,7 +310,7 @@ def test_each_seed_may_measure_other_classes_if_both_arms_do() -> None:
 
 def test_arms_that_measure_other_classes_cannot_be_compared() -> None:
     predictions = made(classes=8)
-    masked = measured_by(predictions, dict.fromkeys(range(3), [0, 1]))
+    masked = measured_by(predictions, {seed: [0, 1] for seed in range(3)})
     mixed = replace(predictions, scores={**masked.scores, "arm": predictions.scores["arm"]})
     with pytest.raises(UserError, match=r"arms arm and control: they measure other labels with seed 0 \(8 and 2\)"):
         compare(mixed, which="arm")

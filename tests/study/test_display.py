@@ -7,7 +7,7 @@ from rich.console import Console
 
 from results.attempt import Store
 from study.display import Board, Lines, draw
-from study.training import Progress
+from study.leg import Progress
 from study.worker import Event
 from tests import made_store as made
 

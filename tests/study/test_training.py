@@ -12,9 +12,10 @@ import pytest
 from results.attempt import Attempt, Store
 from results.owner import Owner
 from results.record import Record, read_records
+from study.leg import Place, Progress, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-from study.training import Place, Progress, Stopped, Superseded, train
+from study.training import train
 
 EPOCHS = 4
 SETTINGS = {

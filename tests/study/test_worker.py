@@ -11,9 +11,9 @@ from results.attempt import Attempt, Store
 from results.files import UnwritableError
 from results.owner import Owner
 from study import worker
+from study.leg import Progress, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-from study.training import Progress, Superseded
 from study.worker import Event, Orders, run_phase
 from tests.made_spec import SPEC
 
@@ -30,7 +30,7 @@ def ended(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Give a function that runs the first phase with another training, and returns its end and what it told."""
 
     def ended(train: Callable[..., Any]) -> tuple[Event, list[Event]]:
-        monkeypatch.setattr(worker, "train", train)
+        monkeypatch.setattr(worker, "leg_of", lambda phase: train)
         ours, theirs = multiprocessing.Pipe()
         end = run_phase(first(prepared), orders(prepared), prepared.store, theirs, worker._StopFlag())
         told = []

@@ -1,0 +1,95 @@
+"""What all legs of a trial have in common: where they run, how they are followed, stopped and published.
+
+`Place` says where a phase runs, which changes no number.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from experiments.clip import DataSet
+from models.build import parameter_count
+from results.attempt import Attempt
+from results.files import replace_json
+from study import provenance
+from study.cache import Cache
+from study.memory import peak_bytes
+from study.settings import Resources
+
+
+class Superseded(Exception):
+    """Another worker has taken this phase over; this one stops and publishes nothing."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop; the phase can be resumed."""
+
+
+class Progress(NamedTuple):
+    """One finished epoch, as it is shown while a study runs.
+
+    Attributes:
+        loss: mean training loss.
+        map: mean mAP (points) of the validation splits, if they were measured.
+        seconds: that it took, measuring included.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    map: float | None
+    seconds: float
+
+    def __str__(self) -> str:
+        measured = "" if self.map is None else f", map {self.map:.1f}"
+        return f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4g}{measured}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a phase runs: nothing here can change its numbers (bit for bit: on an equal device and thread count).
+
+    Attributes:
+        dataset: the clips whose fingerprint the phase's key holds.
+        cache: their decoded frames, or None to decode while training.
+        code: commit and difference of the checkout when the run began.
+        command: what the user typed.
+    """
+
+    dataset: DataSet
+    cache: Cache | None
+    resources: Resources
+    code: Mapping[str, str | None]
+    command: str
+
+
+Report = Callable[[Progress], None]
+"""Called after every epoch."""
+Stop = Callable[[], None]
+"""Called before every step and every batch that is measured; raises `Stopped` to end the attempt."""
+
+
+def unheard(progress: Progress) -> None:
+    """Follow nothing."""
+
+
+def unstopped() -> None:
+    """Let it go on."""
+
+
+def publish(attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str]) -> bool:
+    """Say where a result comes from and what it cost, and publish it; False if another attempt was first.
+
+    Args:
+        files: what it holds beside what every result holds.
+    """
+    device = torch.device(place.resources.device)
+    trained, in_all = parameter_count(network)
+    cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
+    cost |= {"parameters": trained, "parameters_total": in_all}
+    ran = provenance.describe(place.code, place.command, str(device), torch.get_num_threads(), cost)
+    replace_json(attempt.provenance, ran)
+    return attempt.publish(seconds, files)
