@@ -80,17 +80,20 @@ class Says(Frozen):
 class ClaimFile(Frozen):
     """What would be said, and when, as a spec writes it: `results.claim.Claim` once the arms are known."""
 
-    metric: Literal["map"] = "map"
-    """Mean average precision, in points."""
+    metric: Literal["map", "latency", "peak_memory"] = "map"
+    """Mean average precision, in points; or what inference costs: the median latency of a clip, the peak memory."""
     split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
-    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits."""
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits; costs have no split."""
     says: Says
     smallest: float = Field(ge=0)
-    """The smallest difference that matters, in points."""
+    """The smallest difference that matters, in points; of costs in percent of the control's."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     """How often the study may claim what is not so."""
     over: Literal["seeds", "seeds and activities"] = "seeds and activities"
-    """What the claim holds for: other seeds on these clips, or other seeds and other activities."""
+    """What the claim holds for: other seeds on these clips, or other seeds and other activities.
+
+    Costs are about other seeds, which are other measurements.
+    """
 
 
 class Budget(Frozen):

@@ -34,6 +34,7 @@ __all__ = [
     "SenderModel",
     "baseline_settings",
     "build",
+    "for_inference",
     "load_own_state",
     "name_of",
     "own_state",
@@ -204,6 +205,13 @@ def build(settings: AnyModel, classes: int, clip: ClipShape) -> Network:
         into_own=not distill.needs_receivers,
         trains_senders=distill.trains_sender,
     )
+
+
+def for_inference(network: Network) -> Network:
+    """Leave out of `network` what only training needs: senders and what compares with them; it now evaluates."""
+    if isinstance(network, TransM3E):
+        network.senders, network.distill = nn.ModuleDict(), nn.ModuleDict()
+    return network.eval()
 
 
 def _trunk(settings: RgbModel | ModelSettings, clip: ClipShape, *, groups: int) -> Trunk:

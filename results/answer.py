@@ -86,7 +86,7 @@ def answer_sealed(claim: Claim, edition: str) -> Answer:
 
 def place(claim: Claim, low: float, high: float) -> Place:
     """Say where an interval lies, seen from `claim`; NaN is open."""
-    if claim.direction == "worse":
+    if claim.says_lower:
         low, high = -high, -low
     above, below = low > claim.smallest, high < -claim.smallest
     inside = low > -claim.smallest and high < claim.smallest

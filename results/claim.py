@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from models.settings import Frozen
 from results.files import canonical
+from results.metric.facts import COST_SPLIT, METRICS, Facts
 
 ANY, ALL = "any", "all"
 
@@ -15,10 +16,10 @@ ANY, ALL = "any", "all"
 class Claim(Frozen):
     """A statement about arms and their control that data can support or refute."""
 
-    metric: Literal["map"] = "map"
-    """Mean average precision, in points."""
-    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
-    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits."""
+    metric: Literal["map", "latency", "peak_memory"] = "map"
+    """Mean average precision, in points; or what inference costs, in percent of the control's."""
+    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen", "inference"] = "val"
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits; costs are of no split."""
     control: str
     """Name of the arm that the others are compared with."""
     which: str
@@ -38,12 +39,38 @@ class Claim(Frozen):
                 "claim.smallest: must be above 0 for a claim of equivalence, but got smallest=0.0; "
                 "no data shows that a difference is exactly 0. Give the smallest difference that matters, in points."
             )
+        if self.is_about_cost != (self.split == COST_SPLIT):
+            rule = "left out" if self.is_about_cost else "a split of the data"
+            raise ValueError(
+                f"claim.split: must be {rule} for a claim about {self.metric}, but got {self.split!r}."
+                " What inference costs is measured on made-up clips."
+            )
+        if self.is_about_cost and self.over != "seeds":
+            raise ValueError(
+                f"claim.over: must be `seeds` for a claim about {self.metric}, which no activity plays a part in, "
+                f"but got {self.over.replace('_', ' ')!r}. Write `over: seeds`, or leave it out."
+            )
         if self.which == self.control:
             raise ValueError(
                 f"claim.which: must be another arm than the control, but got which={self.which!r}. "
                 f"Name an arm that is compared with it, `{ANY}` or `{ALL}`."
             )
         return self
+
+    @property
+    def facts(self) -> Facts:
+        """What its metric is."""
+        return METRICS[self.metric]
+
+    @property
+    def is_about_cost(self) -> bool:
+        """Tell whether it is about what inference costs, and not about scores of clips."""
+        return self.facts.is_cost
+
+    @property
+    def says_lower(self) -> bool:
+        """Tell whether it says that arms have less of the metric than the control."""
+        return self.direction == ("better" if self.facts.is_lower_better else "worse")
 
     @property
     def is_sealed(self) -> bool:

@@ -12,7 +12,7 @@ Letters: S seeds, M models (an arm with a seed), R resamples.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class ClipPart:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Arm minus control, in points; NaN where the data give no number."""
+    """Arm minus control, in points, of costs in percent of the control's; NaN where the data give no number."""
 
     arm: str
     difference: float
@@ -102,11 +102,22 @@ def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES
     Raises:
         UserError: the claim names an arm that is not there, or a split without clips or positive labels.
     """
-    _check(predictions.arms, claim)
     measured = measure(predictions, claim, resamples, seed)
-    arms = [arm for arm in predictions.arms if arm != claim.control]
+    return compare_measured(measured, claim, predictions.arms, predictions.repeated)
+
+
+def compare_measured(
+    measured: Measured, claim: Claim, planned: tuple[str, ...], repeated: Collection[str]
+) -> list[Contrast]:
+    """Compare what was measured of every planned arm with the control, as `contrasts` does.
+
+    Args:
+        repeated: arms that train the control once more.
+    """
+    _check(planned, claim)
+    arms = [arm for arm in planned if arm != claim.control]
     compared = {arm: _compare(arm, claim, measured) for arm in arms}
-    claimed = set(claim.claimed(predictions.arms, predictions.repeated))
+    claimed = set(claim.claimed(planned, repeated))
     steps: dict[str, Step] = {}
     for family in (sorted(claimed), sorted(set(arms) - claimed)):
         steps |= zip(family, holm([p_value(compared[arm].estimate, claim) for arm in family], claim.alpha), strict=True)
@@ -115,11 +126,9 @@ def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES
 
 def p_value(estimate: Estimate, claim: Claim) -> float:
     """Give the smallest alpha whose two-sided interval lies where `claim` says."""
-    if claim.direction == "better":
-        return estimate.p_above(claim.smallest)
-    if claim.direction == "worse":
-        return estimate.p_below(-claim.smallest)
-    return estimate.p_within(claim.smallest)
+    if claim.direction == "equivalent":
+        return estimate.p_within(claim.smallest)
+    return estimate.p_below(-claim.smallest) if claim.says_lower else estimate.p_above(claim.smallest)
 
 
 def _check(arms: Sequence[str], claim: Claim) -> None:

@@ -20,10 +20,11 @@ with last_step as (
 last_epoch as (
     select key, split, step,
         max(value) filter (metric = 'map') as map,
-        max(value) filter (metric = 'loss') as loss{precisions}
+        max(value) filter (metric = 'loss') as loss{precisions},
+        {costs}
     from records
     join last_step using (key, split, step)
-    where split like 'val%' or split like 'test%'
+    where split like 'val%' or split like 'test%' or split = 'inference'
     group by key, split, step
 ),
 trial_costs as (
@@ -36,7 +37,7 @@ trial_costs as (
 )
 select editions.study, edition, editions.profile, editions.data, arm, arms.is_control, trials.seed, trials.replicate,
     last_epoch.split, last_epoch.step{levels}, last_epoch.map, last_epoch.loss{precision_names},
-    trial_costs.seconds, trial_costs.peak_memory_bytes, runs.parameters, trials.final as key, runs.commit,
+    trial_costs.seconds, trial_costs.peak_memory_bytes, runs.parameters, {cost_names}, trials.final as key, runs.commit,
     exists (from runs as given_up where given_up.key = trials.final and given_up.pruned_by = edition) as pruned
 from trials
 join editions using (edition)
@@ -46,12 +47,21 @@ join last_epoch on last_epoch.key = trials.final
 join trial_costs
     on trial_costs.edition = trials.edition and trial_costs.arm = trials.arm
     and trial_costs.seed = trials.seed and trial_costs.replicate = trials.replicate
-where last_epoch.split like 'val%' or editions.revealed_at is not null
+where last_epoch.split not like 'test%' or editions.revealed_at is not null
 """
 
 _COMMENT = (
-    "last epoch of each finished trial and split: levels, map and ap.* in points, cost; test splits once revealed"
+    "last epoch of each finished trial and split: levels, map and ap.* in points, cost; test splits once revealed. "
+    "split inference: what a pass costs, measured alone on the machine: latency_ms (median a clip), latency_spread_ms "
+    "(range of the middle half of the repeats), inference_memory_bytes (most that torch holds), gflops (a clip)"
 )
+_COSTS = {
+    "latency_ms": "latency_median",
+    "latency_spread_ms": "latency_spread",
+    "inference_memory_bytes": "peak_memory",
+    "gflops": "gflops",
+}
+"""Column -> metric of a record."""
 
 
 def make_view(connection: duckdb.DuckDBPyConnection) -> None:
@@ -65,6 +75,10 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
                 for metrics in precisions
             ),
             precision_names="".join(f", last_epoch.{name(metrics[0])}" for metrics in precisions),
+            costs=",\n        ".join(
+                f"max(value) filter (metric = {text(metric)}) as {column}" for column, metric in _COSTS.items()
+            ),
+            cost_names=", ".join(f"last_epoch.{column}" for column in _COSTS),
             levels="".join(f", {_level(factor, kind)} as {name(factor)}" for factor, kind in factors.items()),
         )
     )

@@ -38,7 +38,8 @@ where (split like 'test%') = $test
 _TOOK = """
 update runs set seconds = coalesce(took.seconds, runs.seconds), epochs = took.epochs
 from (
-    select key, attempt, sum(value) filter (metric = 'seconds') as seconds, max(step) as epochs
+    select key, attempt, sum(value) filter (metric = 'seconds') as seconds,
+        coalesce(max(step) filter (metric = 'seconds'), 0) as epochs
     from records where list_contains($keys, key) group by all
 ) as took
 where took.key = runs.key and took.attempt = runs.attempt

@@ -100,7 +100,8 @@ create table runs (
 );
 comment on table runs is 'attempts at a phase: done, failed, stopped, pruned, unfinished (running or killed), or damaged';
 comment on column runs.seconds is 'training and evaluation of all epochs, those of resumed attempts included';
-comment on column runs.epochs is 'epochs with records';
+comment on column runs.epochs is 'epochs that were trained; 0 for a phase that only measures';
+comment on column runs.device is 'cpu, cuda ...; of a measurement of inference with its name';
 comment on column runs.log is 'path of the log, from the store''s folder';
 comment on column runs.pruned_by is 'the edition that gave this attempt up';
 
@@ -113,6 +114,7 @@ create table records (
     value double,
     unit varchar
 );
+comment on column records.step is 'the epoch; of a measurement of inference the repeat';
 comment on table records is 'every measured number; of a key''s attempts only the done one, else the newest that ended';
 
 create table predictions (

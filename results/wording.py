@@ -7,9 +7,6 @@ from results.claim import ALL, ANY, Claim
 from results.contrast import Contrast
 from results.power import MOST_SEEDS
 
-_IS = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
-_OTHER_SIDE = {"better": "worse than", "worse": "better than", "equivalent": "different from"}
-
 
 def sentence(
     claim: Claim, verdict: str, claimed: Sequence[Contrast], places: Mapping[str, str], outlook: str = ""
@@ -69,41 +66,43 @@ def too_many_seeds() -> str:
 
 def _supported(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
     winners = [contrast for contrast in claimed if places[contrast.arm] == "claimed"]
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = _statement(claim)
     if len(winners) == 1:
-        return f"{winners[0].arm} is {statement} ({_numbers(winners[0])})"
+        return f"{winners[0].arm} is {statement} ({_numbers(claim, winners[0])})"
     if claim.which == ALL:
         return f"all {len(claimed)} arms are {statement} ({_least(claim, claimed)})"
     return f"{len(winners)} of {len(claimed)} arms are {statement} ({_best(claim, winners)})"
 
 
 def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = _statement(claim)
     if claim.which == ANY:
         return f"no arm is {statement} ({_best(claim, claimed)})"
     against = [contrast for contrast in claimed if places[contrast.arm] in ("contrary", "equivalent")]
     worst = min(against, key=lambda contrast: _towards(claim, contrast))
     if claim.which == ALL:
         is_contrary = places[worst.arm] == "contrary"
-        what = _OTHER_SIDE[claim.direction].split()[0] if is_contrary else "equivalent"
-        return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(worst)})"
-    by = f" by {_points(claim.smallest)}" if claim.smallest else ""
-    return f"{worst.arm} is {_OTHER_SIDE[claim.direction]} {claim.control}{by} on {claim.split} ({_numbers(worst)})"
+        what = _other_side(claim).split()[0] if is_contrary else "equivalent"
+        return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(claim, worst)})"
+    by = f" by {_amount(claim)}" if claim.smallest else ""
+    return f"{worst.arm} is {_other_side(claim)} {claim.control}{by}{_where(claim)} ({_numbers(claim, worst)})"
 
 
 def _equivalent(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
-    within = f"by less than {_points(claim.smallest)} on {claim.split}"
+    within = f"by less than {_amount(claim)}{_where(claim)}"
     if len(claimed) == 1:
-        return f"{claimed[0].arm} and {claim.control} differ {within} ({_numbers(claimed[0])})"
+        return f"{claimed[0].arm} and {claim.control} differ {within} ({_numbers(claim, claimed[0])})"
     largest = max(claimed, key=lambda contrast: abs(contrast.difference))
-    return f"all {len(claimed)} arms differ from {claim.control} {within} (most: {largest.arm}, {_numbers(largest)})"
+    most = f"most: {largest.arm}, {_numbers(claim, largest)}"
+    return f"all {len(claimed)} arms differ from {claim.control} {within} ({most})"
 
 
 def _undecided(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = _statement(claim)
     measured = [contrast for contrast in claimed if not math.isnan(contrast.difference)]
     if claim.which not in (ANY, ALL):
-        return f"{claim.which} is not shown to be {statement} ({_numbers(claimed[0]) if measured else 'no results'})"
+        told = _numbers(claim, claimed[0]) if measured else "no results"
+        return f"{claim.which} is not shown to be {statement} ({told})"
     who = "no arm is shown" if claim.which == ANY else "not every arm is shown"
     told = (_best if claim.which == ANY else _least)(claim, measured) if measured else "no results"
     return f"{who} to be {statement} ({told})"
@@ -119,12 +118,12 @@ _SENTENCES: dict[str, Callable[[Claim, Sequence[Contrast], Mapping[str, str]], s
 
 def _best(claim: Claim, contrasts: Sequence[Contrast]) -> str:
     best = max(contrasts, key=lambda contrast: _towards(claim, contrast))
-    return f"{_extreme(claim, 'best')}: {best.arm}, {_numbers(best)}"
+    return f"{_extreme(claim, 'best')}: {best.arm}, {_numbers(claim, best)}"
 
 
 def _least(claim: Claim, contrasts: Sequence[Contrast]) -> str:
     least = min(contrasts, key=lambda contrast: _towards(claim, contrast))
-    return f"{_extreme(claim, 'least')}: {least.arm}, {_numbers(least)}"
+    return f"{_extreme(claim, 'least')}: {least.arm}, {_numbers(claim, least)}"
 
 
 def _extreme(claim: Claim, which: str) -> str:
@@ -137,26 +136,48 @@ def _towards(claim: Claim, contrast: Contrast) -> float:
     """Say how far a difference goes the way of the claim."""
     if claim.direction == "equivalent":
         return -abs(contrast.difference)
-    return contrast.difference if claim.direction == "better" else -contrast.difference
+    return -contrast.difference if claim.says_lower else contrast.difference
 
 
 def _by(claim: Claim) -> str:
     if claim.direction == "equivalent":
-        return f" within {_points(claim.smallest)}"
-    return f" by {_points(claim.smallest)}" if claim.smallest else ""
+        return f" within {_amount(claim)}"
+    return f" by {_amount(claim)}" if claim.smallest else ""
 
 
-def _points(number: float) -> str:
-    digits = f"{number:.1f}" if round(number, 1) == number else f"{number:g}"
-    return f"{digits} mAP point{'s' * (number != 1)}"
+def _amount(claim: Claim) -> str:
+    return claim.facts.amount(claim.smallest)
 
 
-def _numbers(contrast: Contrast) -> str:
+def _statement(claim: Claim) -> str:
+    """Say what an arm is said to be: ``better than count=20 by 1.0 mAP point on val``."""
+    is_so = f"{_word(claim, claim.direction)} than"
+    if claim.direction == "equivalent":
+        is_so = "equivalent to"
+    return f"{is_so} {claim.control}{_by(claim)}{_where(claim)}"
+
+
+def _other_side(claim: Claim) -> str:
+    if claim.direction == "equivalent":
+        return "different from"
+    return f"{_word(claim, 'worse' if claim.direction == 'better' else 'better')} than"
+
+
+def _word(claim: Claim, direction: str) -> str:
+    """Name a direction by the metric: ``better`` in latency is ``faster``."""
+    return {"better": claim.facts.better, "worse": claim.facts.worse}.get(direction, direction)
+
+
+def _where(claim: Claim) -> str:
+    return " at inference" if claim.is_about_cost else f" on {claim.split}"
+
+
+def _numbers(claim: Claim, contrast: Contrast) -> str:
     seeds = f"{len(contrast.seeds)} seed{'s' * (len(contrast.seeds) != 1)}"
     if not contrast.is_paired and contrast.seeds:
         seeds = f"{len(contrast.seeds)} and {len(contrast.control_seeds)} unpaired seeds"
     interval = f" [{contrast.low:.1f}, {contrast.high:.1f}]" if contrast.has_interval else " without an interval"
-    return f"{contrast.difference:+.1f}{interval}, {seeds}"
+    return f"{contrast.difference:+.1f}{claim.facts.sign}{interval}, {seeds}"
 
 
 def _missing(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
@@ -200,10 +221,11 @@ def _single_split(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
 
 def _excluded(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
     """Name the arms that cannot be what is claimed, although it is open what they are instead."""
-    if claim.direction == "better":
-        arms = [contrast.arm for contrast in claimed if contrast.high < claim.smallest]
-    elif claim.direction == "worse":
+    if claim.direction == "equivalent":
+        return []
+    if claim.says_lower:
         arms = [contrast.arm for contrast in claimed if contrast.low > -claim.smallest]
     else:
-        return []
-    return [f"Already excluded: {', '.join(arms)} {claim.direction}{_by(claim)} or more."] if arms else []
+        arms = [contrast.arm for contrast in claimed if contrast.high < claim.smallest]
+    word = _word(claim, claim.direction)
+    return [f"Already excluded: {', '.join(arms)} {word}{_by(claim)} or more."] if arms else []

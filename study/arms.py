@@ -1,7 +1,7 @@
 """Arms: made by a design from factors, settled layer on layer, and merged where their settings are equal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import SerializeAsAny
 
@@ -11,6 +11,7 @@ from experiments.spec import Spec
 from models import catalog
 from models.settings import Frozen, Variant, key_content
 from results.files import canonical
+from results.metric.facts import METRICS
 from study.design._cell import Cell, DesignError
 from study.edition import Arm
 from study.layers import settle
@@ -74,20 +75,34 @@ def settled(
     return arms
 
 
-def merged(arms: Sequence[Arm]) -> tuple[list[Arm], list[str]]:
-    """Keep one of the arms that have equal settings, the control before others; say which were merged."""
+def merged(arms: Sequence[Arm], metric: str) -> tuple[list[Arm], list[str]]:
+    """Keep one of the arms that have equal settings, the control before others; say which were merged.
+
+    Args:
+        metric: of the claim; settings that cannot change it make no other arm.
+    """
     kept: dict[str, Arm] = {}
     notes: list[str] = []
     for arm in sorted(arms, key=lambda arm: not arm.is_control):
-        same = kept.setdefault(content(arm), arm)
+        same = kept.setdefault(content(arm, metric), arm)
         if same is not arm:
             notes.append(f"{arm.name}: the same settings as {same.name}; trained once, under that name.")
-    return [arm for arm in arms if kept[content(arm)] is arm], notes
+    return [arm for arm in arms if kept[content(arm, metric)] is arm], notes
 
 
-def content(arm: Arm) -> str:
-    """Give what tells an arm from others: all settings that can change a number, and where its clips come from.
+def content(arm: Arm, metric: str) -> str:
+    """Give what tells an arm from others: all settings that can change `metric`, and where its clips come from.
 
     A path is in no key, because the clips' own content is; but it is all that is known of them here.
     """
-    return canonical([key_content(arm.settings), arm.settings.data.source.model_dump(mode="json")])
+    return canonical([deciding(arm.settings, metric), arm.settings.data.source.model_dump(mode="json")])
+
+
+def deciding(settings: Settings, metric: str) -> dict[str, Any]:
+    """Give the settings that can change `metric`: how inference is measured and where, only if it is a cost of that."""
+    can = key_content(settings)
+    if METRICS[metric].is_cost:
+        resources = settings.resources
+        return can | {"resources": {"device": resources.device, "threads": resources.threads}}
+    del can["inference"]
+    return can

@@ -10,6 +10,7 @@ from experiments.problem import Problem, SpecError
 from experiments.spec import Spec
 from models import catalog
 from results.claim import ALL, ANY, Claim
+from results.metric.facts import COST_SPLIT, METRICS
 from study.edition import Arm
 
 
@@ -30,6 +31,10 @@ def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
         "control": next(arm.name for arm in arms if arm.is_control),
         "over": asked.over.replace(" ", "_"),
     }
+    if METRICS[asked.metric].is_cost:  # neither clips nor activities play a part in it: what is written must say so
+        written = asked.model_fields_set
+        claim |= {"split": asked.split if "split" in written else COST_SPLIT}
+        claim |= {} if "over" in written else {"over": "seeds"}
     try:
         return Claim(**claim)
     except ValidationError as error:

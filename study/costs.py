@@ -19,7 +19,7 @@ class PlanReport:
     Attributes:
         states: kind -> state -> how many phases.
         left_hours: of one device, for what is not done; None if nothing is known.
-        wall_hours: `left_hours` over the workers of this machine.
+        wall_hours: `left_hours` over the workers of this machine, but for phases that run alone.
         cache_folder: where decoded clips are kept.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
@@ -49,12 +49,13 @@ def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
     for key, state in plan.states(store).items():
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
     hours = _hours(prepared, left(prepared), known)
+    alone = _hours(prepared, [phase for phase in left(prepared) if phase.is_alone], known)
     workers = workers_of(plan.edition.settings.resources)
     return PlanReport(
         plan,
         states,
         hours,
-        None if hours is None else hours / workers,
+        None if hours is None or alone is None else alone + (hours - alone) / workers,
         store.cache,
         cache_bytes(prepared),
         cache.free_bytes(store.cache),

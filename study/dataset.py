@@ -7,11 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from experiments.clip import Clip, DataSet, fingerprint
+from experiments.videos import VideoSet
 from models import catalog
 from models.settings import Frozen
 from study import cache
 from study.cache import Cache
 from study.settings import FrameSettings
+
+NO_CLIPS: DataSet = VideoSet("no clips", (), (), {})
+"""What a phase sees that reads none."""
 
 
 @dataclass(frozen=True)

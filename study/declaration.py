@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from models.settings import key_content
 from results.attempt import now
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
 from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, read_plans
+from study.arms import deciding
 from study.edition import Arm
 from study.key import NUMERICS
 from study.phase import Phase
@@ -54,7 +54,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "edition": edition.name,
         "question": edition.spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
-        "arms": [_arm(arm) | {"settings": _settings_digest(arm)} for arm in edition.arms],
+        "arms": [_arm(arm) | {"settings": _settings_digest(arm, edition.claim.metric)} for arm in edition.arms],
         "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
@@ -85,7 +85,8 @@ def clips_from(prepared: Prepared) -> str:
 
 
 def _fingerprints(plan: Plan) -> list[str]:
-    return sorted({phase.data for phase in plan.phases.values()})
+    """List the data sets that are read; none by phases that only measure what inference costs."""
+    return sorted({phase.data for phase in plan.phases.values() if phase.data})
 
 
 def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
@@ -114,7 +115,7 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
         "settings": edition.settings.model_dump(mode="json"),
         "spec_settings": spec.settings,
         "arms": [_arm(arm) for arm in edition.arms],
-        "phases": {key: _phase(phase, clips[phase.data]) for key, phase in plan.phases.items()},
+        "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in plan.phases.items()},
         "trials": [_trial(trial) for trial in plan.trials],
         "caches": list(prepared.caches),
         "clips_from": clips_from(prepared),
@@ -128,8 +129,8 @@ def _arm(arm: Arm) -> PlannedArm:
     return {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
 
 
-def _settings_digest(arm: Arm) -> str:
-    return hashlib.sha256(canonical(key_content(arm.settings)).encode()).hexdigest()
+def _settings_digest(arm: Arm, metric: str) -> str:
+    return hashlib.sha256(canonical(deciding(arm.settings, metric)).encode()).hexdigest()
 
 
 def _phase(phase: Phase, clips: int) -> PlannedPhase:

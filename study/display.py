@@ -18,6 +18,7 @@ from reports.words import duration
 from results.plan import PlanFile, label, parents
 from results.state import with_blocked
 from study.leg import Progress
+from study.phase import KINDS
 from study.printing import STATES
 from study.worker import Event
 
@@ -32,9 +33,16 @@ class Board:
     Args:
         done: keys that are done before the run.
         workers: phases that run at once.
+        clock: seconds, to time phases without epochs.
     """
 
-    def __init__(self, plan: PlanFile, done: Collection[str], workers: int = 1) -> None:
+    def __init__(
+        self,
+        plan: PlanFile,
+        done: Collection[str],
+        workers: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.edition = plan["edition"]
         self.labels = {key: label(plan, key) for key in plan["phases"]}
         self.latest: dict[str, Progress] = {}
@@ -43,12 +51,15 @@ class Board:
         self._kind = {key: phase["kind"] for key, phase in plan["phases"].items()}
         self._epochs: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items()}
         self._state = {key: "done" if key in done else "due" for key in plan["phases"]}
-        self._left = {key: count for key, count in self._epochs.items() if key not in done}
+        self._left = {key: max(count, 1) for key, count in self._epochs.items() if key not in done}
+        self._clock = clock
+        self._began: dict[str, float] = {}
         self._took: dict[str, list[float]] = {}
 
     def note(self, event: Event) -> None:
         """Take in an event."""
-        if event.state == "start":
+        if event.state in ("start", "waiting"):
+            self._began[event.key] = self._clock()
             self.latest[event.key] = Progress(0, self._epochs[event.key], NO_EPOCH, None, 0.0)
         elif event.progress:
             self.latest[event.key] = event.progress
@@ -56,7 +67,10 @@ class Board:
             self._took.setdefault(self._kind[event.key], []).append(event.progress.seconds)
         else:
             self.latest.pop(event.key, None)
-        names = {"start": "running", "epoch": "running", "elsewhere": "running", "stopped": "due"}
+            if event.state == "done" and event.key in self._began and not self._epochs[event.key]:
+                took = self._clock() - self._began[event.key]
+                self._took.setdefault(self._kind[event.key], []).append(took)
+        names = {"start": "running", "waiting": "running", "epoch": "running", "elsewhere": "running", "stopped": "due"}
         self._state[event.key] = names.get(event.state, event.state)
 
     def counts(self) -> Counter[str]:
@@ -71,8 +85,9 @@ class Board:
         usual = fmean(rates.values())
         states = with_blocked(self._state, self._parents)
         open_keys = [key for key in self._left if states[key] in ("due", "running")]
-        work_s = sum(self._left[key] * rates.get(self._kind[key], usual) for key in open_keys)
-        return work_s / max(1, min(self._workers, len(open_keys)))
+        left = {key: self._left[key] * rates.get(self._kind[key], usual) for key in open_keys}
+        alone_s = sum(seconds for key, seconds in left.items() if KINDS[self._kind[key]].is_alone)
+        return alone_s + (sum(left.values()) - alone_s) / max(1, min(self._workers, len(open_keys)))
 
     def summary(self) -> str:
         """Say in a line how far the run is."""
@@ -114,8 +129,9 @@ def draw(board: Board) -> Group:
         table.add_column(column, justify="right" if column in ("loss", "map") else "left")
     for key, (epoch, epochs, loss, mean, _) in board.latest.items():
         measured = "" if mean is None else f"{mean:.1f}"
-        bar = ProgressBar(total=epochs, completed=epoch, width=20)
-        table.add_row(board.labels[key], f"{epoch}/{epochs}", bar, f"{loss:.3f}" if epoch else "", measured)
+        bar = ProgressBar(total=epochs or None, completed=epoch, width=20)
+        done = f"{epoch}/{epochs}" if epochs else "measures"
+        table.add_row(board.labels[key], done, bar, f"{loss:.3f}" if epoch else "", measured)
     return Group(table, Text(f"{board.edition}: {board.summary()}"))
 
 
@@ -140,6 +156,8 @@ class Lines:
             return None
         self._told = self._clock()
         words = {"elsewhere": "is held by another run or done already", "stopped": "stopped; will be resumed"}
+        if event.state == "waiting":
+            return f"{self._board.labels[event.key]}: {event.text}"
         said = str(event.progress) if event.progress else words.get(event.state, event.state)
         text = f"{self._board.labels[event.key]}: {said}"
         return f"{text}: {event.text}" if event.text else f"{text}  ({self._board.summary()})"

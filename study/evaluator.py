@@ -16,8 +16,8 @@ from models.loss import Criterion
 from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
 from study.loader import Batch
+from study.optim import autocast
 from study.subset import Subset
-from study.trainer import autocast
 
 
 @dataclass(frozen=True)

@@ -80,16 +80,19 @@ def unstopped() -> None:
     """Let it go on."""
 
 
-def publish(attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str]) -> bool:
+def publish(
+    attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str], device_name: str = ""
+) -> bool:
     """Say where a result comes from and what it cost, and publish it; False if another attempt was first.
 
     Args:
         files: what it holds beside what every result holds.
+        device_name: what tells the device from others of its type, where that changes the numbers.
     """
     device = torch.device(place.resources.device)
     trained, in_all = parameter_count(network)
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
     cost |= {"parameters": trained, "parameters_total": in_all}
-    ran = provenance.describe(place.code, place.command, str(device), torch.get_num_threads(), cost)
+    ran = provenance.describe(place.code, place.command, device_name or str(device), torch.get_num_threads(), cost)
     replace_json(attempt.provenance, ran)
     return attempt.publish(seconds, files)

@@ -1,8 +1,10 @@
 """The optimiser of every phase: AdamW, what it decays, and its learning rate at every step."""
 
 import math
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -32,6 +34,11 @@ class OptimSettings(Frozen):
     def joint(self) -> "OptimSettings":
         """Give what the joint phase sees: its own learning rate, already multiplied."""
         return self.model_copy(update={"lr": self.lr * self.joint_lr_factor, "joint_lr_factor": 1.0})
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Enter the precision that the forward pass runs in."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def lr_at(step: int, steps: int, settings: OptimSettings) -> float:

@@ -1,6 +1,7 @@
 """Phases: the legs of a trial's training, each known by the hash of all that can change its numbers.
 
     rgb(data, trunk, tokens, loss, seed)  and  sender(modality, the same)  ->  joint(arm, seed)
+    profile(model, clip's shape, inference, machine's kind, seed), where the claim is about what inference costs
 
 Two trials that agree on a phase's settings, seed and data share it, whatever study they belong to.
 """
@@ -8,7 +9,9 @@ Two trials that agree on a phase's settings, seed and data share it, whatever st
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import Field
 
 from models.build import (
     AnyModel,
@@ -19,8 +22,11 @@ from models.build import (
     baseline_settings,
     rgb_settings,
     sender_settings,
+    streams_of,
 )
+from models.geometry import Skeleton
 from models.settings import Frozen, key_content
+from study.inference import InferenceSettings
 from study.key import NUMERICS, key_of
 from study.optim import OptimSettings
 from study.settings import SeenSettings, Settings
@@ -44,11 +50,35 @@ class TrainingSettings(PhaseSettings):
     evaluate_every: int
 
 
+class ProfileSettings(PhaseSettings):
+    """What a phase that measures inference may see, and all that can change its numbers.
+
+    Its clips are made up: of `data` there is their shape, and the rest at its default. Unlike that of a training, a
+    measurement's key tells devices and threads apart.
+    """
+
+    model: Annotated[BaselineModel | ModelSettings, Field(union_mode="left_to_right")]
+    classes: int
+    skeleton: Skeleton | None
+    """What clips come with, if the network is built for it."""
+    inference: InferenceSettings
+    precision: Literal["fp32", "bf16"]
+    device: str
+    """Its type: ``cpu``, ``cuda`` or ``mps``."""
+    threads: int
+
+
 class Kind(NamedTuple):
-    """What phases of one kind may see: their settings, and of these the part `model.*`."""
+    """What phases of one kind may see.
+
+    Attributes:
+        model: what `settings.model` is, where the settings do not say so themselves.
+        is_alone: it may only run while nothing else does.
+    """
 
     settings: type[PhaseSettings]
-    model: type[AnyModel]
+    model: type[AnyModel] | None = None
+    is_alone: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -56,6 +86,7 @@ KINDS: dict[str, Kind] = {
     "sender": Kind(TrainingSettings, SenderModel),
     "joint": Kind(TrainingSettings, ModelSettings),
     "baseline": Kind(TrainingSettings, BaselineModel),
+    "profile": Kind(ProfileSettings, is_alone=True),
 }
 """The phases of a trial in their order."""
 
@@ -66,7 +97,7 @@ class Phase:
 
     Attributes:
         kind: one of `KINDS`.
-        data: the data set's fingerprint.
+        data: the data set's fingerprint; empty if it reads none.
         parents: role -> key of the phases whose weights this one starts from.
     """
 
@@ -94,7 +125,8 @@ class Phase:
     def of(cls, content: Mapping[str, Any]) -> Self:
         """Rebuild a phase from what was hashed: so a training cannot see anything else."""
         kind, settings = KINDS[content["kind"]], dict(content["settings"])
-        settings["model"] = kind.model.model_validate(settings["model"])
+        if kind.model is not None:
+            settings["model"] = kind.model.model_validate(settings["model"])
         own = kind.settings.model_validate(settings)
         return cls(content["kind"], own, content["seed"], content["replicate"], content["data"], content["parents"])
 
@@ -118,6 +150,22 @@ class Phase:
         if not isinstance(self.settings, TrainingSettings):
             raise TypeError(f"a phase that trains is needed, but got one of kind {self.kind!r}.")
         return self.settings
+
+    @property
+    def profiled(self) -> ProfileSettings:
+        """The settings of a phase that measures inference.
+
+        Raises:
+            TypeError: it does not.
+        """
+        if not isinstance(self.settings, ProfileSettings):
+            raise TypeError(f"a phase that measures inference is needed, but got one of kind {self.kind!r}.")
+        return self.settings
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether it may only run while nothing else does."""
+        return KINDS[self.kind].is_alone
 
 
 def senders_of(model: ModelSettings) -> dict[str, SenderModel]:
@@ -151,3 +199,26 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         phases[role] = phase("sender", sender, optim.pretraining(), epochs.sender_epochs, {})
     parents = {role: parent.key for role, parent in phases.items()}
     return phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}
+
+
+def profile_of(
+    settings: Settings, seed: int, replicate: int, classes: int, skeleton: Skeleton | None
+) -> dict[str, Phase]:
+    """Give the one phase of a trial whose number is what inference costs; a seed is another measurement.
+
+    Args:
+        classes: muscle groups that are learned.
+        skeleton: the one that the data have.
+    """
+    data, model, resources = settings.data, settings.model, settings.resources
+    own = ProfileSettings(
+        data=SeenSettings(frames=data.frames, size=data.size),
+        model=model if model.baseline.is_none else baseline_settings(model),
+        classes=classes,
+        skeleton=skeleton if "skeleton" in streams_of(model) else None,
+        inference=settings.inference,
+        precision=settings.optim.precision,
+        device=resources.device.partition(":")[0],
+        threads=resources.threads,
+    )
+    return {"profile": Phase("profile", own, seed, replicate, "", {})}

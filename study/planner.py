@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from models.geometry import Skeleton
 from results.attempt import Store
+from results.metric.facts import METRICS
 from results.state import State
 from study.edition import Arm, Edition
-from study.phase import Phase, phases_of
+from study.phase import Phase, phases_of, profile_of
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,24 @@ class Plan:
         return store.states(list(self.phases))
 
 
-def make_plan(edition: Edition, labels: Sequence[str], data: Mapping[str, str]) -> Plan:
+def make_plan(
+    edition: Edition, labels: Sequence[str], data: Mapping[str, str], skeletons: Mapping[str, Skeleton | None]
+) -> Plan:
     """Enumerate the trials of `edition`: seed after seed, control first.
 
     Args:
         data: arm -> fingerprint of the data set it is trained on.
+        skeletons: arm -> the skeleton that its data set has.
     """
+
+    def phases(arm: Arm, seed: int) -> dict[str, Phase]:
+        """Give what the claim's metric needs: trainings, or a measurement of what inference costs."""
+        settings = arm.settings
+        if METRICS[edition.claim.metric].is_cost:
+            classes = settings.data.labels.learned(len(labels))
+            return profile_of(settings, seed, arm.replicate, classes, skeletons[arm.name])
+        return phases_of(settings, seed, arm.replicate, data[arm.name])
+
     arms = sorted(edition.arms, key=lambda arm: not arm.is_control)
-    trials = [
-        Trial(arm, seed, arm.replicate, phases_of(arm.settings, seed, arm.replicate, data[arm.name]))
-        for seed in edition.seeds
-        for arm in arms
-    ]
+    trials = [Trial(arm, seed, arm.replicate, phases(arm, seed)) for seed in edition.seeds for arm in arms]
     return Plan(edition, labels, trials)

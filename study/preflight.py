@@ -1,20 +1,18 @@
 """What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from models.build import AnyModel, BaselineModel, ClipShape, Network, build, parameter_count, streams_of
+from models.build import ClipShape, build, for_inference, parameter_count
 from models.errors import UserError
 from models.geometry import Skeleton
-from study import cache, made_up
+from study import cache
 from study.costs import cache_bytes, left, left_hours
-from study.edition import Arm
-from study.phase import phases_of
-from study.planner import Plan
+from study.flops import gflops
+from study.planner import Plan, Trial
 from study.preparation import Prepared
 from study.settings import Resources
 
@@ -24,7 +22,7 @@ class PlanError(UserError):
 
 
 class Size(NamedTuple):
-    """How large an arm's joint network is.
+    """How large the network of an arm's last phase is.
 
     Attributes:
         parameters: those that are trained.
@@ -46,9 +44,7 @@ def check(prepared: Prepared) -> None:
     """
     check_splits(prepared)
     due = {phase.key for phase in left(prepared)}
-    arms = {trial.arm.name: trial.arm for trial in prepared.plan.trials if trial.final.key in due}
-    skeletons = {name: prepared.ways[name].source.dataset().skeleton for name in arms}
-    sizes(arms.values(), len(prepared.plan.labels), skeletons)
+    sizes(prepared, {trial.arm.name for trial in prepared.plan.trials if trial.final.key in due})
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
 
@@ -60,6 +56,8 @@ def check_splits(prepared: Prepared) -> None:
         PlanError: it does.
     """
     edition = prepared.plan.edition
+    if edition.claim.is_about_cost:
+        return
     needed = ("train", *edition.claim.splits)
     for arm, way in prepared.ways.items():
         dataset = way.source.dataset()
@@ -90,49 +88,37 @@ def check_device(resources: Resources) -> None:
         ) from error
 
 
-def sizes(arms: Iterable[Arm], classes: int, skeletons: Mapping[str, Skeleton | None]) -> list[Size]:
-    """Build every phase of every arm on the meta device, where nothing is allocated, and measure the joint network.
+def sizes(prepared: Prepared, arms: Collection[str]) -> list[Size]:
+    """Build every phase of every arm on the meta device, where nothing is allocated, and measure the last network.
 
     Args:
-        classes: muscle groups of the data.
-        skeletons: arm -> the skeleton that its data has.
+        arms: names of those to build.
 
     Raises:
         PlanError: an arm cannot be built.
     """
-    return [_size(arm, classes, skeletons[arm.name]) for arm in arms]
+    first = {trial.arm.name: trial for trial in reversed(prepared.plan.trials) if trial.arm.name in arms}
+    skeletons = {name: prepared.ways[name].source.dataset().skeleton for name in first}
+    return [_size(trial, len(prepared.plan.labels), skeletons[name]) for name, trial in reversed(first.items())]
 
 
-def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
-    data = arm.settings.data
+def _size(trial: Trial, classes: int, skeleton: Skeleton | None) -> Size:
+    arm, data = trial.arm, trial.arm.settings.data
     learned = data.labels.learned(classes)
     shape = ClipShape(data.frames, data.size, skeleton)
-    phases = phases_of(arm.settings, 0, 0, "")
     try:
         with torch.device("meta"):
-            networks = [build(phase.settings.model, learned, shape) for phase in phases.values()]
-        gflops = _gflops(networks[-1], list(phases.values())[-1].settings.model, shape)
+            networks = [build(phase.settings.model, learned, shape) for phase in trial.phases.values()]
+        if trial.final.is_alone:
+            for_inference(networks[-1])
+        counted = gflops(networks[-1], trial.final.settings.model, shape)
     except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
         raise PlanError(
             f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
             f"{error} Raise data.frames or data.size, or leave the arm out."
         ) from error
     trained, in_all = parameter_count(networks[-1])
-    return Size(arm.name, trained, in_all, gflops)
-
-
-def _gflops(network: Network, model: AnyModel, shape: ClipShape) -> float:
-    """Count what one clip costs at inference, which reads RGB alone unless it is a baseline of another stream."""
-    streams, device = ["rgb"], "meta"
-    if isinstance(model, BaselineModel):
-        if not model.baseline.trains:
-            return 0.0
-        streams = list(streams_of(model))
-    if "skeleton" in streams:  # torch-geometric looks into the graph, which a meta tensor does not tell
-        device, network = "cpu", build(model, 1, shape).requires_grad_(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network.eval()(made_up.batch(streams, 1, shape, device))
-    return float(counter.get_total_flops() / 1e9)
+    return Size(arm.name, trained, in_all, counted)
 
 
 def check_budget(prepared: Prepared) -> None:

@@ -70,8 +70,9 @@ class Prepared:
         return {way.source.fingerprint(): way.source for way in self.ways.values()}
 
     def distinct_ways(self) -> Iterator[Way]:
-        """Go through the different ways in which arms take frames."""
-        yield from dict.fromkeys(self.ways.values())
+        """Go through the different ways in which arms take frames; none, if the plan's phases read no clips."""
+        read = {trial.arm.name for trial in self.plan.trials if any(phase.data for phase in trial.phases.values())}
+        yield from dict.fromkeys(way for arm, way in self.ways.items() if arm in read)
 
 
 def prepare(request: Request) -> Prepared:
@@ -178,7 +179,8 @@ def _prepared(edition: Edition, store: Store, ways: Mapping[str, Way]) -> Prepar
         _refuse_data_that_does_not_serve(each, ways[each.name])
     _refuse_other_measures(edition, len(labels[edition.control.name]))
     data = {arm: way.source.fingerprint() for arm, way in ways.items()}
-    return Prepared(make_plan(edition, labels[edition.control.name], data), store, ways)
+    skeletons = {arm: way.source.dataset().skeleton for arm, way in ways.items()}
+    return Prepared(make_plan(edition, labels[edition.control.name], data, skeletons), store, ways)
 
 
 def _refuse_other_measures(edition: Edition, there: int) -> None:

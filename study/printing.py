@@ -77,8 +77,11 @@ def print_plan(report: PlanReport, console: Console) -> None:
         epochs = sum(phase.epochs for phase in plan.phases.values() if phase.kind == kind)
         rows.append((kind, states.total(), states["done"], states.total() - states["done"], epochs))
     console.print(table(("phase", "in all", "done", "left", "epochs"), rows))
-    saved = 1 - plan.epochs / plan.epochs_unshared
-    console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
+    if plan.epochs:
+        saved = 1 - plan.epochs / plan.epochs_unshared
+        console.print(f"epochs: {plan.epochs} with sharing, {plan.epochs_unshared} without ({saved:.0%} saved)")
+    else:
+        console.print("epochs: none; every phase measures, alone on the machine")
     console.print(_hours(report))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
@@ -90,7 +93,7 @@ def print_campaign(campaign: Campaign, console: Console) -> None:
         counts = (len(plan.edition.arms), len(plan.trials), len(plan.phases))
         rows.append((plan.edition.name, *counts, plan.epochs, plan.epochs_unshared))
     console.print(table(("edition", "arms", "trials", "phases", "epochs", "epochs without sharing"), rows))
-    share = campaign.epochs / campaign.epochs_unshared
+    share = campaign.epochs / max(campaign.epochs_unshared, 1)
     console.print(
         f"all together: {len(campaign.phases)} phases, {campaign.epochs} epochs with sharing, "
         f"{campaign.epochs_unshared} with every trial alone ({share:.0%}), and {campaign.baseline_epochs} of baselines"
@@ -133,7 +136,7 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
         if each.answer:
             console.print(f"{each.edition}: {each.answer}")
         for label, (epoch, epochs) in each.running.items():
-            console.print(f"running: {label}: epoch {epoch} of {epochs}")
+            console.print(f"running: {label}: {f'epoch {epoch} of {epochs}' if epochs else 'measures'}")
         for label, (error, folder) in each.failed.items():
             console.print(f"failed: {label}: {error}\n  {folder}")
 

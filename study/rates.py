@@ -2,24 +2,26 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 import torch
 from torch import nn
 
-from models.build import ClipShape, build, streams_of, variant
+from models.build import ClipShape, build, for_inference, streams_of, variant
 from models.geometry import Skeleton
 from results.attempt import Store
 from results.files import StoreError, canonical
 from results.plan import read_plans
 from study import made_up
+from study.flops import read_at_inference
+from study.inference import latencies_ms, threads
 from study.loader import Batch
-from study.phase import Phase
+from study.optim import autocast
+from study.phase import Phase, ProfileSettings
 from study.preparation import Prepared
 from study.settings import Resources
-from study.trainer import Trainer, autocast
+from study.trainer import Trainer
 from study.training import SEALED_SPLITS, SHOWN_SPLITS
 
 TIMED_STEPS = 3
@@ -44,7 +46,12 @@ def seconds(phases: Iterable[Phase], rates: Rates, clips: Mapping[str, int]) -> 
 
 
 def _passes(phase: Phase, clips: Mapping[str, int]) -> float:
-    """Count how many times a phase shows a training clip, over its epochs; as a single epoch if it only measures."""
+    """Count how many times a phase shows a training clip, over its epochs; as a single epoch if it only measures.
+
+    A phase that reads no clips counts once.
+    """
+    if not phase.data:
+        return 1.0
     return max(phase.epochs, 1) * phase.settings.data.train.share * clips[phase.data]
 
 
@@ -76,6 +83,9 @@ def timed(prepared: Prepared, phases: Iterable[Phase]) -> Rates:
     rates: dict[str, float] = {}
     for phase in phases:
         if alike(phase) not in rates:
+            if not phase.data:
+                rates[alike(phase)] = _timed_profile(phase.profiled, torch.device(resources.device))
+                continue
             own = counts[phase.data]
             epoch_s = _timed_epoch(phase, len(prepared.plan.labels), own, resources)
             rates[alike(phase)] = epoch_s / (own["train"] * phase.settings.data.train.share)
@@ -95,7 +105,8 @@ def _elsewhere(store: Store, edition: str, profile: str) -> dict[str, list[float
             continue
         for key, phase in plan["phases"].items():
             if (seconds := _seconds(store, key)) is not None:
-                found.setdefault(phase["kind"], []).append(seconds / phase["epochs"] / phase["clips"])
+                passes = max(phase["epochs"], 1) * max(phase["clips"], 1)
+                found.setdefault(phase["kind"], []).append(seconds / passes)
     return found
 
 
@@ -119,13 +130,25 @@ def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources
     """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
     settings, epochs = phase.training, phase.epochs
     batch = settings.optim.batch
-    with _threads(resources.threads):
+    with threads(resources.threads):
         train_s, evaluate_s = _timed_batches(phase, classes, torch.device(resources.device))
     shown = sum(_batches(clips[split], batch) for split in SHOWN_SPLITS) * settings.data.views
     sealed = sum(_batches(clips[split], batch) for split in SEALED_SPLITS) * settings.data.views
     times = (epochs - 1) // settings.evaluate_every + 1  # the last epoch always is
     trained = round(clips["train"] * settings.data.train.share)
     return _batches(trained, batch) * train_s + (times * shown + sealed) / epochs * evaluate_s
+
+
+def _timed_profile(settings: ProfileSettings, device: torch.device) -> float:
+    """Time a few passes at inference, and add up as many as a measurement has."""
+    own = settings.inference
+    shape = ClipShape(settings.data.frames, settings.data.size, settings.skeleton)
+    network = for_inference(build(settings.model, settings.classes, shape)).to(device)
+    streams = made_up.batch(read_at_inference(settings.model), own.batch, shape, str(device))
+    few = own.model_copy(update={"warmups": 1, "repeats": TIMED_STEPS})
+    with threads(settings.threads):
+        taken_ms = latencies_ms(network, streams, few, settings.precision, lambda: None)
+    return (own.warmups + own.repeats) * own.batch * fmean(taken_ms) / 1000
 
 
 def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[float, float]:
@@ -157,14 +180,3 @@ def _infer(network: nn.Module, streams: Mapping[str, torch.Tensor], precision: s
 
 def _batches(clips: int, batch: int) -> int:
     return -(-clips // batch)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads meanwhile: more of them can make small steps much slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

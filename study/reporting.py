@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reports import index, page
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
-from results.contrast import contrasts
+from results.contrast import Contrast, contrasts
+from results.cost import cost_contrasts, costs
 from results.edition import read_edition
 from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
@@ -17,6 +18,9 @@ from results.plan import read_plan
 from results.query import connect
 from study.layout import pages_folder
 from study.standing import editions
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class Report(NamedTuple):
@@ -60,8 +64,14 @@ def report_edition(store: Store, edition: str) -> Report:
         if is_sealed:
             found = answer_sealed(claim, edition)
         else:
-            found = answer_claim(claim, contrasts(predictions(connection, edition), claim))
+            found = answer_claim(claim, _contrasts(connection, edition, claim))
         out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages_folder())
     return Report(found, out, synced.problems)
+
+
+def _contrasts(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> list[Contrast]:
+    if claim.is_about_cost:
+        return cost_contrasts(costs(connection, edition, claim), claim)
+    return contrasts(predictions(connection, edition), claim)

@@ -51,9 +51,10 @@ def resolve(
         return settled(combined, factors, control, [*own, *data_option, *settings])
 
     every = arms_with(list(options.values()))
-    arms, merges = merged(every)
+    metric = spec.claim.metric
+    arms, merges = merged(every, metric)
     _refuse_unclear(spec, arms)
-    changes = _changes(every, options, arms_with)
+    changes = _changes(every, options, arms_with, metric)
     own_data, its_data = _data_of(own), _data_of([*own, *data_option, *options.values()])
     return Edition(
         name=edition_name(
@@ -144,15 +145,16 @@ def _refuse_unclear(spec: Spec, arms: Sequence[Arm]) -> None:
 
 
 def _changes(
-    every: Sequence[Arm], options: Mapping[str, Layer], arms_with: Callable[[Sequence[Layer]], list[Arm]]
+    every: Sequence[Arm], options: Mapping[str, Layer], arms_with: Callable[[Sequence[Layer]], list[Arm]], metric: str
 ) -> dict[str, Any]:
-    """Keep the overrides without which some arm would have another key: not the device, not what is so anyway."""
-    with_all = [content(arm) for arm in every]
+    """Keep the overrides without which some arm would have another key: not what is so anyway, nor the device."""
+    with_all = [content(arm, metric) for arm in every]
     control = key_content(next(arm for arm in every if arm.is_control).settings)
     changes: dict[str, Any] = {}
     for path, layer in options.items():
         try:
-            without = [content(arm) for arm in arms_with([other for other in options.values() if other is not layer])]
+            others = arms_with([other for other in options.values() if other is not layer])
+            without = [content(arm, metric) for arm in others]
         except SpecError:  # another override needs this one
             without = []
         if without != with_all:

@@ -1,4 +1,7 @@
-"""Which phase may run next: parents first, in the order of the plan; what fails blocks its children."""
+"""Which phase may run next: parents first, in the order of the plan; what fails blocks its children.
+
+A phase that runs alone begins when no other is at work, and none begins beside it.
+"""
 
 from collections.abc import Collection, Mapping
 
@@ -36,7 +39,12 @@ class Schedule:
 
     def ready(self) -> Phase | None:
         """Give the next phase whose parents are all done, or None if there is none now."""
+        at_work = [self._phases[key] for key in self.running]
+        if any(phase.is_alone for phase in at_work):
+            return None
         for key in self.due:
+            if at_work and self._phases[key].is_alone:
+                continue
             if all(parent in self.done for parent in self._phases[key].parents.values()):
                 return self._phases[key]
         return None

@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from models.build import ModelSettings
 from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
+from study.inference import InferenceSettings
 from study.machine import cores
 from study.optim import OptimSettings
 from study.subset import LabelSettings, TrainSettings
@@ -119,6 +120,7 @@ class Settings(Frozen):
     model: ModelSettings = ModelSettings()
     optim: OptimSettings = OptimSettings()
     phases: PhasesSettings = PhasesSettings()
+    inference: InferenceSettings = InferenceSettings()
     resources: Resources = Resources()
 
 

@@ -5,20 +5,14 @@ Letters: B batch, C classes, T frame, H W rows and columns.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from study.loader import Batch
-from study.optim import OptimSettings, lr_at, parameter_groups
+from study.optim import OptimSettings, autocast, lr_at, parameter_groups
 from study.seeding import derive
-
-
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Enter the precision that the forward pass runs in."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 class Diverged(ArithmeticError):

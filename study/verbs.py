@@ -88,8 +88,7 @@ def check(request: Request) -> list[Size]:
     from study.preparation import prepare
 
     prepared = prepare(request)
-    plan, ways = prepared.plan, prepared.ways
-    return sizes(plan.edition.arms, len(plan.labels), {arm: way.source.dataset().skeleton for arm, way in ways.items()})
+    return sizes(prepared, prepared.ways)
 
 
 def run(request: Request, command: str = "", console: Console | None = None, workers: int | None = None) -> Outcome:

@@ -20,7 +20,8 @@ from models.build import streams_of
 from results.attempt import Attempt, Store
 from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
-from study.dataset import Source
+from study.alone import among_others
+from study.dataset import NO_CLIPS, Source
 from study.leg import Place, Progress, Stopped, Superseded
 from study.legs import leg_of
 from study.phase import Phase
@@ -32,12 +33,13 @@ HEARTBEAT_S = 10.0
 class Event(NamedTuple):
     """What a worker says of a phase.
 
-    ``elsewhere``: it is done already, or another run holds it. ``failed``: `text` is the error's one line.
+    ``waiting``: it may not begin yet, `text` says for whom. ``elsewhere``: it is done already, or another run
+    holds it. ``failed``: `text` is the error's one line.
     ``refused``: the store cannot be written, `text` says why; no phase could be kept.
     """
 
     key: str
-    state: Literal["start", "epoch", "done", "failed", "stopped", "elsewhere", "refused"]
+    state: Literal["start", "waiting", "epoch", "done", "failed", "stopped", "elsewhere", "refused"]
     progress: Progress | None = None
     text: str = ""
 
@@ -121,8 +123,14 @@ def _train_logged(
             except OSError:
                 raise Stopped("the run that gave the orders is gone") from None
 
+        def wait(for_whom: str) -> None:
+            log.write(f"{for_whom}\n")
+            with suppress(OSError):
+                connection.send(Event(phase.key, "waiting", text=for_whom))
+
         try:
-            leg_of(phase)(phase, _place(phase, orders), store, attempt, report, stop)
+            with among_others(phase.is_alone, stop, wait):
+                leg_of(phase)(phase, _place(phase, orders), store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))
             return Event(phase.key, "stopped")
@@ -140,6 +148,8 @@ def _train_logged(
 
 
 def _place(phase: Phase, orders: Orders) -> Place:
+    if not phase.data:
+        return Place(NO_CLIPS, None, orders.resources, orders.code, orders.command)
     source, settings = orders.sources[phase.data], phase.settings
     cache = source.decode(settings.data, streams_of(settings.model))
     return Place(source.dataset(), cache, orders.resources, orders.code, orders.command)

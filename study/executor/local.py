@@ -21,8 +21,12 @@ from study.phase import Phase
 from study.schedule import Schedule
 from study.worker import Event, Orders, work
 
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "KINETO_LOG_LEVEL": "99"}
+"""Workers do not spin while they wait; and torch's profiler, which counts memory, says nothing past Python."""
 POLL_S = 1.0
 STOP_S = 60.0
+GOING_ON = ("waiting", "epoch")
+"""What workers say of a phase that has not ended."""
 DEATHS = 3
 """How many workers may die over one phase before it counts as failed."""
 
@@ -81,7 +85,7 @@ class _Worker:
         self.process = context.Process(target=work, args=(theirs, orders))
         self.key: str | None = None
         threads = str(orders.resources.threads)
-        with _undisturbed(), _environment(OMP_NUM_THREADS=threads, OMP_WAIT_POLICY="PASSIVE"):
+        with _undisturbed(), _environment(**PASSIVE, OMP_NUM_THREADS=threads):
             self.process.start()
         theirs.close()
 
@@ -163,9 +167,9 @@ class _Crew:
             raise UnwritableError(event.text)
         if event.state == "elsewhere":
             self.elsewhere.add(event.key)
-        elif event.state != "epoch":
+        elif event.state not in GOING_ON:
             self.schedule.finish(event.key, {"stopped": "due"}.get(event.state, event.state))
-        if event.state != "epoch":
+        if event.state not in GOING_ON:
             worker.key = None
         if event.state == "stopped":
             self._retire(worker)

@@ -16,7 +16,7 @@ def test_every_trial_has_one_row_for_each_validation_split(made_store: Store) ->
     assert finals.columns == [
         "study", "edition", "profile", "data", "arm", "is_control", "seed", "replicate", "split", "step",
         "model.tokens.count", "map", "loss", "ap.back", "ap.legs", "ap.neck", "seconds", "peak_memory_bytes",
-        "parameters", "key", "commit", "pruned",
+        "parameters", "latency_ms", "latency_spread_ms", "inference_memory_bytes", "gflops", "key", "commit", "pruned",
     ]  # fmt: skip
     assert finals.height == 3 * 2 * 2
     first = finals.row(0, named=True)

@@ -1,0 +1,75 @@
+"""What inference costs in every arm, compared with the control by percent, seed by seed.
+
+A seed is an independent measurement. The difference of an arm is the mean over the seeds that both have of
+100 * (arm / control - 1), its interval that of the t distribution over them: no clip of the data plays a part.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from results.claim import Claim
+from results.contrast import Contrast, compare_measured
+from results.measure import Measured, Model
+from results.metric.facts import COST_SPLIT
+from results.sql import name
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ARMS = "select arm, replicate from arms where edition = $edition order by position"
+_COSTS = """
+select arm, seed, {column} from finals
+where edition = $edition and split = $split and not pruned and {column} is not null
+order by arm, seed
+"""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """One cost of every finished trial.
+
+    Attributes:
+        arms: every planned arm, in the order of the plan.
+        repeated: arms that measure the control once more.
+    """
+
+    arms: tuple[str, ...]
+    values: Mapping[Model, float]
+    repeated: frozenset[str] = frozenset()
+
+
+def costs(connection: "DuckDBPyConnection", edition: str, claim: Claim) -> Costs:
+    """Read what the finished trials of an edition cost, by the metric of `claim`."""
+    planned = connection.execute(_ARMS, {"edition": edition}).fetchall()
+    query = _COSTS.format(column=name(claim.facts.column))
+    rows = connection.execute(query, {"edition": edition, "split": COST_SPLIT}).fetchall()
+    return Costs(
+        tuple(arm for arm, _ in planned),
+        {(arm, seed): float(value) for arm, seed, value in rows},
+        frozenset(arm for arm, replicate in planned if replicate),
+    )
+
+
+def cost_contrasts(measured: Costs, claim: Claim) -> list[Contrast]:
+    """Compare every arm with the claim's control; an arm that shares no seed with it has no result.
+
+    Raises:
+        UserError: the claim names an arm that is not there.
+    """
+    relative = {
+        (arm, seed): 100 * (value / measured.values[claim.control, seed] - 1)
+        for (arm, seed), value in sorted(measured.values.items())
+        if (claim.control, seed) in measured.values
+    }
+    usable = [model for model, percent in relative.items() if math.isfinite(percent)]
+    as_measured = Measured(
+        {model: row for row, model in enumerate(usable)},
+        np.array([relative[model] for model in usable]),
+        parts=(),
+        left_out=tuple(model for model in relative if model not in usable),
+    )
+    return compare_measured(as_measured, claim, measured.arms, measured.repeated)
