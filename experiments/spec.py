@@ -82,8 +82,11 @@ class ClaimFile(Frozen):
 
     metric: Literal["map", "latency", "peak_memory"] = "map"
     """Mean average precision, in points; or what inference costs: the median latency of a clip, the peak memory."""
-    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen"] = "val"
-    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits; costs have no split."""
+    split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen", "inference"] = "val"
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits.
+
+    What inference costs is of the split `inference` and no other; where nothing is written it is meant.
+    """
     says: Says
     smallest: float = Field(ge=0)
     """The smallest difference that matters, in points; of costs in percent of the control's."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports import query, words
 from reports.ran import Ran
 from reports.unfinished import Unfinished
+from results.metric.facts import METRICS
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
     from results.contrast import Contrast
 
 NAN = """
-select arm, seed, split from finals where edition = $edition and not pruned and (map is null or isnan(map))
+select arm, seed, split from finals
+where edition = $edition and not pruned and split != 'inference' and (map is null or isnan(map))
 order by arm, seed, split
 """
 
-
+BUSY = """
+select count(distinct final) as measurements, max(value) as load
+from trials join records on records.key = final join runs on runs.key = final and state = 'done'
+where edition = $edition and metric = 'load' and value >= threads + 1
+"""
 OPENED = """
 select count(distinct final) from trials join runs on runs.key = trials.final
 where edition = $edition and runs.sealed_loaded
@@ -43,7 +49,8 @@ def list_cautions(
         *_seeds(plan),
         *_missing(left),
         *_unmeasured(unmeasured),
-        *_mixed(ran),
+        *_mixed(ran, "measurements" if METRICS[plan["claim"]["metric"]].is_cost else "trainings"),
+        *_busy(connection, edition),
         *_skipped(ran),
         *_beside_the_claim(contrasts),
         *_vanished(contrasts),
@@ -89,12 +96,23 @@ def _unmeasured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"The mAP is not a number for {words.listing(where)}: left out of the charts."] if where else []
 
 
-def _mixed(ran: Ran) -> list[str]:
+def _mixed(ran: Ran, what: str) -> list[str]:
     names = {"commit": "commits", "device": "devices, threads or numbers of processes"}
     return [
-        f"The trainings mix {names.get(name, f'versions of {name}')}: {words.listing(values)}. "
+        f"The {what} mix {names.get(name, f'versions of {name}')}: {words.listing(values)}. "
         "Differences between arms may come from that."
         for name, values in ran.mixed.items()
+    ]
+
+
+def _busy(connection: "duckdb.DuckDBPyConnection", edition: str) -> list[str]:
+    """Tell of measurements of inference that began while the machine had other work."""
+    busy = query.table(connection, BUSY, edition=edition).row(0, named=True)
+    if not busy["measurements"]:
+        return []
+    return [
+        f"The machine had other work when {words.count(busy['measurements'], 'measurement')} began (load average up to "
+        f"{busy['load']:.1f}): latencies may be longer and more scattered than on an idle one."
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import words
 from reports.ran import Fact, Ran
+from results.metric.facts import METRICS
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Summary:
 
     Attributes:
         arm: the arm of the leading contrast; None, as its numbers are, where there is none.
-        difference, low, high: points.
+        difference, low, high: points, or what `sign` says.
+        sign: what follows these numbers: nothing, or a percent sign where they are relative to the control.
         seeds: paired ones of that contrast.
         at: when the newest phase was done, else when the study was planned.
     """
@@ -63,6 +65,7 @@ class Summary:
     trials_planned: int
     seconds: float | None
     at: str
+    sign: str = ""
 
 
 def word_headline(answer: "Answer", plan: PlanFile, ran: Ran) -> Headline:
@@ -99,6 +102,7 @@ def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
         trials_planned=len(plan["trials"]),
         seconds=ran.seconds,
         at=ran.last_at or plan["at"],
+        sign=METRICS[plan["claim"]["metric"]].sign,
     )
 
 
@@ -114,6 +118,8 @@ def find_leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "
     """
     measured = [contrast for contrast in contrasts if contrast.is_claimed and not math.isnan(contrast.difference)]
     sign = {"better": 1.0, "worse": -1.0}.get(claim["direction"])
+    if sign is not None and METRICS[claim["metric"]].is_lower_better:
+        sign = -sign
     ranked = sorted(measured, key=lambda one: abs(one.difference) if sign is None else sign * one.difference)
     return ranked[-1] if ranked else None
 
@@ -129,9 +135,11 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
         return facts
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
     name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
-    detail = f"{words.interval(lead.low, lead.high)}; {lead.arm} minus {plan['claim']['control']}, points"
+    facts_of = METRICS[plan["claim"]["metric"]]
+    compared = f"{lead.arm} {facts_of.relation} {plan['claim']['control']}, {facts_of.unit}"
+    detail = f"{words.interval(lead.low, lead.high)}; {compared}"
     seeds = Fact("Paired seeds" if lead.is_paired else "Seeds, unpaired", words.count(len(lead.seeds)), _which(lead))
-    return [Fact(name, words.signed(lead.difference), detail), seeds, *facts]
+    return [Fact(name, f"{words.signed(lead.difference)}{facts_of.sign}", detail), seeds, *facts]
 
 
 def _which(lead: "Contrast") -> str:

@@ -80,8 +80,12 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     ]
     if summary.arm is None:
         return facts
-    difference = f"{words.signed(summary.difference)} ({words.interval(summary.low, summary.high)})"
-    return [(f"{summary.arm} minus control", difference), ("Seeds", words.count(summary.seeds)), *facts]
+    difference = f"{words.signed(summary.difference)}{summary.sign} ({words.interval(summary.low, summary.high)})"
+    return [
+        (f"{summary.arm} {'against' if summary.sign else 'minus'} control", difference),
+        ("Seeds", words.count(summary.seeds)),
+        *facts,
+    ]
 
 
 def _verdicts(verdicts: list[str]) -> str:

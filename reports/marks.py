@@ -13,6 +13,7 @@ import polars as pl
 
 from reports import theme
 from results.interval import quantile
+from results.metric.facts import METRICS
 
 HEIGHT = 300
 MOST_TOLD = 12  # arms; with more of them numbers beside the marks would overlap
@@ -20,6 +21,11 @@ NAMES = {"val": "validation", "test": "test"}
 SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
 ACTIVITIES = ["seen activities", "unseen activities"]
 LEGEND = alt.Legend(symbolLimit=0, symbolOpacity=1)
+
+
+def shows_scores(plan: Mapping[str, Any]) -> bool:
+    """Tell whether a study measures scores of clips, and not what inference costs."""
+    return not METRICS[plan["claim"]["metric"]].is_cost
 
 
 def data(frame: pl.DataFrame) -> alt.InlineData:

@@ -1,12 +1,16 @@
-"""The table of arms: means and spreads of every split that is open, the difference to the control, and what it cost."""
+"""The table of arms: means and spreads of what was measured, the difference to the control, and what it cost.
 
-from collections.abc import Mapping, Sequence
+What was measured is the score on every split that is open, or what a pass costs at inference.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from reports import marks, query, theme, words
+from results.metric.facts import METRICS
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -14,8 +18,15 @@ if TYPE_CHECKING:
 
     from results.contrast import Contrast
 
+COSTS: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    "latency_ms": ("Latency, ms", words.significant),
+    "inference_memory_bytes": ("Memory of a pass", words.size),
+    "gflops": ("GFLOPs a clip", words.significant),
+}
+"""Column -> heading, and how its numbers are written."""
 SQL = """
-select arm, seed, replicate, split, map, parameters, peak_memory_bytes, seconds
+select arm, seed, replicate, split, map, parameters, peak_memory_bytes, seconds,
+       latency_ms, inference_memory_bytes, gflops
 from finals
 where edition = $edition and not pruned
 """
@@ -23,7 +34,7 @@ where edition = $edition and not pruned
 
 @dataclass(frozen=True)
 class Cell:
-    """Mean of a split over seeds and the standard deviation between them (empty for one seed)."""
+    """Mean of what was measured over seeds and the standard deviation between them (empty for one seed)."""
 
     mean: str
     spread: str = ""
@@ -48,10 +59,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in the plan's order, the control first; `splits` heads the columns of scores."""
+    """Rows in the plan's order, the control first; `splits` heads the columns of scores, or of costs at inference."""
 
     reading: str
     splits: list[str]
+    is_about_cost: bool
     rows: list[Row]
 
 
@@ -64,24 +76,34 @@ def tabulate_arms(
     by_arm = {contrast.arm: contrast for contrast in contrasts}
     colours = theme.arm_colours(plan["arms"])
     ordered = sorted(plan["arms"], key=lambda arm: not arm["is_control"])
-    rows = [_row(arm, colours, finals.filter(pl.col("arm") == arm["name"]), splits, by_arm) for arm in ordered]
-    return Table(_reading(plan), [_heading(split) for split in splits], rows)
+    is_about_cost = METRICS[plan["claim"]["metric"]].is_cost
+
+    def measured(own: pl.DataFrame) -> list[Cell]:
+        if is_about_cost:
+            return [_cost_cell(own[column], write) for column, (_, write) in COSTS.items()]
+        return [_cell(own.filter(pl.col("split") == split)["map"]) for split in splits]
+
+    rows = []
+    for arm in ordered:
+        own = finals.filter(pl.col("arm") == arm["name"])
+        rows.append(_row(arm, colours[arm["name"]], own, measured(own), by_arm.get(arm["name"])))
+    heads = [heading for heading, _ in COSTS.values()] if is_about_cost else [_heading(split) for split in splits]
+    return Table(_reading(plan), heads, is_about_cost, rows)
 
 
 def _row(
     arm: Mapping[str, Any],
-    colours: Mapping[str, str],
+    colour: str,
     finals: pl.DataFrame,
-    splits: Sequence[str],
-    contrasts: "Mapping[str, Contrast]",
+    scores: list[Cell],
+    contrast: "Contrast | None",
 ) -> Row:
-    contrast = contrasts.get(arm["name"])
     trials = finals.unique(["seed", "replicate"])
     return Row(
         name=arm["name"],
         is_control=arm["is_control"],
-        colour=colours[arm["name"]],
-        scores=[_cell(finals.filter(pl.col("split") == split)["map"]) for split in splits],
+        colour=colour,
+        scores=scores,
         difference=words.signed(contrast.difference) if contrast else words.MISSING,
         interval=words.interval(contrast.low, contrast.high) if contrast else "",
         p=words.probability(contrast.p_adjusted) if contrast else words.MISSING,
@@ -103,6 +125,14 @@ def _cell(scores: pl.Series) -> Cell:
     return Cell(words.points(_mean(measured)), "" if spread is None else words.points(float(spread)))  # type: ignore[arg-type]
 
 
+def _cost_cell(costs: pl.Series, write: Callable[[float | None], str]) -> Cell:
+    """Average a cost; what is counted and not timed has no spread worth telling."""
+    mean, spread = _mean(costs), costs.std()
+    if mean is None or not isinstance(spread, float) or spread < 1e-6 * mean:
+        return Cell(write(mean))
+    return Cell(write(mean), write(spread))
+
+
 def _mean(values: pl.Series) -> float | None:
     mean = values.mean()
     return float(mean) if isinstance(mean, int | float) else None
@@ -115,6 +145,13 @@ def _heading(split: str) -> str:
 
 def _reading(plan: PlanFile) -> str:
     claim = plan["claim"]
+    facts = METRICS[claim["metric"]]
+    if facts.is_cost:
+        return (
+            "Mean ± standard deviation over seeds, each of which is another measurement; its latency is the median of "
+            "its repeats. The memory of a pass is the most that torch holds: weights, clips and what is computed. "
+            f"Difference: to {claim['control']}, in {facts.unit}, seed by seed, with the interval that the answer uses."
+        )
     return (
         f"mAP in points, mean ± standard deviation over seeds. Difference: to {claim['control']}, on "
         f"{words.split(claim['split'])}, paired by seed and clip, with the interval that the answer uses."

@@ -61,7 +61,10 @@ def _trial(
         if key in failures:
             state = "blocked" if final == "blocked" else failures[key]["state"]
             return Unfinished(*_name(trial), state, label(plan, key), _why(failures[key]))
-    return Unfinished(*_name(trial), "waiting", "", "not trained yet, or still running")
+    measures = plan["phases"][trial["final"]]["kind"] == "profile"
+    return Unfinished(
+        *_name(trial), "waiting", "", f"not {'measured' if measures else 'trained'} yet, or still running"
+    )
 
 
 def _why(failure: Mapping[str, Any]) -> str:

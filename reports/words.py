@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from results.metric.facts import METRICS, Facts
+
 MISSING = "–"
 
 
@@ -25,6 +27,14 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None or _absent(low) or _absent(high):
         return "no interval"
     return f"{signed(low)} to {signed(high)}"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Write a number with as many digits that count: ``4.12``, ``41.2``, ``4,120``."""
+    if value is None or _absent(value):
+        return MISSING
+    places = digits - 1 - math.floor(math.log10(abs(value))) if value else 0
+    return _minus(f"{round(value, places):,.{max(places, 0)}f}")
 
 
 def probability(value: float | None) -> str:
@@ -97,6 +107,9 @@ def setting(value: Any) -> str:
 def claim(stated: Mapping[str, Any]) -> str:
     """Say a claim in one sentence: what would be said, on what, and with which error rate."""
     which = {"any": "At least one arm is", "all": "Every arm is"}.get(stated["which"], f"{stated['which']} is")
+    facts = METRICS[stated["metric"]]
+    if facts.is_cost:
+        return _claim_of_cost(which, facts, stated)
     margin = points(stated["smallest"])
     amount = f"to within {margin} points" if stated["direction"] == "equivalent" else f"by more than {margin} points"
     relation = "equivalent to" if stated["direction"] == "equivalent" else f"{stated['direction']} than"
@@ -104,6 +117,15 @@ def claim(stated: Mapping[str, Any]) -> str:
     return (
         f"{which} {relation} {stated['control']} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
         f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
+    )
+
+
+def _claim_of_cost(which: str, facts: Facts, stated: Mapping[str, Any]) -> str:
+    relation = {"better": f"{facts.better} than", "worse": f"{facts.worse} than"}.get(stated["direction"])
+    how = "to within" if relation is None else "by more than"
+    return (
+        f"{which} {relation or 'equivalent to'} {stated['control']} {how} {facts.amount(stated['smallest'])} "
+        f"at inference (error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over seeds, each another measurement)."
     )
 
 

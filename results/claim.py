@@ -17,16 +17,19 @@ class Claim(Frozen):
     """A statement about arms and their control that data can support or refute."""
 
     metric: Literal["map", "latency", "peak_memory"] = "map"
-    """Mean average precision, in points; or what inference costs, in percent of the control's."""
+    """Mean average precision, in points; or what inference costs: the median latency of a clip, the peak memory."""
     split: Literal["val", "val_seen", "val_unseen", "test", "test_seen", "test_unseen", "inference"] = "val"
-    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits; costs are of no split."""
+    """`val` is the mean of `val_seen` and `val_unseen`, `test` that of the test splits.
+
+    What inference costs is of the split `inference` and no other; where nothing is written it is meant.
+    """
     control: str
     """Name of the arm that the others are compared with."""
     which: str
     """Name of an arm, `any` or `all`."""
     direction: Literal["better", "worse", "equivalent"]
     smallest: float = Field(ge=0)
-    """The smallest difference that matters, in points."""
+    """The smallest difference that matters, in points; of costs in percent of the control's."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     """How often the study may claim what is not so."""
     over: Literal["seeds", "seeds_and_activities"] = "seeds_and_activities"
@@ -40,10 +43,10 @@ class Claim(Frozen):
                 "no data shows that a difference is exactly 0. Give the smallest difference that matters, in points."
             )
         if self.is_about_cost != (self.split == COST_SPLIT):
-            rule = "left out" if self.is_about_cost else "a split of the data"
+            rule = f"`{COST_SPLIT}`" if self.is_about_cost else "a split of the data"
             raise ValueError(
-                f"claim.split: must be {rule} for a claim about {self.metric}, but got {self.split!r}."
-                " What inference costs is measured on made-up clips."
+                f"claim.split: must be {rule} for a claim about {self.metric}, but got {self.split!r}. "
+                "What inference costs is measured on clips that are made up. Leave the split out, or change the metric."
             )
         if self.is_about_cost and self.over != "seeds":
             raise ValueError(

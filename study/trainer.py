@@ -5,7 +5,6 @@ Letters: B batch, C classes, T frame, H W rows and columns.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Forest of contrasts: each arm minus the control, with the interval that the answer rests on.
+"""Forest of contrasts: each arm against the control, with the interval that the answer rests on.
 
 The differences of single seeds come from the SQL; difference and interval are those of `results.contrast`, which also
 knows the spread over activities and clips. The page hands them over as ``plan["answer"]["contrasts"]``.
@@ -10,21 +10,26 @@ import altair as alt
 import polars as pl
 
 from reports import marks, theme, words
+from results.metric.facts import METRICS, Facts
 
 TITLE = "Difference to the control"
 SHORT = "Differences"
 PLACE = 10
 READING = (
-    "Each arm minus the control on the claim's splits, paired by seed and clip. The bar is the claim's interval; small "
-    "marks are single seeds, left out if there are many arms. In the shaded band lie differences too small to matter."
+    "Each arm minus the control on the claim's splits, paired by seed and clip; or what it costs at inference, in "
+    "percent more or less than the control with the same seed. The bar is the claim's interval; small marks are single "
+    "seeds, left out if there are many arms. In the shaded band lie differences too small to matter."
 )
 SQL = """
-select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference
+select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference,
+       100 * (arm.latency_ms / control.latency_ms - 1) as latency_percent,
+       100 * (arm.inference_memory_bytes / control.inference_memory_bytes - 1) as peak_memory_percent
 from finals as arm
 join finals as control using (edition, seed, split)
 where edition = $edition and control.is_control and not arm.is_control
   and not arm.pruned and not control.pruned
-  and arm.map is not null and not isnan(arm.map) and control.map is not null and not isnan(control.map)
+  and (arm.split = 'inference'
+       or (arm.map is not null and not isnan(arm.map) and control.map is not null and not isnan(control.map)))
 order by arm.arm, arm.seed, arm.replicate, arm.split
 """
 
@@ -48,14 +53,12 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
     contrasts = alt.Chart(marks.data(_contrasts(plan).drop_nans("difference"))).encode(y=y)
-    bars, points = _intervals(contrasts.encode(color=colour))
+    bars, points = _intervals(contrasts.encode(color=colour), METRICS[plan["claim"]["metric"]])
     if len(arms) > marks.MOST_TOLD:
         return alt.layer(*_margin(plan), bars, points).properties(width="container", height=DENSE_ROW * len(arms))
     text = contrasts.mark_text(dy=-13, fontSize=11, align=alt.ExprRef(ALIGNED))
     text = text.encode(x="difference:Q", text="told:N", color=alt.value(theme.colour("muted")))
-    seeds = alt.Chart(marks.data(_seeds(frame, plan["claim"]["split"]))).mark_point(
-        size=30, strokeWidth=1.2, yOffset=11
-    )
+    seeds = alt.Chart(marks.data(_seeds(frame, plan["claim"]))).mark_point(size=30, strokeWidth=1.2, yOffset=11)
     seeds = seeds.encode(x="difference:Q", y=y, color=colour)
     seeds = seeds.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
     layers = [*_margin(plan), *marks.haloed(text), seeds, bars, points]
@@ -68,7 +71,9 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
         f"{row['arm']} {words.signed(row['difference'])} ({words.interval(row['low'], row['high'])})"
         for row in _contrasts(plan).to_dicts()
     ]
-    return f"Difference to {plan['claim']['control']} in points of mAP, with interval: {'; '.join(told) or 'none'}."
+    facts = METRICS[plan["claim"]["metric"]]
+    unit = f"in {facts.unit}" if facts.is_cost else f"in {facts.unit} of {facts.word}"
+    return f"Difference to {plan['claim']['control']} {unit}, with interval: {'; '.join(told) or 'none'}."
 
 
 def _contrasts(plan: dict[str, Any]) -> pl.DataFrame:
@@ -80,14 +85,18 @@ def _contrasts(plan: dict[str, Any]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("told", told, dtype=pl.String))
 
 
-def _seeds(frame: pl.DataFrame, split: str) -> pl.DataFrame:
+def _seeds(frame: pl.DataFrame, claim: dict[str, Any]) -> pl.DataFrame:
     """Give one difference a seed on the claim's split; ``val`` is the mean of seen and unseen."""
+    metric, split = claim["metric"], claim["split"]
+    column = f"{metric}_percent" if METRICS[metric].is_cost else "difference"
     on = [f"{split}_seen", f"{split}_unseen"] if split in marks.NAMES else [split]
     there = frame.filter(pl.col("split").is_in(on))
-    return there.group_by("arm", "seed", "replicate", maintain_order=True).agg(pl.col("difference").mean())
+    return there.group_by("arm", "seed", "replicate", maintain_order=True).agg(
+        pl.col(column).mean().alias("difference")
+    )
 
 
-def _intervals(base: Any) -> tuple[Any, Any]:
+def _intervals(base: Any, facts: Facts) -> tuple[Any, Any]:
     """Draw the bars of the intervals that there are, and the differences."""
     tooltip = [
         alt.Tooltip("arm:N"),
@@ -98,7 +107,9 @@ def _intervals(base: Any) -> tuple[Any, Any]:
     ]
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, strokeCap="round")
     points = base.mark_point(filled=True, size=130, opacity=1, shape="square")
-    x = alt.X("difference:Q", title="mAP difference (points)")
+    x = alt.X(
+        "difference:Q", title=f"{facts.word} {'against the control (%)' if facts.is_cost else 'difference (points)'}"
+    )
     return bars.encode(x=alt.X("low:Q"), x2="high:Q", tooltip=tooltip), points.encode(x=x, tooltip=tooltip)
 
 

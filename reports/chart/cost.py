@@ -78,6 +78,8 @@ def _parts(frame: pl.DataFrame, scale: float) -> pl.DataFrame:
 
 
 def _spent(row: dict[str, Any]) -> str:
+    if not row["epochs"]:
+        return f"{words.count(row['trainings'], 'measurement')}, {words.duration(row['seconds'])}"
     trainings, epochs = words.count(row["trainings"], "training"), words.count(row["epochs"], "epoch")
     return f"{trainings}, {epochs}, {words.duration(row['seconds'])}"
 

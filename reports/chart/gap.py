@@ -26,8 +26,8 @@ ROW, DENSE_ROW = 34, 22
 
 
 def applies(plan: dict[str, Any]) -> bool:
-    """Always: every data set has both kinds of activities."""
-    return True
+    """Ask for scores; every data set has both kinds of activities."""
+    return marks.shows_scores(plan)
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:

@@ -41,8 +41,8 @@ HEIGHT, MOST_TICKS = 240, 7
 
 
 def applies(plan: dict[str, Any]) -> bool:
-    """Always: every training has epochs."""
-    return True
+    """Ask for scores; every training has epochs."""
+    return marks.shows_scores(plan)
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:

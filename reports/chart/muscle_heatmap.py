@@ -39,8 +39,8 @@ COLOURS = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
 
 
 def applies(plan: dict[str, Any]) -> bool:
-    """Ask for an arm beside the control."""
-    return len(plan["arms"]) > 1
+    """Ask for scores, and an arm beside the control."""
+    return marks.shows_scores(plan) and len(plan["arms"]) > 1
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:

@@ -32,8 +32,8 @@ BESIDE = alt.ExprRef(f"datum.activities === {marks.ACTIVITIES[0]!r} ? -4 : 4")  
 
 
 def applies(plan: dict[str, Any]) -> bool:
-    """Ask for a factor with three or more numbers as levels."""
-    return bool(_numeric(plan))
+    """Ask for scores, and a factor with three or more numbers as levels."""
+    return marks.shows_scores(plan) and bool(_numeric(plan))
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:

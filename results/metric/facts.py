@@ -34,6 +34,11 @@ class Facts:
         """Tell whether less of it is better."""
         return self.is_cost
 
+    @property
+    def relation(self) -> str:
+        """Say how an arm is compared with the control: by a difference, or by a share of it."""
+        return "against" if self.is_cost else "minus"
+
     def amount(self, number: float) -> str:
         """Write a difference with its unit: ``1.0 mAP point``, ``5.0 % of latency``."""
         digits = f"{number:.1f}" if round(number, 1) == number else f"{number:g}"

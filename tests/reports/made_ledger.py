@@ -21,7 +21,7 @@ EDITION = "token_count_sweep"
 FACTOR = "model.tokens.count"
 BEGAN = datetime(2026, 11, 22, 20, 9)
 LABELS = ("neck", "chest", "biceps", "upper_back", "abdominals", "glutes", "quadriceps", "calves")
-EPOCHS = {"rgb": 6, "sender": 6, "joint": 3}
+EPOCHS = {"rgb": 6, "sender": 6, "joint": 3, "profile": 0}
 
 
 @dataclass
@@ -241,6 +241,38 @@ def make_contrast(arm: str, difference: float, seeds: tuple[int, ...], half: flo
         left_out=(),
     )
     return replace(whole, **changes)
+
+
+def make_cost_ledger(
+    arms: Sequence[str] = ("whole", "one token", "no fusion"), seeds: Sequence[int] = (0, 1, 2)
+) -> Ledger:
+    """Make an edition about the latency of inference: every later arm is a tenth faster and smaller than the first."""
+    plan = make_plan(arms, arms[0], seeds, "network", "")
+    changes = {"metric": "latency", "split": "inference", "smallest": 5.0, "over": "seeds"}
+    plan["claim"] = plan["claim"] | changes
+    for trial in plan["trials"]:
+        trial["phases"] = {"profile": digest("profile", trial["arm"], trial["seed"])}
+        trial["final"] = trial["phases"]["profile"]
+    plan["phases"] = _planned(plan["trials"])
+    ledger, draw = Ledger(plan), random.Random(5)
+    places = {arm["name"]: place for place, arm in enumerate(plan["arms"])}
+    for number, trial in enumerate(plan["trials"]):
+        key, share = trial["final"], 0.9 ** places[trial["arm"]]
+        cpu = {"epochs": 0, "seconds": 1.5, "device": "cpu, a processor", "parameters": round(423_123 * share)}
+        ledger.runs[key] = make_run("profile", key, trial["seed"], number) | cpu
+        latencies = sorted(8 * share * (1 + 0.05 * draw.random()) for _ in range(5))
+        ledger.records += [
+            (key, 1, "latency", "inference", repeat, value, "ms") for repeat, value in enumerate(latencies, start=1)
+        ]
+        told = {
+            "latency_median": latencies[2],
+            "latency_spread": latencies[3] - latencies[1],
+            "peak_memory": 3e6 * share,
+            "gflops": 0.1 * share,
+            "load": 0.3,
+        }
+        ledger.records += [(key, 1, metric, "inference", 5, value, "") for metric, value in told.items()]
+    return ledger
 
 
 def digest(*parts: Any) -> str:

@@ -12,16 +12,37 @@ from polars.testing import assert_frame_equal
 
 from models import catalog
 from reports import headline, query, theme
-from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_cost_ledger, make_ledger
 
 CHARTS = [catalog.load("reports.chart", name) for name in catalog.names("reports.chart")]
-every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__.rpartition(".")[2])
+
+
+def name_of(chart: ModuleType) -> str:
+    return chart.__name__.rpartition(".")[2]
+
+
+every_chart = pytest.mark.parametrize("chart", CHARTS, ids=name_of)
 VIEWS = {"finals", "curves", "costs", "failures"}
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    """Give a finished edition that the chart of the test applies to."""
+    made = make_ledger()
+    chart = request.node.callspec.params["chart"]
+    return made if chart.applies(made.plan) else make_cost_ledger()
 
 
 def frame_of(chart: ModuleType, ledger: Ledger) -> pl.DataFrame:
     with ledger.connect() as connection:
         return query.table(connection, chart.SQL, edition=EDITION)
+
+
+def lose_final(ledger: Ledger, arm: str, seed: int) -> None:
+    """Take a trial's result away, whatever its last phase is."""
+    final = next(trial["final"] for trial in ledger.plan["trials"] if (trial["arm"], trial["seed"]) == (arm, seed))
+    ledger.runs[final] |= {"state": "failed"}
+    ledger.records = [row for row in ledger.records if row[0] != final]
 
 
 def told(ledger: Ledger) -> dict[str, Any]:
@@ -103,35 +124,45 @@ def test_another_edition_of_the_study_is_never_mixed_in(chart: ModuleType, ledge
 
 @every_chart
 @pytest.mark.parametrize(
-    "ledger",
+    "other",
     [
         make_ledger(seeds=(0,)),
         make_ledger(splits=("val_seen", "val_unseen", "test_seen", "test_unseen")),
         make_ledger(("mctf", "mean", "</script>\"'\\"), "mctf", factor="model.fusion"),
         make_ledger(tuple(range(14)), 3, seeds=(0, 1)),
+        make_cost_ledger(seeds=(0,)),
+        make_cost_ledger([f"</script>\"'{number}" for number in range(14)]),
     ],
-    ids=["one seed", "all splits", "hostile names", "many arms"],
+    ids=["one seed", "all splits", "hostile names", "many arms", "costs of one seed", "costs of many arms"],
 )
-def test_a_chart_draws_what_other_studies_hold(chart: ModuleType, ledger: Ledger) -> None:
-    ledger.revealed_at = ledger.began
-    plan = told(ledger)
+def test_a_chart_draws_what_other_studies_hold(chart: ModuleType, other: Ledger) -> None:
+    other.revealed_at = other.began
+    plan = told(other)
     if chart.applies(plan):
-        assert "</svg>" in svg(chart.draw(frame_of(chart, ledger), plan))
+        assert "</svg>" in svg(chart.draw(frame_of(chart, other), plan))
+
+
+def test_charts_of_scores_do_not_apply_to_costs_nor_the_other_way_round() -> None:
+    scores, costs = make_ledger().plan, make_cost_ledger().plan
+    both = {"contrasts", "cost"}
+    assert {name_of(chart) for chart in CHARTS if chart.applies(costs)} == both | {"inference_cost"}
+    assert {name_of(chart) for chart in CHARTS if not chart.applies(scores)} == {"inference_cost"}
 
 
 @every_chart
 def test_a_chart_draws_what_there_is_while_a_study_runs(chart: ModuleType, ledger: Ledger) -> None:
-    for arm, seed in (("count=1", 0), ("count=1", 1), ("count=1", 2), ("count=5", 1), ("count=20", 2)):
-        ledger.lose(arm, seed)
+    arms = [arm["name"] for arm in sorted(ledger.plan["arms"], key=lambda arm: arm["is_control"])]
+    for place, seed in ((0, 0), (0, 1), (0, 2), (1, 1), (2, 2)):
+        lose_final(ledger, arms[place], seed)
     frame = frame_of(chart, ledger)
     assert "</svg>" in svg(chart.draw(frame, told(ledger)))
 
 
 @every_chart
 def test_a_chart_that_only_has_the_control_draws_it_or_nothing(chart: ModuleType, ledger: Ledger) -> None:
-    for arm in ("count=1", "count=5"):
+    for arm in (arm["name"] for arm in ledger.plan["arms"] if not arm["is_control"]):
         for seed in range(3):
-            ledger.lose(arm, seed)
+            lose_final(ledger, arm, seed)
     frame = frame_of(chart, ledger)
     if not frame.is_empty():
         drawn = chart.draw(frame, told(ledger))

@@ -11,13 +11,19 @@ from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contras
 def test_the_leading_contrast_goes_farthest_the_claims_way(direction: str, arm: str) -> None:
     contrasts = [make_contrast(name, value, (0, 1)) for name, value in (("a", -3.0), ("b", 2.0), ("c", math.nan))]
     aside = make_contrast("aside", 9.0, (0, 1), is_claimed=False)
-    lead = headline.find_leading([*contrasts, aside], {"direction": direction})
+    lead = headline.find_leading([*contrasts, aside], {"metric": "map", "direction": direction})
     assert lead is not None
     assert lead.arm == arm
 
 
+def test_of_costs_the_lowest_leads_a_claim_to_be_better() -> None:
+    contrasts = [make_contrast(name, value, (0, 1)) for name, value in (("a", -3.0), ("b", 2.0))]
+    leads = [headline.find_leading(contrasts, {"metric": "latency", "direction": way}) for way in ("better", "worse")]
+    assert [lead.arm for lead in leads if lead] == ["a", "b"]
+
+
 def test_without_numbers_nothing_leads() -> None:
-    assert headline.find_leading([make_contrast("c", math.nan, ())], {"direction": "better"}) is None
+    assert headline.find_leading([make_contrast("c", math.nan, ())], {"metric": "map", "direction": "better"}) is None
 
 
 def test_every_verdict_has_a_sign_beside_its_colour() -> None:

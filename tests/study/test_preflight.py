@@ -29,9 +29,8 @@ def test_a_sound_plan_passes(spec: Path) -> None:
 
 
 def test_arms_are_measured_without_memory(spec: Path) -> None:
-    plan = prepared(spec).plan
-    arms = plan.edition.arms
-    one, two = preflight.sizes(arms, len(plan.labels), dict.fromkeys(arm.name for arm in arms))
+    made = prepared(spec)
+    one, two = preflight.sizes(made, made.ways)
     assert {one.arm, two.arm} == {"count=1", "count=2"}
     assert 0 < one.parameters <= one.parameters_total
     assert one.gflops > 0

@@ -12,6 +12,7 @@ class Leg:
 
     key: str
     parents: Mapping[str, str] = field(default_factory=dict)
+    is_alone: bool = False
 
 
 def schedule(done: set[str] | None = None) -> Schedule:
@@ -71,3 +72,23 @@ def test_an_interrupted_phase_is_due_again() -> None:
 def test_an_unknown_ending_is_refused() -> None:
     with pytest.raises(ValueError, match="state must be done, failed or due"):
         schedule().finish("rgb", "vanished")
+
+
+def test_a_phase_that_runs_alone_waits_for_the_others_and_keeps_them_waiting() -> None:
+    legs = [Leg("training"), Leg("alone", is_alone=True), Leg("again", is_alone=True), Leg("last")]
+    plan = Schedule({leg.key: leg for leg in legs}, set())  # type: ignore[misc]
+    order = []
+    while phase := plan.ready():
+        order.append(phase.key)
+        plan.start(phase.key)
+    assert order == ["training", "last"], "what bears company goes on beside a training"
+    plan.finish("training", "done")
+    assert plan.ready() is None
+    plan.finish("last", "done")
+    for name in ("alone", "again"):
+        phase = plan.ready()
+        assert phase is not None
+        assert phase.key == name
+        plan.start(name)
+        assert plan.ready() is None
+        plan.finish(name, "done")
