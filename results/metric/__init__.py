@@ -1,1 +1,1 @@
-"""Metrics of predictions: one metric, one file."""
+"""What is measured: how average precision is computed, and the facts of every metric of a claim."""

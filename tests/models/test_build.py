@@ -12,6 +12,7 @@ from models.build import (
     RgbModel,
     SenderModel,
     build,
+    for_inference,
     load_own_state,
     own_state,
     parameter_count,
@@ -180,3 +181,24 @@ def test_receivers_can_be_left_out(settings: ModelSettings, clip: ClipShape, str
     alone = build(rgb_settings(settings), 5, clip)
     alone.load_state_dict(network.state_dict())
     assert torch.equal(network.eval()(streams).logits_BC, alone.eval()(streams).logits_BC)
+
+
+@pytest.mark.parametrize("changes", [{}, {"modality": ["rgb_difference", "grayscale_edges"]}, {"fusion": "none"}])
+def test_for_inference_senders_are_dropped_and_no_estimate_changes(changes: dict[str, Any]) -> None:
+    trunk = {"width": 4, "depth": 2, "stage_starts": [1]}
+    settings = ModelSettings.model_validate({"trunk": trunk, "tokens": {"count": 3}} | changes)
+    network = build(settings, 5, ClipShape(2, 16)).eval()
+    streams = {"rgb": torch.rand(2, 3, 2, 16, 16)}
+    with torch.no_grad():
+        before = network(streams).logits_BC
+        less = for_inference(network)
+        assert torch.equal(less(streams).logits_BC, before)
+    assert not less.training
+    assert not [name for name in less.state_dict() if name.startswith(("senders.", "distill."))]
+
+
+def test_a_network_without_senders_is_the_same_for_inference() -> None:
+    settings = rgb_settings(ModelSettings())
+    with torch.device("meta"):
+        network = build(settings, 5, ClipShape(4, 32))
+    assert parameter_count(for_inference(network)) == parameter_count(network)

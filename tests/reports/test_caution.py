@@ -7,7 +7,7 @@ from reports import caution
 from reports.ran import collect
 from reports.unfinished import list_unfinished
 from results.contrast import Contrast
-from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast, make_ledger
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast, make_cost_ledger, make_ledger
 
 
 def told(ledger: Ledger, contrasts: Sequence[Contrast] = ()) -> list[str]:
@@ -106,3 +106,25 @@ def test_a_score_that_is_not_a_number_is_named(ledger: Ledger) -> None:
         for row in ledger.records
     ]
     assert told(ledger) == ["The mAP is not a number for count=1 seed 0 on val_seen: left out of the charts."]
+
+
+def test_a_sound_measurement_has_no_warning_and_no_score_is_missed() -> None:
+    assert told(make_cost_ledger()) == []
+
+
+def test_measurements_that_mix_devices_are_told() -> None:
+    ledger = make_cost_ledger()
+    ledger.runs[ledger.plan["trials"][0]["final"]]["device"] = "cuda, a card"
+    (only,) = told(ledger)
+    assert only.startswith("The measurements mix devices, threads or numbers of processes: cpu, a processor, 1 thread")
+    assert "cuda, a card, 1 thread" in only
+
+
+def test_a_machine_that_had_other_work_is_told() -> None:
+    ledger = make_cost_ledger()
+    first = ledger.plan["trials"][0]["final"]
+    ledger.records = [
+        (*row[:5], 2.6, row[6]) if row[0] == first and row[2] == "load" else row for row in ledger.records
+    ]
+    (only,) = told(ledger)
+    assert only.startswith("The machine had other work when 1 measurement began (load average up to 2.6)")

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from reports import table
-from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_cost_ledger, make_ledger
 
 
 def made(ledger: Ledger) -> table.Table:
@@ -58,3 +58,25 @@ def test_test_splits_have_columns_once_they_are_open(revealed: bool) -> None:
     ledger.revealed_at = ledger.began if revealed else None
     opened = ["Seen (test)", "Unseen (test)"] if revealed else []
     assert made(ledger).splits == ["Seen (val)", "Unseen (val)", *opened]
+
+
+def test_of_costs_it_tells_latency_memory_and_operations_and_spreads_of_what_is_timed() -> None:
+    ledger = make_cost_ledger()
+    whole = made(ledger)
+    assert whole.splits == ["Latency, ms", "Memory of a pass", "GFLOPs a clip"]
+    latency, memory, gflops = whole.rows[1].scores
+    finals = [trial["final"] for trial in ledger.plan["trials"] if trial["arm"] == "network=one token"]
+    values = [row[5] for row in ledger.records if row[0] in finals and row[2] == "latency_median"]
+    assert latency.mean == f"{sum(values) / 3:.2f}"
+    assert latency.spread
+    assert (memory.mean, memory.spread, gflops.mean, gflops.spread) == ("2.7 MB", "", "0.0900", "")
+    assert "in % of latency, seed by seed" in whole.reading
+
+
+def test_an_arm_without_costs_keeps_its_row() -> None:
+    ledger = make_cost_ledger()
+    for trial in ledger.plan["trials"]:
+        if trial["arm"] == "network=one token":
+            ledger.runs.pop(trial["final"])
+    row = made(ledger).rows[1]
+    assert (row.seeds, [cell.mean for cell in row.scores]) == ("0", ["–"] * 3)

@@ -99,3 +99,29 @@ def test_a_claim_is_said_in_words() -> None:
     again = words.claim(claim | {"which": "count=1", "direction": "equivalent", "over": "seeds_and_activities"})
     assert again.startswith("count=1 is equivalent to count=20 to within 1.0 points")
     assert again.endswith("over seeds and activities).")
+
+
+def test_a_claim_about_a_cost_is_said_in_words() -> None:
+    claim = {
+        "metric": "latency",
+        "split": "inference",
+        "control": "whole",
+        "which": "any",
+        "direction": "better",
+        "smallest": 5.0,
+        "alpha": 0.05,
+        "over": "seeds",
+    }
+    assert words.claim(claim) == (
+        "At least one arm is faster than whole by more than 5.0 % of latency at inference "
+        "(error rate 5\N{NO-BREAK SPACE}%, over seeds, each another measurement)."
+    )
+    heavier = words.claim(claim | {"metric": "peak_memory", "which": "all", "direction": "worse"})
+    assert heavier.startswith("Every arm is heavier than whole by more than 5.0 % of peak memory at inference")
+    alike = words.claim(claim | {"which": "small", "direction": "equivalent", "smallest": 2.5})
+    assert alike.startswith("small is equivalent to whole to within 2.5 % of latency at inference")
+
+
+def test_numbers_keep_the_digits_that_count() -> None:
+    told = [words.significant(value) for value in (0.0936, 4.123, 41.23, 412.3, 4123.0, 0.0, None, float("nan"))]
+    assert told == ["0.0936", "4.12", "41.2", "412", "4,120", "0", "–", "–"]

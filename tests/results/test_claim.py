@@ -64,3 +64,34 @@ def test_a_split_names_the_splits_that_it_averages(split: str, splits: tuple[str
 def test_a_claim_is_about_the_arms_it_names(which: str, claimed: tuple[str, ...]) -> None:
     assert Claim(**NAMED | {"which": which}).claimed(("a", "count=20", "b")) == claimed
     assert Claim(**NAMED | {"which": which}).claimed(("a", "count=20", "b", "again"), {"again"}) == claimed
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"split": "val", "over": "seeds"},
+            "claim.split: must be `inference` for a claim about latency, but got 'val'",
+        ),
+        ({"over": "seeds_and_activities"}, "claim.over: must be `seeds` for a claim about latency"),
+        ({"metric": "map"}, "claim.split: must be a split of the data for a claim about map, but got 'inference'"),
+    ],
+)
+def test_costs_have_a_split_and_seeds_of_their_own(changes: dict[str, str], message: str) -> None:
+    named = {"metric": "latency", "split": "inference", "over": "seeds", "control": "a", "which": "any"}
+    assert Claim.model_validate(named | {"direction": "better", "smallest": 5}).splits == ("inference",)
+    with pytest.raises(ValidationError, match=message):
+        Claim.model_validate(named | {"direction": "better", "smallest": 5} | changes)
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "lower"),
+    [
+        ("map", "better", False), ("map", "worse", True), ("map", "equivalent", False),
+        ("latency", "better", True), ("peak_memory", "worse", False), ("latency", "equivalent", False),
+    ],
+)  # fmt: skip
+def test_a_claim_knows_which_way_it_points(metric: str, direction: str, lower: bool) -> None:
+    cost = {} if metric == "map" else {"split": "inference", "over": "seeds"}
+    named = {"metric": metric, "control": "a", "which": "any", "direction": direction, "smallest": 5}
+    assert Claim.model_validate(named | cost).says_lower == lower

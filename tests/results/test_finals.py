@@ -6,7 +6,9 @@ import pytest
 
 from results import ledger, query
 from results.attempt import Store
+from results.files import replace_json
 from results.record import Record, RecordWriter
+from study.key import key_of
 from tests import made_store as made
 
 
@@ -123,3 +125,31 @@ def test_a_pruned_trial_stays_marked_when_another_edition_finishes_its_key(made_
     assert made.rows(made_store, "select distinct edition, pruned from finals where seed = 9 order by all") == [
         ("other", False), (made.EDITION, True)
     ]  # fmt: skip
+
+
+def test_what_inference_costs_is_a_row_of_its_own_split(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    content = made.contents(5, 0)["rgb"] | {"kind": "profile"}
+    key = key_of(content)
+    trial = {"arm": "count=5", "seed": 0, "replicate": 0, "phases": {"profile": key}, "final": key}
+    phase = {"kind": "profile", "seed": 0, "epochs": 0, "clips": 0, "parents": {}}
+    made.write_plan(store, levels=(5,), seeds=(0,), trials=[trial], phases={key: phase})
+    attempt = made.claim(store, content)
+    assert attempt is not None
+    with RecordWriter(attempt.records) as writer:
+        writer.write(Record("latency", "inference", repeat, 8.0 + repeat, "ms") for repeat in (1, 2, 3))
+        numbers = {"latency_median": 10.0, "latency_spread": 1.0, "peak_memory": 3e6, "gflops": 0.1}
+        writer.write(Record(metric, "inference", 3, value) for metric, value in numbers.items())
+    replace_json(attempt.provenance, {"parameters": 1000, "device": "cpu, a processor", "peak_memory_bytes": 2**30})
+    assert attempt.publish(1.5, files=())
+    assert str(ledger.sync(store)).startswith("read 1 runs")
+    (row,) = query.query(store, "from finals").to_dicts()
+    shown = [row[name] for name in ("split", "map", "loss", "seconds", "pruned")]
+    assert shown == ["inference", None, None, 1.5, False]
+    assert [row[name] for name in ("latency_ms", "latency_spread_ms", "inference_memory_bytes", "gflops")] == [
+        10.0, 1.0, 3e6, 0.1,
+    ]  # fmt: skip
+    assert (row["parameters"], row["peak_memory_bytes"]) == (1000, 2**30)
+    assert made.rows(store, "select epochs from runs") == [(0,)]
+    repeats = made.rows(store, "select value from curves where metric = 'latency' order by step")
+    assert repeats == [(9.0,), (10.0,), (11.0,)]

@@ -101,3 +101,23 @@ def test_ends_are_worded(plan: made.Content) -> None:
     lines = Lines(Board(plan, ()))
     assert "is held by another run or done already" in (lines.line(Event(rgb, "elsewhere")) or "")
     assert "stopped; will be resumed" in (lines.line(Event(rgb, "stopped")) or "")
+
+
+def test_a_phase_without_epochs_counts_as_one_and_is_said_to_measure(plan: made.Content) -> None:
+    measured, other = keys(plan, "joint")
+    for key in (measured, other):
+        plan["phases"][key] |= {"kind": "profile", "epochs": 0}
+    clock = Clock()
+    board = Board(plan, set(keys(plan, "rgb")), workers=2, clock=clock)
+    lines = Lines(board)
+    board.note(Event(measured, "start"))
+    console = Console(file=StringIO(), width=100)
+    console.print(draw(board))
+    assert "measures" in console.file.getvalue()  # type: ignore[attr-defined]
+    waits = Event(measured, "waiting", text="waits for phases of other runs")
+    clock.now += 50
+    board.note(waits)
+    assert (lines.line(waits) or "").endswith(": waits for phases of other runs")
+    clock.now += 4
+    board.note(Event(measured, "done"))
+    assert board.left_s() == pytest.approx(4), "however many workers there are"

@@ -3,12 +3,16 @@
 A key that changes re-labels every result: change a golden key only in a commit that means to.
 """
 
+import json
+
 import pytest
 from pydantic import BaseModel
 
 from models.build import ModelSettings
+from models.geometry import Skeleton
 from models.settings import key_content
-from study.phase import TrainingSettings, phases_of
+from results.files import canonical
+from study.phase import Phase, TrainingSettings, phases_of, profile_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
@@ -108,3 +112,74 @@ def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_b
     assert phases_of(changed(model={"baseline": "random"}), 0, 0, "")["baseline"].epochs == 1
     other = phases_of(changed(model={"baseline": "r3d_18", "tokens": {"count": 7}}), 0, 0, "")
     assert other["baseline"].key == phases["baseline"].key
+
+
+PROFILE = "ae16bed4943e708d6dc971bb604a9c50476180c424f42be5b0022d3841b698f2"
+BONES = Skeleton(3, 2, ((0, 1), (1, 2)))
+
+
+def profile(settings: Settings, classes: int = 20, skeleton: Skeleton | None = BONES, seed: int = 0) -> Phase:
+    return profile_of(settings, seed, 0, classes, skeleton)["profile"]
+
+
+def test_the_key_of_a_measurement_of_inference_is_pinned() -> None:
+    assert profile(Settings()).key == PROFILE
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        changed(data={"size": 32}),
+        changed(data={"frames": 4}),
+        changed(model={"tokens": {"count": 5}}),
+        changed(inference={"batch": 2}),
+        changed(inference={"repeats": 5}),
+        changed(optim={"precision": "bf16"}),
+        changed(resources={"device": "cuda"}),
+        changed(resources={"threads": 2}),
+    ],
+)
+def test_what_can_change_a_cost_changes_its_key(settings: Settings) -> None:
+    assert profile(settings).key != PROFILE
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        changed(data={"labels": {"noise": 0.2}, "margin": 0, "views": 2}),
+        changed(optim={"lr": 0.5, "batch": 2}),
+        changed(phases={"rgb_epochs": 1}),
+        changed(resources={"workers": 4, "loader_workers": 2}),
+    ],
+)
+def test_what_cannot_change_a_cost_leaves_its_key(settings: Settings) -> None:
+    assert profile(settings).key == PROFILE
+
+
+def test_classes_and_seed_change_the_key_of_a_cost_and_one_device_of_a_type_is_like_another() -> None:
+    assert len({profile(Settings()).key, profile(Settings(), classes=5).key, profile(Settings(), seed=1).key}) == 3
+    first, second = (changed(resources={"device": device}) for device in ("cuda", "cuda:1"))
+    assert profile(first).key == profile(second).key
+
+
+def test_a_skeleton_counts_only_where_it_is_read() -> None:
+    peer = changed(model={"baseline": "graph"})
+    assert profile(Settings(), skeleton=None).key == PROFILE
+    assert profile(peer, skeleton=None).key != profile(peer).key
+    assert profile(peer).profiled.skeleton == BONES
+
+
+@pytest.mark.parametrize("model", [{}, {"baseline": "graph"}, {"baseline": "r3d_18"}, {"fusion": "average"}])
+def test_a_measurement_is_rebuilt_from_what_was_hashed(model: dict[str, str]) -> None:
+    phase = profile(changed(model=model))
+    again = Phase.of(json.loads(canonical(phase.content)))
+    assert (again.key, again.settings) == (phase.key, phase.settings)
+    assert (again.epochs, again.is_alone, again.data) == (0, True, "")
+    assert outside(phase.settings) == []
+
+
+def test_a_measurement_has_no_settings_of_a_training_nor_the_other_way_round() -> None:
+    with pytest.raises(TypeError, match="kind 'profile'"):
+        _ = profile(Settings()).training
+    with pytest.raises(TypeError, match="kind 'rgb'"):
+        _ = phases_of(Settings(), 0, 0, "")["rgb"].profiled
