@@ -91,6 +91,10 @@ class ClaimFile(Frozen):
     """How often the study may claim what is not so."""
     over: Literal["seeds", "seeds and activities"] = "seeds and activities"
     """What the claim holds for: other seeds on these clips, or other seeds and other activities."""
+    within: list[str] = Field(default_factory=list)
+    """Factors of which an arm keeps its own level in the arm that it is compared with: each group has its control."""
+    of: Literal["difference", "change"] = "difference"
+    """Of the differences within each group, or of how they differ from those in the control's group."""
 
 
 class Budget(Frozen):

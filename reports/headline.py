@@ -129,9 +129,17 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
         return facts
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
     name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
-    detail = f"{words.interval(lead.low, lead.high)}; {lead.arm} minus {plan['claim']['control']}, points"
+    detail = f"{words.interval(lead.low, lead.high)}; {_compared(lead, plan['claim'])}, points"
     seeds = Fact("Paired seeds" if lead.is_paired else "Seeds, unpaired", words.count(len(lead.seeds)), _which(lead))
     return [Fact(name, words.signed(lead.difference), detail), seeds, *facts]
+
+
+def _compared(lead: "Contrast", claim: Mapping[str, Any]) -> str:
+    """Name what was subtracted; of a change, what else."""
+    changed = (
+        f", beyond {claim['counterparts'][lead.arm]} minus {claim['control']}" if claim.get("counterparts") else ""
+    )
+    return f"{lead.arm} minus {lead.control}{changed}"
 
 
 def _which(lead: "Contrast") -> str:

@@ -116,6 +116,6 @@ def _heading(split: str) -> str:
 def _reading(plan: PlanFile) -> str:
     claim = plan["claim"]
     return (
-        f"mAP in points, mean ± standard deviation over seeds. Difference: to {claim['control']}, on "
+        f"mAP in points, mean ± standard deviation over seeds. Difference: to {words.compared_with(claim)}, on "
         f"{words.split(claim['split'])}, paired by seed and clip, with the interval that the answer uses."
     )

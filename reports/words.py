@@ -100,11 +100,17 @@ def claim(stated: Mapping[str, Any]) -> str:
     margin = points(stated["smallest"])
     amount = f"to within {margin} points" if stated["direction"] == "equivalent" else f"by more than {margin} points"
     relation = "equivalent to" if stated["direction"] == "equivalent" else f"{stated['direction']} than"
+    whom = compared_with(stated)
     over = "seeds and activities" if stated["over"] == "seeds_and_activities" else "seeds, for this set of clips"
     return (
-        f"{which} {relation} {stated['control']} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
+        f"{which} {relation} {whom} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
         f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
     )
+
+
+def compared_with(claim: Mapping[str, Any]) -> str:
+    """Say what the arms of a claim are compared with."""
+    return claim.get("reference") or str(claim["control"])
 
 
 def metric(name: str) -> str:

@@ -49,6 +49,20 @@ join trial_costs
 where last_epoch.split like 'val%' or editions.revealed_at is not null
 """
 
+_DIFFERENCES = """
+create or replace view differences as
+select arms.edition, arms.arm, finals.seed, arms.replicate, finals.split, sum(sign * finals.map) as difference
+from comparisons
+join arms using (edition, arm)
+join finals on finals.edition = comparisons.edition and finals.arm = comparisons.term and not finals.pruned
+group by arms.edition, arms.arm, finals.seed, arms.replicate, finals.split
+having count(*) filter (not isnan(finals.map)) = (
+    select count(*) from comparisons as terms where terms.edition = arms.edition and terms.arm = arms.arm)
+"""
+_DIFFERENCES_COMMENT = (
+    "each arm minus what it is compared with, paired by seed, in points of map; no row without all of them"
+)
+
 _COMMENT = (
     "last epoch of each finished trial and split: levels, map and ap.* in points, cost; test splits once revealed"
 )
@@ -69,6 +83,8 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
         )
     )
     connection.execute(f"comment on view finals is {text(_COMMENT)}")
+    connection.execute(_DIFFERENCES)
+    connection.execute(f"comment on view differences is {text(_DIFFERENCES_COMMENT)}")
 
 
 def _precisions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:

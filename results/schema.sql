@@ -47,6 +47,14 @@ create table arms (
 );
 comment on table arms is 'one level for every factor; exactly one arm of an edition is the control';
 
+create table comparisons (
+    edition varchar,
+    arm varchar,
+    term varchar,
+    sign tinyint
+);
+comment on table comparisons is 'what the difference of an arm adds up: it minus its control; of a change, four terms';
+
 create table trials (
     edition varchar,
     arm varchar,

@@ -22,7 +22,7 @@ def sentence(
         outlook: what would decide an undecided claim.
     """
     if not claimed:
-        return f"Undecided: there is no arm to compare with {claim.control}."
+        return f"Undecided: there is no arm to compare with {claim.compared_with}."
     words = _SENTENCES[verdict](claim, claimed, places)
     return f"{verdict.capitalize()}: {words}{f'; {outlook}' if outlook else ''}."
 
@@ -69,7 +69,7 @@ def too_many_seeds() -> str:
 
 def _supported(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
     winners = [contrast for contrast in claimed if places[contrast.arm] == "claimed"]
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = f"{_IS[claim.direction]} {claim.compared_with}{_by(claim)} on {claim.split}"
     if len(winners) == 1:
         return f"{winners[0].arm} is {statement} ({_numbers(winners[0])})"
     if claim.which == ALL:
@@ -78,7 +78,7 @@ def _supported(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, s
 
 
 def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str]) -> str:
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = f"{_IS[claim.direction]} {claim.compared_with}{_by(claim)} on {claim.split}"
     if claim.which == ANY:
         return f"no arm is {statement} ({_best(claim, claimed)})"
     against = [contrast for contrast in claimed if places[contrast.arm] in ("contrary", "equivalent")]
@@ -88,19 +88,23 @@ def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str
         what = _OTHER_SIDE[claim.direction].split()[0] if is_contrary else "equivalent"
         return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(worst)})"
     by = f" by {_points(claim.smallest)}" if claim.smallest else ""
-    return f"{worst.arm} is {_OTHER_SIDE[claim.direction]} {claim.control}{by} on {claim.split} ({_numbers(worst)})"
+    return (
+        f"{worst.arm} is {_OTHER_SIDE[claim.direction]} {claim.compared_with}{by} on {claim.split} ({_numbers(worst)})"
+    )
 
 
 def _equivalent(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
     within = f"by less than {_points(claim.smallest)} on {claim.split}"
     if len(claimed) == 1:
-        return f"{claimed[0].arm} and {claim.control} differ {within} ({_numbers(claimed[0])})"
+        return f"{claimed[0].arm} and {claim.compared_with} differ {within} ({_numbers(claimed[0])})"
     largest = max(claimed, key=lambda contrast: abs(contrast.difference))
-    return f"all {len(claimed)} arms differ from {claim.control} {within} (most: {largest.arm}, {_numbers(largest)})"
+    return (
+        f"all {len(claimed)} arms differ from {claim.compared_with} {within} (most: {largest.arm}, {_numbers(largest)})"
+    )
 
 
 def _undecided(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
-    statement = f"{_IS[claim.direction]} {claim.control}{_by(claim)} on {claim.split}"
+    statement = f"{_IS[claim.direction]} {claim.compared_with}{_by(claim)} on {claim.split}"
     measured = [contrast for contrast in claimed if not math.isnan(contrast.difference)]
     if claim.which not in (ANY, ALL):
         return f"{claim.which} is not shown to be {statement} ({_numbers(claimed[0]) if measured else 'no results'})"

@@ -14,6 +14,7 @@ import duckdb
 
 import results
 from results.answer import Answer
+from results.claim import Claim
 from results.contrast import ClipPart, Contrast
 from results.finals import make_view
 
@@ -57,6 +58,9 @@ class Ledger:
             for place, arm in enumerate(plan["arms"])
         ]
         insert(connection, "arms", arms)
+        claim = Claim.model_validate(plan["claim"])
+        terms = [(arm["name"], term, sign) for arm in plan["arms"] for term, sign in claim.terms(arm["name"]).items()]
+        insert(connection, "comparisons", [(edition, *term) for term in terms if claim.compares(term[0])])
         named = ("arm", "seed", "replicate", "final")
         insert(connection, "trials", [(edition, *(trial[name] for name in named)) for trial in plan["trials"]])
         phases = [
@@ -223,6 +227,7 @@ def make_answer(plan: dict[str, Any], verdict: Any = "undecided", evil: str = ""
 def make_contrast(arm: str, difference: float, seeds: tuple[int, ...], half: float = 2.1, **changes: Any) -> Contrast:
     whole = Contrast(
         arm=arm,
+        control="count=20",
         difference=difference,
         low=difference - half,
         high=difference + half,

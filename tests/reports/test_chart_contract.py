@@ -16,7 +16,7 @@ from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
 
 CHARTS = [catalog.load("reports.chart", name) for name in catalog.names("reports.chart")]
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__.rpartition(".")[2])
-VIEWS = {"finals", "curves", "costs", "failures"}
+VIEWS = {"finals", "differences", "curves", "costs", "failures"}
 
 
 def frame_of(chart: ModuleType, ledger: Ledger) -> pl.DataFrame:
