@@ -129,10 +129,12 @@ create table predictions (
     activity varchar,
     split varchar,
     seed bigint,
+    motion float,
     scores float[],
     labels utinyint[]
 );
 comment on table predictions is 'final scores of every clip, in the order of editions.labels; labels are 0 or 1';
+comment on column predictions.motion is 'mean change from frame to frame, grey levels from 0 to 255';
 
 create table sources (
     path varchar primary key,

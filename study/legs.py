@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from results.attempt import Attempt, Store
-from study import training
+from study import probing, training
 from study.leg import Place, Report, Stop
 from study.phase import Phase
 
@@ -22,7 +22,7 @@ class Leg(Protocol):
         ...
 
 
-LEGS: dict[str, Leg] = {}
+LEGS: dict[str, Leg] = {"probe": probing.probe}
 
 
 def leg_of(phase: Phase) -> Leg:

@@ -7,9 +7,19 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.build import AnyModel, BaselineModel, ClipShape, Network, build, parameter_count, streams_of
+from models.build import (
+    AnyModel,
+    BaselineModel,
+    ClipShape,
+    Network,
+    build,
+    parameter_count,
+    reads_receivers,
+    streams_of,
+)
 from models.errors import UserError
 from models.geometry import Skeleton
+from models.transm3e import Taught, TransM3E
 from study import cache, made_up
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
@@ -117,8 +127,25 @@ def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
             f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
             f"{error} Raise data.frames or data.size, or leave the arm out."
         ) from error
+    _refuse_sender_tokens(arm, networks[-1])
     trained, in_all = parameter_count(networks[-1])
     return Size(arm.name, trained, in_all, gflops)
+
+
+def _refuse_sender_tokens(arm: Arm, network: Network) -> None:
+    """See that an arm that is probed with sender tokens has senders whose tokens fit.
+
+    Raises:
+        PlanError: it has not.
+    """
+    if arm.settings.probe.tokens != "sender":
+        return
+    try:
+        if not isinstance(network, TransM3E):
+            raise UserError("a baseline has no receivers. Choose tokens: receivers.")
+        Taught(network, reads_receivers=reads_receivers(arm.settings.model))
+    except UserError as error:
+        raise PlanError(f"arm {arm.name}: probe.tokens: {error}") from error
 
 
 def _gflops(network: Network, model: AnyModel, shape: ClipShape) -> float:

@@ -106,5 +106,7 @@ def test_groups_that_there_are_not_are_refused(write_spec: WriteSpec, old: str, 
 def test_an_arm_whose_control_is_not_there_is_named(write_spec: WriteSpec) -> None:
     spec = write_spec(text=GRID)
     arms = [arm for arm in resolve(spec).arms if arm.name != "activities=0.5, count=20"]
-    with pytest.raises(SpecError, match="activities=0.5, count=5 would be compared with activities=0.5, count=20, but"):
+    with pytest.raises(
+        SpecError, match=r"activities=0\.5, count=5 would be compared with activities=0\.5, count=20, but"
+    ):
         claim_of(spec, arms)
