@@ -34,6 +34,11 @@ def probability(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def share(value: float | None) -> str:
+    """Write a number between -1 and 1: ``0.42``, ``−0.07``."""
+    return MISSING if _absent(value) else _minus(f"{value:.2f}")
+
+
 def duration(seconds: float | None) -> str:
     """Write a time in the two units that matter: ``48 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds is None or _absent(seconds):

@@ -13,6 +13,7 @@ create table editions (
     overrides json,
     factors json,
     labels varchar[],
+    settings json,
     claim_hash varchar,
     declared_at timestamp,
     results_before integer,
@@ -23,6 +24,7 @@ create table editions (
     skipped_clips varchar[]
 );
 comment on table editions is 'a study with one profile, data set and set of overrides; never mix editions in a mean';
+comment on column editions.settings is 'all settings of the control';
 comment on column editions.results_before is 'final results that existed when the claim was declared; 0 = blind to them';
 comment on column editions.revealed_at is 'when its test splits were opened by study reveal; null = sealed';
 
