@@ -76,7 +76,7 @@ def test_every_figure_has_a_title_words_sql_data_and_a_drawing(ledger: Ledger, t
     assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == 7
     assert all(re.search(r"\d", div["aria-label"] or "") for div in drawings)
     assert all((link["href"] or "").startswith("data:text/csv") for link in downloads)
-    assert text.count("where edition = $edition") == 7
+    assert text.count("where edition = $edition") == 8
 
 
 def test_no_text_of_a_spec_an_arm_or_an_error_becomes_markup(tmp_path: Path) -> None:
