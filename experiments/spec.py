@@ -97,6 +97,10 @@ class ClaimFile(Frozen):
 
     Costs are about other seeds, which are other measurements.
     """
+    within: list[str] = Field(default_factory=list)
+    """Factors of which an arm keeps its own level in the arm that it is compared with: each group has its control."""
+    of: Literal["difference", "change"] = "difference"
+    """Of the differences within each group, or of how they differ from those in the control's group."""
 
 
 class Budget(Frozen):

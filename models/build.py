@@ -39,6 +39,7 @@ __all__ = [
     "name_of",
     "own_state",
     "parameter_count",
+    "reads_receivers",
     "recompute_blocks",
     "rgb_settings",
     "sender_settings",
@@ -170,6 +171,11 @@ def streams_of(model: AnyModel) -> tuple[str, ...]:
 def variant(settings: Frozen) -> ModuleType:
     """Give the file that the settings of a variant stand in."""
     return importlib.import_module(type(settings).__module__)
+
+
+def reads_receivers(model: AnyModel) -> bool:
+    """Tell whether a network's fusion reads receiver tokens."""
+    return isinstance(model, ModelSettings) and bool(variant(model.fusion).NEEDS_RECEIVERS)
 
 
 def name_of(settings: Frozen) -> str:

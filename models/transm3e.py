@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models.distilling import Seen
+from models.errors import UserError
+from models.senders import Encoder
 from models.tokens import Head
 from models.trunk import Encoded, Trunk
 from models.weights import load_exactly
@@ -152,6 +154,17 @@ class TransM3E(nn.Module):
         """
         new = ("trunk.tokens.receivers_KD", "fusion.", "distill.", "senders.", *self._new_modules(rgb))
         load_exactly(self, rgb, "the RGB phase", new=new)
+        self.load_senders(senders)
+
+    def load_senders(self, senders: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take each sender from its own phase; heads of senders that are only followed are left behind.
+
+        Args:
+            senders: state dicts by modality.
+
+        Raises:
+            WeightsError: a sender is given and not needed, or needed and not given, or its weights do not fit.
+        """
         for name in sorted({*self.senders, *senders}):
             sender = self.senders[name] if name in self.senders else nn.Module()
             has_head = name in self.senders and self.senders.get_submodule(name).head is not None
@@ -162,3 +175,37 @@ class TransM3E(nn.Module):
     def _new_modules(self, rgb: Mapping[str, Tensor]) -> tuple[str, ...]:
         entered_before = any(name.startswith("trunk.temporal.") for name in rgb)
         return () if entered_before else ("trunk.temporal.",)
+
+
+class Taught(nn.Module):
+    """TransM3E whose fusion gets the true tokens of its senders in place of the receivers that learned them.
+
+    It sees the auxiliary modality, so it is no estimate: it shows how far the network relies on that modality.
+
+    Raises:
+        UserError: the network has no senders, no fusion that reads receivers, or senders of another width.
+    """
+
+    def __init__(self, network: TransM3E, *, reads_receivers: bool) -> None:
+        super().__init__()
+        width = network.trunk.widths[-1]
+        senders = {name: cast("SenderNetwork", each).sender for name, each in network.senders.items()}
+        own = {name: cast("Encoder", sender).widths[-1] for name, sender in senders.items()}
+        if not own or not reads_receivers:
+            raise UserError(
+                "sender tokens need an arm that follows senders (model.distill) and a fusion that reads receivers "
+                "(model.fusion), but this one lacks one of them. Choose other ones, or tokens: receivers."
+            )
+        for name, wide in own.items():
+            if wide != width:
+                raise UserError(
+                    f"tokens of the sender {name} have width {wide}, and those of the trunk {width}: they cannot take "
+                    f"the receivers' place. Set model.modality.width to {width}, or tokens: receivers."
+                )
+        self.network = network
+
+    def forward(self, streams: Streams) -> Output:
+        """Classify the clips in `streams`, which hold the senders' streams too."""
+        encoded: Encoded = self.network.trunk(streams["rgb"])
+        sent = [cast("SenderNetwork", sender).see(streams).final_BKD for sender in self.network.senders.values()]
+        return Output(self.network.head(self.network.fusion(encoded.own, torch.stack(sent).mean(dim=0))))

@@ -136,10 +136,18 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
     name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
     facts_of = METRICS[plan["claim"]["metric"]]
-    compared = f"{lead.arm} {facts_of.relation} {plan['claim']['control']}, {facts_of.unit}"
+    compared = f"{_compared(lead, plan['claim'], facts_of.relation)}, {facts_of.unit}"
     detail = f"{words.interval(lead.low, lead.high)}; {compared}"
     seeds = Fact("Paired seeds" if lead.is_paired else "Seeds, unpaired", words.count(len(lead.seeds)), _which(lead))
     return [Fact(name, f"{words.signed(lead.difference)}{facts_of.sign}", detail), seeds, *facts]
+
+
+def _compared(lead: "Contrast", claim: Mapping[str, Any], relation: str) -> str:
+    """Name what was subtracted; of a change, what else."""
+    changed = (
+        f", beyond {claim['counterparts'][lead.arm]} minus {claim['control']}" if claim.get("counterparts") else ""
+    )
+    return f"{lead.arm} {relation} {lead.control}{changed}"
 
 
 def _which(lead: "Contrast") -> str:

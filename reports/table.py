@@ -150,9 +150,10 @@ def _reading(plan: PlanFile) -> str:
         return (
             "Mean ± standard deviation over seeds, each of which is another measurement; its latency is the median of "
             "its repeats. The memory of a pass is the most that torch holds: weights, clips and what is computed. "
-            f"Difference: to {claim['control']}, in {facts.unit}, seed by seed, with the interval that the answer uses."
+            f"Difference: to {words.compared_with(claim)}, in {facts.unit}, seed by seed, with the interval that the "
+            "answer uses."
         )
     return (
-        f"mAP in points, mean ± standard deviation over seeds. Difference: to {claim['control']}, on "
+        f"mAP in points, mean ± standard deviation over seeds. Difference: to {words.compared_with(claim)}, on "
         f"{words.split(claim['split'])}, paired by seed and clip, with the interval that the answer uses."
     )

@@ -44,6 +44,11 @@ def probability(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def share(value: float | None) -> str:
+    """Write a number between -1 and 1: ``0.42``, ``−0.07``."""
+    return MISSING if _absent(value) else _minus(f"{value:.2f}")
+
+
 def duration(seconds: float | None) -> str:
     """Write a time in the two units that matter: ``48 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds is None or _absent(seconds):
@@ -113,9 +118,10 @@ def claim(stated: Mapping[str, Any]) -> str:
     margin = points(stated["smallest"])
     amount = f"to within {margin} points" if stated["direction"] == "equivalent" else f"by more than {margin} points"
     relation = "equivalent to" if stated["direction"] == "equivalent" else f"{stated['direction']} than"
+    whom = compared_with(stated)
     over = "seeds and activities" if stated["over"] == "seeds_and_activities" else "seeds, for this set of clips"
     return (
-        f"{which} {relation} {stated['control']} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
+        f"{which} {relation} {whom} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
         f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
     )
 
@@ -127,6 +133,11 @@ def _claim_of_cost(which: str, facts: Facts, stated: Mapping[str, Any]) -> str:
         f"{which} {relation or 'equivalent to'} {stated['control']} {how} {facts.amount(stated['smallest'])} "
         f"at inference (error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over seeds, each another measurement)."
     )
+
+
+def compared_with(claim: Mapping[str, Any]) -> str:
+    """Say what the arms of a claim are compared with."""
+    return claim.get("reference") or str(claim["control"])
 
 
 def metric(name: str) -> str:

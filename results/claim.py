@@ -34,6 +34,12 @@ class Claim(Frozen):
     """How often the study may claim what is not so."""
     over: Literal["seeds", "seeds_and_activities"] = "seeds_and_activities"
     """What the claim holds for: other seeds on these clips, or other seeds and other activities."""
+    controls: Mapping[str, str] = {}
+    """Arm -> the arm that it is compared with, where that is not the control but the control of its own group."""
+    counterparts: Mapping[str, str] = {}
+    """Arm -> the arm of the control's group that it matches: the claim is about how their differences differ."""
+    reference: str = ""
+    """What arms are compared with, in words; the control's name, if empty."""
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
@@ -52,6 +58,11 @@ class Claim(Frozen):
             raise ValueError(
                 f"claim.over: must be `seeds` for a claim about {self.metric}, which no activity plays a part in, "
                 f"but got {self.over.replace('_', ' ')!r}. Write `over: seeds`, or leave it out."
+            )
+        if self.is_about_cost and self.controls:
+            raise ValueError(
+                f"claim.within: must be left out for a claim about {self.metric}: "
+                "costs are compared in percent of one control's."
             )
         if self.which == self.control:
             raise ValueError(
@@ -87,6 +98,25 @@ class Claim(Frozen):
             return (f"{self.split}_seen", f"{self.split}_unseen")
         return (self.split,)
 
+    @property
+    def compared_with(self) -> str:
+        """What arms are compared with, in words."""
+        return self.reference or self.control
+
+    def compares(self, arm: str) -> bool:
+        """Tell whether `arm` has a difference: it is no control, and for a change it has a counterpart."""
+        is_control = arm in (self.control, *self.controls.values())
+        return not is_control and (not self.counterparts or arm in self.counterparts)
+
+    def terms(self, arm: str) -> dict[str, int]:
+        """Give what the difference of `arm` adds up: arm -> 1 or -1.
+
+        Example:
+            ``{"count=5": 1, "count=20": -1}``; of a change ``{"few, 5": 1, "few, 20": -1, "all, 5": -1, "all, 20": 1}``
+        """
+        terms = {arm: 1, self.controls.get(arm, self.control): -1}
+        return terms | {self.counterparts[arm]: -1, self.control: 1} if arm in self.counterparts else terms
+
     def claimed(self, arms: tuple[str, ...], repeated: Collection[str] = ()) -> tuple[str, ...]:
         """Name the arms of `arms` that the claim is about.
 
@@ -94,7 +124,7 @@ class Claim(Frozen):
             repeated: arms that train the control once more: a claim about any or all arms is not about them.
         """
         if self.which in (ANY, ALL):
-            return tuple(arm for arm in arms if arm != self.control and arm not in repeated)
+            return tuple(arm for arm in arms if self.compares(arm) and arm not in repeated)
         return tuple(arm for arm in arms if arm == self.which)
 
 

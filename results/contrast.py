@@ -6,13 +6,14 @@ mean difference, with the number of activities - 1, since activities are what is
 the degrees of freedom of the sum. The interaction of seeds and clips is in both parts, and noise within activities is
 twice in the bootstrap, so that the interval errs on the wide side.
 
-An arm that shares fewer than two seeds with the control is compared unpaired; its seed part is then Welch's.
+An arm that shares fewer than two seeds with the control is compared unpaired; its seed part is then Welch's. A change
+(the difference of an arm in one group minus that of its counterpart in the control's) is compared paired, or not.
 
 Letters: S seeds, M models (an arm with a seed), R resamples.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +44,14 @@ class ClipPart:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Arm minus control, in points, of costs in percent of the control's; NaN where the data give no number."""
+    """Arm minus control, in points, or what this is more than that of its counterpart; NaN where there is no number.
+
+    Costs are in percent of the control's.
+    """
 
     arm: str
+    control: str
+    """The arm that it is compared with."""
     difference: float
     low: float
     high: float
@@ -109,13 +115,13 @@ def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES
 def compare_measured(
     measured: Measured, claim: Claim, planned: tuple[str, ...], repeated: Collection[str]
 ) -> list[Contrast]:
-    """Compare what was measured of every planned arm with the control, as `contrasts` does.
+    """Compare what was measured of every planned arm with its control, as `contrasts` does.
 
     Args:
         repeated: arms that train the control once more.
     """
     _check(planned, claim)
-    arms = [arm for arm in planned if arm != claim.control]
+    arms = [arm for arm in planned if claim.compares(arm) or arm in repeated]
     compared = {arm: _compare(arm, claim, measured) for arm in arms}
     claimed = set(claim.claimed(planned, repeated))
     steps: dict[str, Step] = {}
@@ -141,26 +147,27 @@ def _check(arms: Sequence[str], claim: Claim) -> None:
 
 
 def _compare(arm: str, claim: Claim, measured: Measured) -> _Comparison:
-    seeds, control_seeds = measured.seeds(arm), measured.seeds(claim.control)
-    shared = tuple(seed for seed in seeds if seed in control_seeds)
-    is_paired = len(shared) >= 2 or (bool(shared) and min(len(seeds), len(control_seeds)) < 2)
+    terms = claim.terms(arm)
+    seeds = {name: measured.seeds(name) for name in terms}
+    shared = tuple(seed for seed in seeds[arm] if all(seed in own for own in seeds.values()))
+    is_paired = len(shared) >= 2 or (bool(shared) and min(map(len, seeds.values())) < 2)
     if is_paired:
-        seeds = control_seeds = shared
-    if not (seeds and control_seeds):
+        seeds = dict.fromkeys(terms, shared)
+    own, *others = seeds.values()
+    if not all(seeds.values()) or (len(terms) > 2 and not is_paired):
         nothing = Estimate(math.nan, math.nan, math.nan)
         unknown = (_UNKNOWN,) * len(measured.parts)
-        return _Comparison(nothing, seeds, control_seeds, (_UNKNOWN,), unknown, is_paired)
-    rows = [measured.rows[arm, seed] for seed in seeds]
-    control_rows = [measured.rows[claim.control, seed] for seed in control_seeds]
-    points, control_points = measured.map_M[rows], measured.map_M[control_rows]
+        return _Comparison(nothing, own, others[0], (_UNKNOWN,), unknown, is_paired)
+    rows = {name: [measured.rows[name, seed] for seed in seeds[name]] for name in terms}
+    points = {name: sign * measured.map_M[rows[name]] for name, sign in terms.items()}
     if is_paired:
-        seed_parts: tuple[Part, ...] = (_seed_part(points - control_points),)
+        seed_parts: tuple[Part, ...] = (_seed_part(np.sum(list(points.values()), axis=0)),)
     else:
-        seed_parts = (_seed_part(points), _seed_part(control_points))
-    clip_parts = _clip_parts(rows, control_rows, measured) if claim.over == "seeds_and_activities" else ()
-    difference = float(points.mean() - control_points.mean())
+        seed_parts = tuple(_seed_part(points_S) for points_S in points.values())
+    clip_parts = _clip_parts(terms, rows, measured) if claim.over == "seeds_and_activities" else ()
+    difference = math.fsum(float(points_S.mean()) for points_S in points.values())
     estimate = Estimate.of(difference, (*seed_parts, *clip_parts))
-    return _Comparison(estimate, seeds, control_seeds, seed_parts, clip_parts, is_paired)
+    return _Comparison(estimate, own, others[0], seed_parts, clip_parts, is_paired)
 
 
 def _seed_part(points_S: np.ndarray) -> Part:
@@ -169,7 +176,7 @@ def _seed_part(points_S: np.ndarray) -> Part:
     return Part(float(points_S.var(ddof=1)) / len(points_S), len(points_S) - 1)
 
 
-def _clip_parts(rows: list[int], control_rows: list[int], measured: Measured) -> tuple[Part, ...]:
+def _clip_parts(terms: Mapping[str, int], rows: Mapping[str, list[int]], measured: Measured) -> tuple[Part, ...]:
     """Give each split's share in the variance of the mean over splits."""
     parts = []
     for part in measured.parts:
@@ -177,7 +184,7 @@ def _clip_parts(rows: list[int], control_rows: list[int], measured: Measured) ->
             parts.append(_UNKNOWN)
             continue
         map_MR = part.resampled.map_MR
-        difference_R = map_MR[rows].mean(axis=0) - map_MR[control_rows].mean(axis=0)
+        difference_R = np.sum([sign * map_MR[rows[name]].mean(axis=0) for name, sign in terms.items()], axis=0)
         variance = float(np.nanvar(difference_R, ddof=1)) / len(measured.parts) ** 2
         parts.append(Part(variance, part.activities - 1))
     return tuple(parts)
@@ -190,6 +197,7 @@ def _contrast(
     variances = [part.variance for part in compared.clip_parts] or [0.0] * len(measured.parts)
     return Contrast(
         arm=arm,
+        control=claim.controls.get(arm, claim.control),
         difference=compared.estimate.value,
         low=low,
         high=high,
@@ -208,5 +216,5 @@ def _contrast(
         vanished=measured.vanished,
         is_claimed=is_claimed,
         is_paired=compared.is_paired,
-        left_out=tuple(model for model in measured.left_out if model[0] in (arm, claim.control)),
+        left_out=tuple(model for model in measured.left_out if model[0] in claim.terms(arm)),
     )

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from models import catalog
 from models.errors import UserError
 from results.attempt import Store, now
+from results.claim import Claim
 from results.files import StoreError, link_json, read_json
 from results.plan import PlanFile, PlannedArm, PlannedTrial, read_plan
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
-TABLES = ("editions", "claims", "arms", "trials", "phases")
+TABLES = ("editions", "claims", "arms", "comparisons", "trials", "phases")
 
 
 class UnknownEdition(UserError):
@@ -91,7 +94,8 @@ def read_edition(folder: Path) -> Tables:
     try:
         claims = [_claim(read_json(path), plan) for path in sorted(folder.glob("claims/*.json"))]
         row = _edition(folder, plan, claims)
-    except (KeyError, TypeError, AttributeError) as error:
+        comparisons = _comparisons(plan)
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise StoreError(
             f"{folder}: a claim, revealed.json or skipped.json lacks a part: {type(error).__name__}: {error}. "
             "Each is written once: restore the folder from a backup."
@@ -100,6 +104,7 @@ def read_edition(folder: Path) -> Tables:
         "editions": [row],
         "claims": claims,
         "arms": [_arm(plan["edition"], place, arm) for place, arm in enumerate(plan["arms"])],
+        "comparisons": comparisons,
         "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
         "phases": [row for trial in plan["trials"] for row in _phases(plan, trial)],
     }
@@ -120,6 +125,7 @@ def _edition(folder: Path, plan: PlanFile, claims: list[Row]) -> Row:
         "overrides": plan["overrides"],
         "factors": plan["factors"],
         "labels": plan["labels"],
+        "settings": plan["settings"],
         "claim_hash": plan["claim_hash"],
         "declared_at": declared.get("declared_at"),
         "results_before": declared.get("results_before"),
@@ -152,6 +158,17 @@ def _arm(edition: str, position: int, arm: PlannedArm) -> Row:
         "replicate": arm["replicate"],
         "levels": arm["levels"],
     }
+
+
+def _comparisons(plan: PlanFile) -> list[Row]:
+    """Say what the difference of each arm adds up, arm by arm."""
+    claim = Claim.model_validate(plan["claim"])
+    compared = [arm["name"] for arm in plan["arms"] if claim.compares(arm["name"]) or arm["replicate"]]
+    return [
+        {"edition": plan["edition"], "arm": arm, "term": term, "sign": sign}
+        for arm in compared
+        for term, sign in claim.terms(arm).items()
+    ]
 
 
 def _trial(edition: str, trial: PlannedTrial) -> Row:

@@ -50,6 +50,22 @@ join trial_costs
 where last_epoch.split not like 'test%' or editions.revealed_at is not null
 """
 
+_DIFFERENCES = """
+create or replace view differences as
+select arms.edition, arms.arm, finals.seed, arms.replicate, finals.split, sum(sign * finals.map) as difference,
+    {percents}
+from comparisons
+join arms using (edition, arm)
+join finals on finals.edition = comparisons.edition and finals.arm = comparisons.term and not finals.pruned
+group by arms.edition, arms.arm, finals.seed, arms.replicate, finals.split
+having count(*) filter (not isnan(finals.map) or finals.split = 'inference') = (
+    select count(*) from comparisons as terms where terms.edition = arms.edition and terms.arm = arms.arm)
+"""
+_DIFFERENCES_COMMENT = (
+    "each arm minus what it is compared with, paired by seed, in points of map; no row without all of them. "
+    "split inference: latency and memory in percent more or less than the control's"
+)
+
 _COMMENT = (
     "last epoch of each finished trial and split: levels, map and ap.* in points, cost; test splits once revealed. "
     "split inference: what a pass costs, measured alone on the machine: latency_ms (median a clip), latency_spread_ms "
@@ -83,6 +99,14 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
         )
     )
     connection.execute(f"comment on view finals is {text(_COMMENT)}")
+    percents = (_percent(*pair) for pair in (("latency_ms", "latency"), ("inference_memory_bytes", "peak_memory")))
+    connection.execute(_DIFFERENCES.format(percents=",\n    ".join(percents)))
+    connection.execute(f"comment on view differences is {text(_DIFFERENCES_COMMENT)}")
+
+
+def _percent(column: str, metric: str) -> str:
+    arm, control = (f"max({column}) filter (sign = {sign})" for sign in (1, -1))
+    return f"100 * ({arm} / {control} - 1) as {metric}_percent"
 
 
 def _precisions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:

@@ -30,7 +30,7 @@ where metric is not null
 _PREDICTIONS = """
 insert into predictions by name
 select regexp_extract(filename, '([^/\\\\]+)[/\\\\]\\d+[/\\\\][^/\\\\]+$', 1) as key,
-    clip, activity, split, seed, scores, labels
+    clip, activity, split, seed, motion, scores, labels
 from read_parquet($paths, filename = true)
 where (split like 'test%') = $test
 """

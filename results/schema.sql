@@ -13,6 +13,7 @@ create table editions (
     overrides json,
     factors json,
     labels varchar[],
+    settings json,
     claim_hash varchar,
     declared_at timestamp,
     results_before integer,
@@ -23,6 +24,7 @@ create table editions (
     skipped_clips varchar[]
 );
 comment on table editions is 'a study with one profile, data set and set of overrides; never mix editions in a mean';
+comment on column editions.settings is 'all settings of the control';
 comment on column editions.results_before is 'final results that existed when the claim was declared; 0 = blind to them';
 comment on column editions.revealed_at is 'when its test splits were opened by study reveal; null = sealed';
 
@@ -46,6 +48,14 @@ create table arms (
     levels json
 );
 comment on table arms is 'one level for every factor; exactly one arm of an edition is the control';
+
+create table comparisons (
+    edition varchar,
+    arm varchar,
+    term varchar,
+    sign tinyint
+);
+comment on table comparisons is 'what the difference of an arm adds up: it minus its control; of a change, four terms';
 
 create table trials (
     edition varchar,
@@ -123,10 +133,12 @@ create table predictions (
     activity varchar,
     split varchar,
     seed bigint,
+    motion float,
     scores float[],
     labels utinyint[]
 );
 comment on table predictions is 'final scores of every clip, in the order of editions.labels; labels are 0 or 1';
+comment on column predictions.motion is 'mean change from frame to frame, grey levels from 0 to 255';
 
 create table sources (
     path varchar primary key,

@@ -23,7 +23,7 @@ _KNOWN = {
     *PUBLISHED, *TRAINED, "sealed.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
     *(f"{name}.json" for name in ENDINGS),
 }  # fmt: skip
-_COLUMNS = ["clip", "activity", "split", "seed", "scores", "labels"]
+_COLUMNS = ["clip", "activity", "split", "seed", "motion", "scores", "labels"]
 _REPAIR = "Restore it from a backup, or remove the folder runs/<key> and run the study again."
 _HARMLESS = "Harmless: nothing reads it."
 

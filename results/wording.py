@@ -19,7 +19,7 @@ def sentence(
         outlook: what would decide an undecided claim.
     """
     if not claimed:
-        return f"Undecided: there is no arm to compare with {claim.control}."
+        return f"Undecided: there is no arm to compare with {claim.compared_with}."
     words = _SENTENCES[verdict](claim, claimed, places)
     return f"{verdict.capitalize()}: {words}{f'; {outlook}' if outlook else ''}."
 
@@ -85,16 +85,17 @@ def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str
         what = _other_side(claim).split()[0] if is_contrary else "equivalent"
         return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(claim, worst)})"
     by = f" by {_amount(claim)}" if claim.smallest else ""
-    return f"{worst.arm} is {_other_side(claim)} {claim.control}{by}{_where(claim)} ({_numbers(claim, worst)})"
+    is_other = f"{_other_side(claim)} {claim.compared_with}{by}{_where(claim)}"
+    return f"{worst.arm} is {is_other} ({_numbers(claim, worst)})"
 
 
 def _equivalent(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
     within = f"by less than {_amount(claim)}{_where(claim)}"
     if len(claimed) == 1:
-        return f"{claimed[0].arm} and {claim.control} differ {within} ({_numbers(claim, claimed[0])})"
+        return f"{claimed[0].arm} and {claim.compared_with} differ {within} ({_numbers(claim, claimed[0])})"
     largest = max(claimed, key=lambda contrast: abs(contrast.difference))
     most = f"most: {largest.arm}, {_numbers(claim, largest)}"
-    return f"all {len(claimed)} arms differ from {claim.control} {within} ({most})"
+    return f"all {len(claimed)} arms differ from {claim.compared_with} {within} ({most})"
 
 
 def _undecided(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
@@ -154,7 +155,7 @@ def _statement(claim: Claim) -> str:
     is_so = f"{_word(claim, claim.direction)} than"
     if claim.direction == "equivalent":
         is_so = "equivalent to"
-    return f"{is_so} {claim.control}{_by(claim)}{_where(claim)}"
+    return f"{is_so} {claim.compared_with}{_by(claim)}{_where(claim)}"
 
 
 def _other_side(claim: Claim) -> str:

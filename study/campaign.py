@@ -35,6 +35,20 @@ class Campaign:
         return _epochs(phase for trial in trials for phase in trial.phases.values() if phase.kind != BASELINE)
 
     @property
+    def share(self) -> float:
+        """Share of the epochs that is left to train where everything is shared; without baselines."""
+        return self.epochs / self.epochs_unshared if self.epochs_unshared else 1.0
+
+    @property
+    def least_sharing(self) -> str:
+        """Name the study without which the others share most."""
+        return min((plan.edition.spec.name for plan in self.plans), key=lambda name: self.without(name).share)
+
+    def without(self, study: str) -> "Campaign":
+        """Give the plans of the other studies."""
+        return Campaign([plan for plan in self.plans if plan.edition.spec.name != study])
+
+    @property
     def baseline_epochs(self) -> int:
         """Epochs of baselines, which have nothing to share."""
         return _epochs(phase for phase in self.phases.values() if phase.kind == BASELINE)

@@ -28,6 +28,7 @@ class Evaluation:
         index_N: positions in the data set's clips.
         scores_NC: probabilities, the mean over the temporal views of a clip.
         labels_NC: whether the muscle group works.
+        motion_N: how much moves, as `Batch.motion_B`; NaN where there are no pictures.
         loss: mean classification loss over clips and views.
     """
 
@@ -35,6 +36,7 @@ class Evaluation:
     index_N: NDArray[np.int64]
     scores_NC: NDArray[np.float32]
     labels_NC: NDArray[np.bool_]
+    motion_N: NDArray[np.float32]
     loss: float
 
 
@@ -56,12 +58,15 @@ def evaluate(
     summed: dict[int, Tensor] = {}
     views: dict[int, int] = {}
     labels: dict[int, Tensor] = {}
+    motion: dict[int, float] = {}
     total = 0.0
     for part in batches:
         with autocast(precision, device):
             streams = {name: stream.to(device) for name, stream in part.streams.items()}
             logits_BC = network(streams).logits_BC.float().cpu()
         total += float(loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
+        if part.motion_B is not None:
+            motion |= zip(part.index_B.tolist(), part.motion_B.tolist(), strict=True)
         for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
             summed[index] = summed[index] + score_C if index in summed else score_C
             views[index] = views.get(index, 0) + 1
@@ -72,6 +77,7 @@ def evaluate(
         np.array(order, dtype=np.int64),
         torch.stack([summed[index] / views[index] for index in order]).numpy(),
         torch.stack([labels[index] for index in order]).numpy() > 0,
+        np.array([motion.get(index, np.nan) for index in order], dtype=np.float32),
         total / sum(views.values()),
     )
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from results.attempt import Attempt, Store
-from study import profiling, training
+from study import probing, profiling, training
 from study.leg import Place, Report, Stop
 from study.phase import Phase
 
@@ -22,7 +22,7 @@ class Leg(Protocol):
         ...
 
 
-LEGS: dict[str, Leg] = {"profile": profiling.profile}
+LEGS: dict[str, Leg] = {"probe": probing.probe, "profile": profiling.profile}
 
 
 def leg_of(phase: Phase) -> Leg:

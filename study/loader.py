@@ -29,11 +29,14 @@ class Batch(NamedTuple):
             (B, T, J, 2 or 3), NaN where a joint is missing.
         labels_BC: 1 where a muscle group works, else 0.
         index_B: positions in the data set's clips.
+        motion_B: mean change of a pixel's channels from one frame to the next, in grey levels from 0 to 255; known in
+            evaluation, where there are pictures, else None.
     """
 
     streams: dict[str, Tensor]
     labels_BC: Tensor
     index_B: Tensor
+    motion_B: Tensor | None = None
 
 
 class Loader:
@@ -95,7 +98,9 @@ class Loader:
         """
         times = sampling.view_times(self._settings.views)
         chunks = _chunks(self.indices(split), batch)
-        return self._batches([Item(index, Draw(time=time)) for index in chunk] for chunk in chunks for time in times)
+        items = ([Item(index, Draw(time=time)) for index in chunk] for chunk in chunks for time in times)
+        for one in self._batches(items):
+            yield one._replace(motion_B=self._motion(one.streams["rgb"])) if "rgb" in one.streams else one
 
     def _batches(self, batches: Iterable[list[Item]]) -> Iterator[Batch]:
         if self._source is None:
@@ -130,6 +135,10 @@ class Loader:
         first = sampling.start(self._settings.slack, item.draw.time)
         row: NDArray[Any] = array[item.position, first : first + self._settings.frames]
         return row
+
+    def _motion(self, rgb_BCTHW: Tensor) -> Tensor:
+        change_BC = rgb_BCTHW.diff(dim=2).abs().mean(dim=(2, 3, 4))
+        return (change_BC / self._scale.flatten()).mean(dim=1)
 
     def _normalised(self, stream: Tensor) -> Tensor:
         """Turn images (B, T, H, W, C) uint8 into (B, C, T, H, W) float32; joints stay as they are."""

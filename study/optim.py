@@ -10,6 +10,8 @@ from torch import nn
 
 from models.settings import Frozen
 
+Precision = Literal["fp32", "bf16"]
+
 
 class OptimSettings(Frozen):
     """AdamW with a linear warm-up and a cosine decay, one cycle per phase (MODEL.md: lr 1e-4, weight decay 0.05)."""
@@ -25,7 +27,7 @@ class OptimSettings(Frozen):
     batch: int = Field(16, ge=1)
     """Global batch: all devices together."""
     clip_norm: float | None = Field(1.0, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
     def pretraining(self) -> "OptimSettings":
         """Give what the phases before the joint one see: not the joint phase's own factor."""

@@ -6,12 +6,10 @@
 Two trials that agree on a phase's settings, seed and data share it, whatever study they belong to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple, Self
-
-from pydantic import Field
+from typing import Any, NamedTuple, Self
 
 from models.build import (
     AnyModel,
@@ -26,9 +24,10 @@ from models.build import (
 )
 from models.geometry import Skeleton
 from models.settings import Frozen, key_content
+from study.damage import ProbeSettings
 from study.inference import InferenceSettings
 from study.key import NUMERICS, key_of
-from study.optim import OptimSettings
+from study.optim import OptimSettings, Precision
 from study.settings import SeenSettings, Settings
 
 
@@ -50,6 +49,14 @@ class TrainingSettings(PhaseSettings):
     evaluate_every: int
 
 
+class ProbePhaseSettings(PhaseSettings):
+    """What a phase that only measures a finished network may see."""
+
+    probe: ProbeSettings
+    batch: int
+    precision: Precision
+
+
 class ProfileSettings(PhaseSettings):
     """What a phase that measures inference may see, and all that can change its numbers.
 
@@ -57,36 +64,42 @@ class ProfileSettings(PhaseSettings):
     measurement's key tells devices and threads apart.
     """
 
-    model: Annotated[BaselineModel | ModelSettings, Field(union_mode="left_to_right")]
+    model: BaselineModel | ModelSettings
     classes: int
     skeleton: Skeleton | None
     """What clips come with, if the network is built for it."""
     inference: InferenceSettings
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     device: str
     """Its type: ``cpu``, ``cuda`` or ``mps``."""
     threads: int
 
 
 class Kind(NamedTuple):
-    """What phases of one kind may see.
+    """What phases of one kind may see: their settings, and how the part `model.*` of these is read.
 
     Attributes:
-        model: what `settings.model` is, where the settings do not say so themselves.
         is_alone: it may only run while nothing else does.
     """
 
     settings: type[PhaseSettings]
-    model: type[AnyModel] | None = None
+    model: Callable[[Any], AnyModel]
     is_alone: bool = False
 
 
+def whole_model(content: Mapping[str, Any]) -> AnyModel:
+    """Read what the last phase of a trial sees of `model.*`: a baseline's part, or all of it."""
+    is_baseline = content.keys() == BaselineModel.model_fields.keys()
+    return (BaselineModel if is_baseline else ModelSettings).model_validate(content)
+
+
 KINDS: dict[str, Kind] = {
-    "rgb": Kind(TrainingSettings, RgbModel),
-    "sender": Kind(TrainingSettings, SenderModel),
-    "joint": Kind(TrainingSettings, ModelSettings),
-    "baseline": Kind(TrainingSettings, BaselineModel),
-    "profile": Kind(ProfileSettings, is_alone=True),
+    "rgb": Kind(TrainingSettings, RgbModel.model_validate),
+    "sender": Kind(TrainingSettings, SenderModel.model_validate),
+    "joint": Kind(TrainingSettings, ModelSettings.model_validate),
+    "baseline": Kind(TrainingSettings, BaselineModel.model_validate),
+    "probe": Kind(ProbePhaseSettings, whole_model),
+    "profile": Kind(ProfileSettings, whole_model, is_alone=True),
 }
 """The phases of a trial in their order."""
 
@@ -125,8 +138,7 @@ class Phase:
     def of(cls, content: Mapping[str, Any]) -> Self:
         """Rebuild a phase from what was hashed: so a training cannot see anything else."""
         kind, settings = KINDS[content["kind"]], dict(content["settings"])
-        if kind.model is not None:
-            settings["model"] = kind.model.model_validate(settings["model"])
+        settings["model"] = kind.model(settings["model"])
         own = kind.settings.model_validate(settings)
         return cls(content["kind"], own, content["seed"], content["replicate"], content["data"], content["parents"])
 
@@ -178,7 +190,7 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
     """Split a trial into its phases, by role, parents first: a role is the phase's kind, unless there are several.
 
     Every arm gets the joint epochs, also one without joint components, so that all arms have had the same number. A
-    baseline has one phase of its own.
+    baseline has one phase of its own. Where something is probed, that is the last phase, and no training.
 
     Args:
         data: the data set's fingerprint.
@@ -191,14 +203,26 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         own_settings = TrainingSettings(data=data_seen, model=seen, optim=own, epochs=length, evaluate_every=every)
         return Phase(kind, own_settings, seed, replicate, data, parents)
 
+    def probed(trained: dict[str, Phase], last: str) -> dict[str, Phase]:
+        probe = settings.probe
+        if probe.is_none:
+            return trained
+        seen, roles = trained[last].settings.model, [last]
+        if probe.tokens == "sender":
+            roles += [role for role, each in trained.items() if each.kind == "sender"]
+        own = ProbePhaseSettings(data=data_seen, model=seen, probe=probe, batch=optim.batch, precision=optim.precision)
+        parents = {role: trained[role].key for role in roles}
+        return trained | {"probe": Phase("probe", own, seed, replicate, data, parents)}
+
     if not model.baseline.is_none:  # as many epochs as an arm of TransM3E has, for its RGB branch
         length = epochs.rgb_epochs + epochs.joint_epochs if model.baseline.trains else 1
-        return {"baseline": phase("baseline", baseline_settings(model), optim.pretraining(), length, {})}
+        alone = {"baseline": phase("baseline", baseline_settings(model), optim.pretraining(), length, {})}
+        return probed(alone, "baseline")
     phases = {"rgb": phase("rgb", rgb_settings(model), optim.pretraining(), epochs.rgb_epochs, {})}
     for role, sender in senders_of(model).items():
         phases[role] = phase("sender", sender, optim.pretraining(), epochs.sender_epochs, {})
     parents = {role: parent.key for role, parent in phases.items()}
-    return phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}
+    return probed(phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}, "joint")
 
 
 def profile_of(

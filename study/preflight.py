@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import torch
 
-from models.build import ClipShape, build, for_inference, parameter_count
+from models.build import ClipShape, Network, build, for_inference, parameter_count, reads_receivers
 from models.errors import UserError
 from models.geometry import Skeleton
+from models.transm3e import Taught, TransM3E
 from study import cache
 from study.costs import cache_bytes, left, left_hours
+from study.edition import Arm
 from study.flops import gflops
 from study.planner import Plan, Trial
 from study.preparation import Prepared
@@ -109,7 +111,7 @@ def _size(trial: Trial, classes: int, skeleton: Skeleton | None) -> Size:
     try:
         with torch.device("meta"):
             networks = [build(phase.settings.model, learned, shape) for phase in trial.phases.values()]
-        if trial.final.is_alone:
+        if trial.final.kind == "profile":
             for_inference(networks[-1])
         counted = gflops(networks[-1], trial.final.settings.model, shape)
     except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
@@ -117,8 +119,26 @@ def _size(trial: Trial, classes: int, skeleton: Skeleton | None) -> Size:
             f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
             f"{error} Raise data.frames or data.size, or leave the arm out."
         ) from error
+    if trial.final.kind == "probe":
+        _refuse_sender_tokens(arm, networks[-1])
     trained, in_all = parameter_count(networks[-1])
     return Size(arm.name, trained, in_all, counted)
+
+
+def _refuse_sender_tokens(arm: Arm, network: Network) -> None:
+    """See that an arm that is probed with sender tokens has senders whose tokens fit.
+
+    Raises:
+        PlanError: it has not.
+    """
+    if arm.settings.probe.tokens != "sender":
+        return
+    try:
+        if not isinstance(network, TransM3E):
+            raise UserError("a baseline has no receivers. Choose tokens: receivers.")
+        Taught(network, reads_receivers=reads_receivers(arm.settings.model))
+    except UserError as error:
+        raise PlanError(f"arm {arm.name}: probe.tokens: {error}") from error
 
 
 def check_budget(prepared: Prepared) -> None:

@@ -93,10 +93,13 @@ def print_campaign(campaign: Campaign, console: Console) -> None:
         counts = (len(plan.edition.arms), len(plan.trials), len(plan.phases))
         rows.append((plan.edition.name, *counts, plan.epochs, plan.epochs_unshared))
     console.print(table(("edition", "arms", "trials", "phases", "epochs", "epochs without sharing"), rows))
-    share = campaign.epochs / max(campaign.epochs_unshared, 1)
+    loner = campaign.least_sharing
+    others = campaign.without(loner)
     console.print(
         f"all together: {len(campaign.phases)} phases, {campaign.epochs} epochs with sharing, "
-        f"{campaign.epochs_unshared} with every trial alone ({share:.0%}), and {campaign.baseline_epochs} of baselines"
+        f"{campaign.epochs_unshared} with every trial alone ({campaign.share:.0%}), and {campaign.baseline_epochs} of "
+        f"baselines\nwithout {loner}, which shares least: {others.epochs} of {others.epochs_unshared} epochs "
+        f"({others.share:.0%})"
     )
 
 

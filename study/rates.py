@@ -8,21 +8,21 @@ from statistics import fmean
 import torch
 from torch import nn
 
-from models.build import ClipShape, build, for_inference, streams_of, variant
+from models.build import ClipShape, Network, build, for_inference, streams_of, variant
 from models.geometry import Skeleton
 from results.attempt import Store
 from results.files import StoreError, canonical
 from results.plan import read_plans
 from study import made_up
+from study.examiner import SEALED_SPLITS, SHOWN_SPLITS
 from study.flops import read_at_inference
 from study.inference import latencies_ms, threads
 from study.loader import Batch
 from study.optim import autocast
-from study.phase import Phase, ProfileSettings
+from study.phase import Phase, PhaseSettings, ProbePhaseSettings, ProfileSettings, TrainingSettings
 from study.preparation import Prepared
 from study.settings import Resources
 from study.trainer import Trainer
-from study.training import SEALED_SPLITS, SHOWN_SPLITS
 
 TIMED_STEPS = 3
 
@@ -127,13 +127,25 @@ def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
 
 
 def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
-    """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
-    settings, epochs = phase.training, phase.epochs
-    batch = settings.optim.batch
+    """Time a batch, and add up what an epoch has of them; a probe evaluates every split once."""
+    device, settings = torch.device(resources.device), phase.settings
     with threads(resources.threads):
-        train_s, evaluate_s = _timed_batches(phase, classes, torch.device(resources.device))
-    shown = sum(_batches(clips[split], batch) for split in SHOWN_SPLITS) * settings.data.views
-    sealed = sum(_batches(clips[split], batch) for split in SEALED_SPLITS) * settings.data.views
+        if not isinstance(settings, ProbePhaseSettings):
+            return _timed_training_epoch(phase.training, classes, clips, device)
+        network, streams = _made_up(settings, classes, settings.batch, device)
+        batch_s = _timed_evaluation(network, streams, settings.precision, device)
+    return _evaluated(SHOWN_SPLITS + SEALED_SPLITS, clips, settings, settings.batch) * batch_s
+
+
+def _timed_training_epoch(
+    settings: TrainingSettings, classes: int, clips: Mapping[str, int], device: torch.device
+) -> float:
+    """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
+    batch, epochs = settings.optim.batch, settings.epochs
+    network, streams = _made_up(settings, classes, batch, device)
+    train_s = _timed_training(network, streams, settings, device)
+    evaluate_s = _timed_evaluation(network, streams, settings.optim.precision, device)
+    shown, sealed = (_evaluated(splits, clips, settings, batch) for splits in (SHOWN_SPLITS, SEALED_SPLITS))
     times = (epochs - 1) // settings.evaluate_every + 1  # the last epoch always is
     trained = round(clips["train"] * settings.data.train.share)
     return _batches(trained, batch) * train_s + (times * shown + sealed) / epochs * evaluate_s
@@ -151,31 +163,48 @@ def _timed_profile(settings: ProfileSettings, device: torch.device) -> float:
     return (own.warmups + own.repeats) * own.batch * fmean(taken_ms) / 1000
 
 
-def _timed_batches(phase: Phase, classes: int, device: torch.device) -> tuple[float, float]:
-    settings = phase.training
-    frames, size, batch = settings.data.frames, settings.data.size, settings.optim.batch
-    shape = ClipShape(frames, size, Skeleton(20, 2, tuple((joint, joint + 1) for joint in range(19))))
-    learned = settings.data.labels.learned(classes)
-    network = build(settings.model, learned, shape).to(device)
+def _evaluated(splits: Iterable[str], clips: Mapping[str, int], settings: PhaseSettings, batch: int) -> int:
+    """Count the batches of an evaluation."""
+    return sum(_batches(clips[split], batch) for split in splits) * settings.data.views
+
+
+def _made_up(
+    settings: PhaseSettings, classes: int, batch: int, device: torch.device
+) -> tuple[Network, dict[str, torch.Tensor]]:
+    """Build a phase's network, and a batch of what it sees."""
+    shape = ClipShape(
+        settings.data.frames, settings.data.size, Skeleton(20, 2, tuple((joint, joint + 1) for joint in range(19)))
+    )
+    network = build(settings.model, settings.data.labels.learned(classes), shape).to(device)
+    return network, made_up.batch(streams_of(settings.model), batch, shape)
+
+
+def _timed_training(
+    network: Network, streams: dict[str, torch.Tensor], settings: TrainingSettings, device: torch.device
+) -> float:
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
     loss = variant(settings.model.loss).Loss(settings.model.loss)
     trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, device)
-    streams = made_up.batch(streams_of(settings.model), batch, shape)
-    clips = [Batch(streams, torch.zeros(batch, learned), torch.arange(batch))]
+    network.eval()
+    with torch.no_grad():
+        labels_BC = torch.zeros_like(network({name: each.to(device) for name, each in streams.items()}).logits_BC)
+    clips = [Batch(streams, labels_BC.cpu(), torch.arange(len(labels_BC)))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
     trainer.epoch(1, clips * TIMED_STEPS)
-    trained = time.perf_counter()
-    _infer(network, streams, settings.optim.precision, device)
-    return (trained - began) / TIMED_STEPS, (time.perf_counter() - trained) / TIMED_STEPS
+    return (time.perf_counter() - began) / TIMED_STEPS
 
 
 @torch.no_grad()
-def _infer(network: nn.Module, streams: Mapping[str, torch.Tensor], precision: str, device: torch.device) -> None:
+def _timed_evaluation(
+    network: nn.Module, streams: Mapping[str, torch.Tensor], precision: str, device: torch.device
+) -> float:
     network.eval()
+    began = time.perf_counter()
     for _ in range(TIMED_STEPS):
         with autocast(precision, device):
             network({name: stream.to(device) for name, stream in streams.items()}).logits_BC.float().cpu()
+    return (time.perf_counter() - began) / TIMED_STEPS
 
 
 def _batches(clips: int, batch: int) -> int:

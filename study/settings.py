@@ -10,6 +10,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from models.build import ModelSettings
 from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
+from study.damage import ProbeSettings
 from study.inference import InferenceSettings
 from study.machine import cores
 from study.optim import OptimSettings
@@ -113,6 +114,21 @@ class Resources(Frozen):
     """Compute each block again in the backward pass instead of keeping it: less memory, more time."""
 
 
+class Signatures(Frozen):
+    """From where on the page speaks of a failure that the paper warns of; no number depends on them."""
+
+    overfitting: float = outside(10.0, ge=0)
+    """mAP on seen activities minus that on unseen ones, points."""
+    reliance: float = outside(2.0, ge=0)
+    """mAP with true sender tokens in place of the receivers minus that with RGB alone, points."""
+    instability: float = outside(0.1, ge=0, le=1)
+    """Mean difference of the scores of two alike activities, on the muscle groups that they agree about."""
+    alike: float = outside(0.6, gt=0, le=1)
+    """Jaccard index of their muscle groups from which on two activities are alike."""
+    damage: float = outside(5.0, ge=0)
+    """mAP on clean clips minus that on damaged ones, points."""
+
+
 class Settings(Frozen):
     """Everything that a spec can vary."""
 
@@ -120,6 +136,8 @@ class Settings(Frozen):
     model: ModelSettings = ModelSettings()
     optim: OptimSettings = OptimSettings()
     phases: PhasesSettings = PhasesSettings()
+    probe: ProbeSettings = ProbeSettings()
+    signatures: Signatures = Signatures()
     inference: InferenceSettings = InferenceSettings()
     resources: Resources = Resources()
 

@@ -6,12 +6,11 @@ It sees the hashed settings of its phase and nothing else.
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from experiments.clip import DataSet
 from models.build import (
@@ -29,14 +28,12 @@ from models.build import (
 from models.loss import Criterion
 from models.peers import BaselineNetwork
 from models.transm3e import TransM3E
-from results import predictions
 from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
-from study import evaluator
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
-from study.evaluator import Evaluation
+from study.examiner import SHOWN_SPLITS, Examiner
 from study.leg import Place, Progress, Report, Stop, Superseded, publish, unheard, unstopped
-from study.loader import Batch, Loader
+from study.loader import Loader
 from study.memory import start_peak
 from study.phase import Phase, senders_of
 from study.seeding import derive
@@ -44,11 +41,6 @@ from study.subset import Subset, draw
 from study.trainer import Trainer
 
 log = logging.getLogger(__name__)
-
-SHOWN_SPLITS = ("val_seen", "val_unseen")
-"""Measured while a phase trains."""
-SEALED_SPLITS = ("test_seen", "test_unseen")
-"""Measured once, at the end, and kept apart until they are revealed."""
 
 
 def train(
@@ -73,7 +65,7 @@ def train(
     """
     device = torch.device(place.resources.device)
     if device.type == "cuda":
-        _be_deterministic()
+        be_deterministic()
     start_peak(device)
     leg = _Leg(phase, place, store, device)
     settings = phase.training
@@ -84,9 +76,9 @@ def train(
             began = time.monotonic()
             records = leg.epoch(epoch, stop)
             if epoch == epochs:
-                records += leg.measure_all(attempt, stop)
+                records += leg.examiner.measure_all(attempt, epoch, stop)
             elif epoch % settings.evaluate_every == 0:
-                records += leg.measure(SHOWN_SPLITS, epoch, stop)
+                records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
             took = time.monotonic() - began
             writer.write([*records, Record("seconds", "train", epoch, took, "s")])
             if attempt.superseded():
@@ -100,7 +92,7 @@ def train(
     return publish(attempt, place, leg.network, seconds, TRAINED)
 
 
-def _be_deterministic() -> None:
+def be_deterministic() -> None:
     """Ask CUDA for the same bits each time; what has no such kernel is warned of and goes on."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
@@ -129,13 +121,24 @@ def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
     shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
     network = build(settings.model, len(subset.learned), shape)
     if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
-        weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
-        rgb = weights.pop("rgb")
-        modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
-        network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
+        rgb = load_weights(store.checkpoint(phase.parents["rgb"]))
+        network.load_parents(rgb, sender_weights(phase, settings.model, store))
     if isinstance(network, BaselineNetwork):
         network.fit(torch.from_numpy(subset.labels_NC)[list(subset.train)])
     return network
+
+
+def sender_weights(phase: Phase, model: ModelSettings, store: Store) -> dict[str, dict[str, Tensor]]:
+    """Load the weights of those senders of `model` that are parents of `phase`, by modality.
+
+    Raises:
+        StoreError: one of them is not done.
+    """
+    return {
+        name_of(sender.modality): load_weights(store.checkpoint(phase.parents[role]))
+        for role, sender in senders_of(model).items()
+        if role in phase.parents
+    }
 
 
 class _Leg:
@@ -145,19 +148,19 @@ class _Leg:
         settings = phase.training
         self.phase = phase
         self.settings = settings
-        self.dataset = place.dataset
-        self.subset = subset_of(phase, place.dataset)
-        self.device = device
         self.seed = own_seed(phase)
-        self.loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
-        workers = place.resources.loader_workers
-        streams = streams_of(settings.model)
-        self.loader = Loader(place.dataset, settings.data, place.cache, self.subset, streams, loader_workers=workers)
+        loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
+        subset, workers = subset_of(phase, place.dataset), place.resources.loader_workers
+        streams, optim = streams_of(settings.model), settings.optim
+        self.loader = Loader(place.dataset, settings.data, place.cache, subset, streams, loader_workers=workers)
         self.network = started(phase, place.dataset, store).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
-        steps = self.loader.steps(settings.optim.batch)
-        self.trainer = Trainer(self.network, self.loss, settings.optim, settings.epochs, steps, self.seed, device)
+        steps = self.loader.steps(optim.batch)
+        self.trainer = Trainer(self.network, loss, optim, settings.epochs, steps, self.seed, device)
+        self.examiner = Examiner(
+            self.network, self.loader, place.dataset, subset, loss, optim.batch, optim.precision, device, phase.seed
+        )
 
     def resume(self, attempt: Attempt) -> int:
         """Take over the newest earlier attempt's state and records; return how many epochs are done."""
@@ -185,60 +188,8 @@ class _Leg:
         batches = self.loader.train(self.seed, epoch, self.settings.optim.batch)
         return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
 
-    def measure(self, splits: Sequence[str], epoch: int, stop: Callable[[], None]) -> list[Record]:
-        """Measure the clips of `splits` after `epoch`."""
-        evaluations = self._evaluate(splits, stop)
-        return [record for one in evaluations for record in evaluator.records(one, self.dataset, self.subset, epoch)]
-
-    def measure_all(self, attempt: Attempt, stop: Callable[[], None]) -> list[Record]:
-        """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
-        epochs = self.settings.epochs
-        evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS, stop)
-        measured = {one.split: evaluator.records(one, self.dataset, self.subset, epochs) for one in evaluations}
-        with RecordWriter(attempt.sealed) as sealed:
-            sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
-        write_predictions(attempt.predictions, self.dataset, self.subset, self.phase.seed, evaluations)
-        return [record for split in SHOWN_SPLITS for record in measured.get(split, [])]
-
-    def _evaluate(self, splits: Sequence[str], stop: Callable[[], None]) -> list[Evaluation]:
-        optim = self.settings.optim
-
-        def batches(split: str) -> Iterator[Batch]:
-            for batch in self.loader.evaluate(split, optim.batch):
-                stop()
-                yield batch
-
-        return [
-            evaluator.evaluate(self.network, split, batches(split), self.loss, optim.precision, self.device)
-            for split in splits
-            if self.loader.indices(split)
-        ]
-
 
 def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float) -> Progress:
     """Sum an epoch's records up; the training loss comes first."""
     means = [record.value for record in records if record.metric == "map"]
     return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None, seconds)
-
-
-def write_predictions(
-    path: Path, dataset: DataSet, subset: Subset, seed: int, evaluations: Sequence[Evaluation]
-) -> None:
-    """Write scores and labels of every evaluated clip: the scores of what is not measured are NaN."""
-    index_N = np.concatenate([one.index_N for one in evaluations])
-    clips = [dataset.clips[index] for index in index_N]
-    truth_NC = np.zeros((len(clips), len(dataset.labels)), np.bool_)
-    for row_C, clip in zip(truth_NC, clips, strict=True):
-        row_C[list(clip.muscles)] = True
-    learned_NC = np.concatenate([one.scores_NC for one in evaluations])
-    scores_NC = np.full(truth_NC.shape, np.nan, np.float32)
-    scores_NC[:, subset.measured] = learned_NC[:, subset.columns]
-    predictions.write(
-        path,
-        [clip.name for clip in clips],
-        [clip.activity for clip in clips],
-        [clip.split for clip in clips],
-        seed,
-        scores_NC,
-        truth_NC,
-    )

@@ -173,15 +173,15 @@ def measure(attempt: Attempt, content: Content, clips: int = 8) -> None:
                 shown.write(_records(split, step, scores[split], labels_NC))
         for split in SPLITS[2:]:
             sealed.write(_records(split, epochs, scores[split], labels_NC))
-    predictions.write(
-        attempt.predictions,
+    scored = predictions.Scored(
         [f"{split}/{clip}" for split in SPLITS for clip in range(clips)],
         activities * len(SPLITS),
         [split for split in SPLITS for _ in range(clips)],
-        content["seed"],
+        np.arange(len(SPLITS) * clips, dtype=np.float32),
         np.concatenate([scores[split] for split in SPLITS]),
         np.tile(labels_NC, (len(SPLITS), 1)),
     )
+    predictions.write(attempt.predictions, content["seed"], scored)
     save_file({"head": np.zeros(2, np.float32)}, attempt.checkpoint)
     save_file({"head": np.zeros(2, np.float32)}, attempt.resume)
     attempt.log.write_text("epoch 1\n")

@@ -21,16 +21,10 @@ READING = (
     "seeds, left out if there are many arms. In the shaded band lie differences too small to matter."
 )
 SQL = """
-select arm.arm, arm.seed, arm.replicate, arm.split, arm.map - control.map as difference,
-       100 * (arm.latency_ms / control.latency_ms - 1) as latency_percent,
-       100 * (arm.inference_memory_bytes / control.inference_memory_bytes - 1) as peak_memory_percent
-from finals as arm
-join finals as control using (edition, seed, split)
-where edition = $edition and control.is_control and not arm.is_control
-  and not arm.pruned and not control.pruned
-  and (arm.split = 'inference'
-       or (arm.map is not null and not isnan(arm.map) and control.map is not null and not isnan(control.map)))
-order by arm.arm, arm.seed, arm.replicate, arm.split
+select arm, seed, replicate, split, difference, latency_percent, peak_memory_percent
+from differences
+where edition = $edition
+order by arm, seed, replicate, split
 """
 
 ROW, DENSE_ROW = 40, 24
@@ -48,7 +42,8 @@ def applies(plan: dict[str, Any]) -> bool:
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     """Draw one row an arm: seeds, difference, interval, margin."""
-    arms = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
+    compared = set(_contrasts(plan)["arm"].to_list())
+    arms = [arm["name"] for arm in plan["arms"] if arm["name"] in compared]
     colours = theme.arm_colours(plan["arms"])
     y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
@@ -73,7 +68,8 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     ]
     facts = METRICS[plan["claim"]["metric"]]
     unit = f"in {facts.unit}" if facts.is_cost else f"in {facts.unit} of {facts.word}"
-    return f"Difference to {plan['claim']['control']} {unit}, with interval: {'; '.join(told) or 'none'}."
+    what = f"Difference to {words.compared_with(plan['claim'])} {unit}, with interval"
+    return f"{what}: {'; '.join(told) or 'none'}."
 
 
 def _contrasts(plan: dict[str, Any]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import duckdb
 
 import results
 from results.answer import Answer
+from results.claim import Claim
 from results.contrast import ClipPart, Contrast
 from results.finals import make_view
 
@@ -31,6 +32,7 @@ class Ledger:
     plan: dict[str, Any]
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     records: list[tuple[Any, ...]] = field(default_factory=list)
+    predictions: list[tuple[Any, ...]] = field(default_factory=list)
     results_before: int = 0
     began: datetime = BEGAN
     revealed_at: datetime | None = None
@@ -42,10 +44,11 @@ class Ledger:
         plan, edition = self.plan, self.plan["edition"]
         connection.execute(
             "insert into editions by name select $edition as edition, $study as study, $profile as profile, "
-            "$data as data, $labels as labels, $before as results_before, $began as declared_at, "
-            "$revealed as revealed_at, $skipped as skipped_clips",
+            "$data as data, $labels as labels, $settings as settings, $before as results_before, "
+            "$began as declared_at, $revealed as revealed_at, $skipped as skipped_clips",
             {
                 **{name: plan[name] for name in ("edition", "study", "profile", "data", "labels")},
+                "settings": json.dumps(plan["settings"]),
                 "before": self.results_before,
                 "began": BEGAN,
                 "revealed": self.revealed_at,
@@ -57,6 +60,9 @@ class Ledger:
             for place, arm in enumerate(plan["arms"])
         ]
         insert(connection, "arms", arms)
+        claim = Claim.model_validate(plan["claim"])
+        terms = [(arm["name"], term, sign) for arm in plan["arms"] for term, sign in claim.terms(arm["name"]).items()]
+        insert(connection, "comparisons", [(edition, *term) for term in terms if claim.compares(term[0])])
         named = ("arm", "seed", "replicate", "final")
         insert(connection, "trials", [(edition, *(trial[name] for name in named)) for trial in plan["trials"]])
         phases = [
@@ -68,6 +74,7 @@ class Ledger:
         columns = [column[1] for column in connection.execute("pragma table_info('runs')").fetchall()]
         insert(connection, "runs", [tuple(run.get(column) for column in columns) for run in self.runs.values()])
         insert(connection, "records", self.records)
+        insert(connection, "predictions", [row for row in self.predictions if row[0] in self.runs])
         make_view(connection)
         return connection
 
@@ -132,7 +139,11 @@ def make_plan(levels: Sequence[Any], control: Any, seeds: Sequence[int], factor:
         "factors": {factor: list(levels)},
         "charts": None,
         "labels": list(LABELS),
-        "settings": {"model": {"tokens": {"count": control, "dropout": 0.0}}, "optim": {"lr": 0.0003}},
+        "settings": {
+            "model": {"tokens": {"count": control, "dropout": 0.0}},
+            "optim": {"lr": 0.0003},
+            "signatures": {"overfitting": 10.0, "reliance": 2.0, "instability": 0.1, "alike": 0.6, "damage": 5.0},
+        },
         "spec_settings": {},
         "arms": arms,
         "phases": _planned(trials),
@@ -172,6 +183,19 @@ def make_ledger(
             for step in range(1, EPOCHS[kind] + 1):
                 epoch = step + (EPOCHS["rgb"] if kind == "joint" else 0)
                 ledger.records += measure(key, step, quality, 1 - math.exp(-epoch / 3), splits, draw)
+        ledger.predictions += score(trial["final"], trial["seed"], quality / 40, splits, draw)
+    return ledger
+
+
+def make_probed_ledger(**changes: Any) -> Ledger:
+    """Make an edition whose other arms are probes of the control: one with sender tokens, the rest with damage."""
+    ledger = make_ledger(**changes)
+    for place, arm in enumerate(arm["name"] for arm in ledger.plan["arms"] if not arm["is_control"]):
+        probe = {"input": "clean", "tokens": "sender"} if place == 0 else {"input": "shuffled", "tokens": "receivers"}
+        for trial in ledger.plan["trials"]:
+            if trial["arm"] == arm:
+                ledger.plan["phases"][trial["final"]]["kind"] = "probe"
+                ledger.runs[trial["final"]]["settings"] = json.dumps({"probe": probe})
     return ledger
 
 
@@ -212,6 +236,19 @@ def measure(
     return rows
 
 
+def score(key: str, seed: int, strength: float, splits: Sequence[str], draw: random.Random) -> list[tuple[Any, ...]]:
+    """Score two clips of each of six activities of a split; neighbours have nearly the same muscle groups."""
+    rows: list[tuple[Any, ...]] = []
+    for split in splits:
+        for activity in range(6):
+            works = [int(place in range(activity // 2, activity // 2 + 4)) for place in range(len(LABELS))]
+            for clip in range(2):
+                scores = [strength * each + draw.gauss(0, 0.3) for each in works]
+                name = f"{split} {activity}"
+                rows.append((key, f"{name} {clip}", name, split, seed, 2.0 * activity + clip, scores, works))
+    return rows
+
+
 def make_answer(plan: dict[str, Any], verdict: Any = "undecided", evil: str = "") -> Answer:
     """Give contrasts that rise with the arms, with intervals of 2.1 points to either side."""
     others = [arm["name"] for arm in plan["arms"] if not arm["is_control"]]
@@ -223,6 +260,7 @@ def make_answer(plan: dict[str, Any], verdict: Any = "undecided", evil: str = ""
 def make_contrast(arm: str, difference: float, seeds: tuple[int, ...], half: float = 2.1, **changes: Any) -> Contrast:
     whole = Contrast(
         arm=arm,
+        control="count=20",
         difference=difference,
         low=difference - half,
         high=difference + half,

@@ -73,10 +73,10 @@ def test_every_figure_has_a_title_words_sql_data_and_a_drawing(ledger: Ledger, t
     drawings = [div for div in reader.of("div") if div.get("role") == "img"]
     specs = [json.loads(content) for attributes, content in reader.scripts if attributes.get("class") == "spec"]
     downloads = [link for link in reader.of("a") if "download" in link]
-    assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == 6
+    assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == 7
     assert all(re.search(r"\d", div["aria-label"] or "") for div in drawings)
     assert all((link["href"] or "").startswith("data:text/csv") for link in downloads)
-    assert text.count("where edition = $edition") == 6
+    assert text.count("where edition = $edition") == 8
 
 
 def test_no_text_of_a_spec_an_arm_or_an_error_becomes_markup(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_study_without_results_has_a_page_that_says_so(ledger: Ledger, tmp_pat
     ledger.runs.clear()
     ledger.records.clear()
     text = Reader(build(ledger, tmp_path)).text
-    assert text.count("Nothing to draw yet") == 6
+    assert text.count("Nothing to draw yet") == 7
     assert "9 planned trials are waiting" in text
 
 

@@ -10,6 +10,7 @@ def make_contrast(arm: str, difference: float, half: float, **changes: Any) -> C
     """Make the contrast of `arm` with an interval of `difference` +- `half` points."""
     named: dict[str, Any] = {
         "arm": arm,
+        "control": "control",
         "difference": difference,
         "low": difference - half,
         "high": difference + half,

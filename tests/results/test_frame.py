@@ -35,8 +35,8 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def insert(connection: duckdb.DuckDBPyConnection, key: str, score: float, clips: int = len(CLIPS)) -> None:
     for clip, split in CLIPS[:clips]:
-        row = [key, clip, "curl", split, 0, [score, 0.25], [clip == "a", 1]]
-        connection.execute("insert into predictions values (?, ?, ?, ?, ?, ?, ?)", row)
+        row = [key, clip, "curl", split, 0, 1.0, [score, 0.25], [clip == "a", 1]]
+        connection.execute("insert into predictions values (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def test_arms_keep_the_order_of_the_plan_and_one_without_results_is_named(tables: duckdb.DuckDBPyConnection) -> None:

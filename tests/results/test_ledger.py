@@ -18,7 +18,7 @@ from study.key import key_of
 from tests import made_store as made
 
 TABLES = ("editions", "claims", "arms", "trials", "phases", "runs", "records", "predictions", "sources")
-VIEWS = ("finals", "curves", "costs", "failures")
+VIEWS = ("finals", "differences", "curves", "costs", "failures")
 
 
 def dump(store: Store, tables: tuple[str, ...] = TABLES + VIEWS) -> dict[str, list[Any]]:

@@ -130,7 +130,7 @@ def no_done(folder: Path) -> None:
         (missing("provenance.json"), "1/provenance.json", "is missing, but the run is done"),
         (cut("provenance.json"), "1/provenance.json", "is not JSON"),
         (unreadable_parquet, "1/predictions.parquet", "cannot be read as Parquet"),
-        (other_columns, "1/predictions.parquet", "has columns clip, activity, split, seed, labels"),
+        (other_columns, "1/predictions.parquet", "has columns clip, activity, split, seed, motion, labels"),
         (other_settings, "1/settings.json", "its content has the key"),
         (cut("settings.json"), "1/settings.json", "is not JSON"),
         (other_attempt, "done.json", "names attempt 3, but the attempts are: 1"),
@@ -211,7 +211,7 @@ def test_a_damaged_note_of_who_opened_the_splits_is_named(made_store: Store) -> 
 def test_an_edition_is_held_to_its_claim(made_store: Store) -> None:
     folder = made_store.editions / made.EDITION
     plan = made.read_plan(made_store)
-    replace_json(folder / "plan.json", plan | {"claim": {"metric": "loss"}})
+    replace_json(folder / "plan.json", plan | {"claim": plan["claim"] | {"smallest": 9.0}})
     assert ["differs from the plan's claim" in problem.text for problem in problems(made_store)] == [True]
     replace_json(folder / "plan.json", plan | {"claim_hash": "e" * 64})
     (problem,) = problems(made_store)

@@ -26,7 +26,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("profile", ["tiny", "full"])
 def test_studies_share_half_of_their_epochs_and_more(home: Path, profile: str) -> None:
     planned = study.plan_all(Request("", profile=profile))
-    assert planned.epochs / planned.epochs_unshared <= 0.5
+    assert planned.share <= 0.5
+    assert planned.least_sharing == "token_count_by_data"
+    assert planned.without("token_count_by_data").share <= 0.4
     assert sum(len(plan.phases) for plan in planned.plans) > len(planned.phases), "studies share among each other"
 
 

@@ -5,6 +5,7 @@ import pytest
 from experiments.problem import SpecError
 from experiments.spec import ClaimFile, Says, Spec
 from results.claim import Claim
+from study.claim import claim_of
 from study.resolve import resolve
 
 WriteSpec = Callable[..., Spec]
@@ -39,6 +40,73 @@ def test_a_spec_admits_of_every_part_what_the_statistics_do() -> None:
     written = ClaimFile.model_json_schema()["properties"] | Says.model_json_schema()["properties"]
     meant = Claim.model_json_schema()["properties"]
     shared = {"metric", "split", "smallest", "alpha", "direction"}
-    assert meant.keys() == shared | {"control", "which", "over"}
+    assert meant.keys() == shared | {"control", "which", "over", "controls", "counterparts", "reference"}
     assert {name: written[name] for name in shared} == {name: meant[name] for name in shared}
     assert [words.replace(" ", "_") for words in written["over"]["enum"]] == meant["over"]["enum"]
+
+
+GRID = """\
+question: {ask: 'Does the best number of tokens depend on the data?'}
+claim:
+  says: {which: any, direction: better}
+  smallest: 1.0
+  within: [data.train.activities]
+profile: smoke
+design: grid
+control: {model.tokens.count: 20, data.train.activities: 1}
+factors:
+  model.tokens.count: [5, 20]
+  data.train.activities: [0.5, 1]
+seeds: 2
+"""
+
+
+def test_within_groups_arms_have_the_control_of_their_own(write_spec: WriteSpec) -> None:
+    edition = resolve(write_spec(text=GRID))
+    claim, arms = edition.claim, tuple(arm.name for arm in edition.arms)
+    few = {
+        "activities=0.5, count=5": "activities=0.5, count=20",
+        "activities=0.5, count=20": "activities=0.5, count=20",
+    }
+    assert claim.controls == few
+    assert claim.counterparts == {}
+    assert claim.reference == "count=20 with the same activities"
+    assert claim.claimed(arms) == ("activities=0.5, count=5", "activities=1.0, count=5")
+
+
+def test_a_change_is_claimed_of_the_groups_that_are_not_the_controls(write_spec: WriteSpec) -> None:
+    edition = resolve(write_spec({"smallest: 1.0": "smallest: 1.0\n  of: change"}, text=GRID))
+    claim, arms = edition.claim, tuple(arm.name for arm in edition.arms)
+    assert claim.counterparts == {"activities=0.5, count=5": "activities=1.0, count=5"}
+    assert claim.claimed(arms) == ("activities=0.5, count=5",)
+    assert claim.reference.endswith(", beyond the difference that there is with activities=1.0,")
+    assert claim.terms("activities=0.5, count=5") == {
+        "activities=0.5, count=5": 1,
+        "activities=0.5, count=20": -1,
+        "activities=1.0, count=5": -1,
+        "activities=1.0, count=20": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[data.train.activities]", "[data.train.clips]", "5  claim.within: data.train.clips: no such factor. Did you"),
+        ("[data.train.activities]", "[data.train.activities, model.tokens.count]", "5  claim.within: holds every fac"),
+        ("  within: [data.train.activities]", "  of: change", "5  claim.of: a change is one between groups, but "),
+    ],
+)
+def test_groups_that_there_are_not_are_refused(write_spec: WriteSpec, old: str, new: str, message: str) -> None:
+    spec = write_spec({old: new}, text=GRID)
+    with pytest.raises(SpecError) as caught:
+        resolve(spec)
+    assert str(caught.value).startswith(f"{spec.path}:{message}")
+
+
+def test_an_arm_whose_control_is_not_there_is_named(write_spec: WriteSpec) -> None:
+    spec = write_spec(text=GRID)
+    arms = [arm for arm in resolve(spec).arms if arm.name != "activities=0.5, count=20"]
+    with pytest.raises(
+        SpecError, match=r"activities=0\.5, count=5 would be compared with activities=0\.5, count=20, but"
+    ):
+        claim_of(spec, arms)

@@ -33,7 +33,8 @@ def test_unknown_hours_stay_unknown_unless_they_are_measured(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert costs.report_plan(prepared).left_hours is None
-    monkeypatch.setattr(rates, "_timed_batches", lambda *given: (60.0, 0.0))
+    monkeypatch.setattr(rates, "_timed_training", lambda *given: 60.0)
+    monkeypatch.setattr(rates, "_timed_evaluation", lambda *given: 0.0)
     assert costs.report_plan(prepared, measure=True).left_hours == pytest.approx(6 * 60 / 3600)
     assert costs.left_hours(prepared) == pytest.approx(6 * 60 / 3600)
 

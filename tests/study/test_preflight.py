@@ -70,7 +70,8 @@ def test_a_device_that_does_not_answer_is_refused() -> None:
 
 @pytest.mark.parametrize("budget", ["epochs: 5", "gpu_hours: 0.01"])
 def test_a_plan_beyond_its_budget_is_refused(spec: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "_timed_batches", lambda *given: (60.0, 0.0))
+    monkeypatch.setattr(rates, "_timed_training", lambda *given: 60.0)
+    monkeypatch.setattr(rates, "_timed_evaluation", lambda *given: 0.0)
     name, allowed = budget.split(": ")
     over = prepared(spec, f"{SPEC}budget: {{{budget}}}\n")
     with pytest.raises(PlanError, match=rf"budget\.{name} is {allowed}, but the plan needs"):

@@ -65,9 +65,9 @@ def test_steps_are_timed_with_the_threads_of_a_worker(request_: Request, monkeyp
     prepared = prepare(request_)
     monkeypatch.setattr(rates, "TIMED_STEPS", 1)
     threads: list[int] = []
-    timed = rates._timed_batches
+    timed = rates._timed_training
     monkeypatch.setattr(
-        rates, "_timed_batches", lambda *given: (threads.append(torch.get_num_threads()), timed(*given))[1]
+        rates, "_timed_training", lambda *given: (threads.append(torch.get_num_threads()), timed(*given))[1]
     )
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -83,9 +83,20 @@ def test_steps_are_timed_with_the_threads_of_a_worker(request_: Request, monkeyp
 def test_an_epoch_holds_its_share_of_evaluation(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = {"phases.rgb_epochs": 4, "phases.evaluate_every": 2, "optim.batch": 2, "data.limit": 4}
     prepared = prepare(Request(request_.name, overrides=overrides))
-    monkeypatch.setattr(rates, "_timed_batches", lambda *given: (10.0, 1.0))
+    monkeypatch.setattr(rates, "_timed_training", lambda *given: 10.0)
+    monkeypatch.setattr(rates, "_timed_evaluation", lambda *given: 1.0)
     rgb = prepared.plan.trials[0].phases["rgb"]
     known = rates.timed(prepared, [rgb])
     # Two batches of four clips; the two shown splits after epochs 2 and 4, the two sealed ones after epoch 4.
     a_phase = 4 * 2 * 10.0 + (2 * 2 * 2 + 2 * 2) * 1.0
     assert rates.seconds([rgb], known, rates.training_clips(prepared)) == pytest.approx(a_phase)
+
+
+def test_a_probe_evaluates_every_split_once(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = {"probe.input": "shuffled", "optim.batch": 2, "data.limit": 4}
+    prepared = prepare(Request(request_.name, overrides=overrides))
+    monkeypatch.setattr(rates, "_timed_evaluation", lambda *given: 1.0)
+    probe = prepared.plan.trials[0].final
+    known = rates.timed(prepared, [probe])
+    assert probe.kind == "probe"
+    assert rates.seconds([probe], known, rates.training_clips(prepared)) == pytest.approx(4 * 2 * 1.0)
