@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from reports import headline, marks, query
-from reports.chart import contrasts, cost, gap, learning_curves, muscle_heatmap, response_curve
-from tests.reports.made_ledger import EDITION, FACTOR, Ledger, make_answer, make_ledger
+from reports.chart import contrasts, cost, gap, inference_cost, learning_curves, muscle_heatmap, response_curve
+from tests.reports.made_ledger import EDITION, FACTOR, Ledger, make_answer, make_cost_ledger, make_ledger
 
 
 def rows_of(ledger: Ledger, sql: str) -> pl.DataFrame:
@@ -198,3 +198,35 @@ def test_a_shared_phase_costs_its_time_once(ledger: Ledger) -> None:
         "seconds_saved": pytest.approx(90),
     }
     assert rows["rgb"]["seconds_saved"] == pytest.approx(0)
+
+
+def test_differences_of_costs_are_percent_of_the_control_seed_by_seed() -> None:
+    ledger = make_cost_ledger()
+    frame = rows_of(ledger, contrasts.SQL)
+    assert frame["difference"].is_null().all()
+    medians = {row[0]: row[5] for row in ledger.records if row[2] == "latency_median"}
+    whole, small = ((trial["final"]) for trial in ledger.plan["trials"][:2])
+    first = frame.filter(pl.col("arm") == "network=one token", pl.col("seed") == 0)
+    assert first["latency_percent"].to_list() == [pytest.approx(100 * (medians[small] / medians[whole] - 1))]
+    assert first["peak_memory_percent"].to_list() == [pytest.approx(-10)]
+    told = contrasts.describe(frame, {**ledger.plan, "answer": headline.as_plain(make_answer(ledger.plan))})
+    assert told.startswith("Difference to network=whole in % of latency, with interval: network=one token −")
+
+
+def test_what_inference_costs_is_the_mean_of_the_seeds_with_the_middle_half_of_their_repeats() -> None:
+    ledger = make_cost_ledger()
+    frame = rows_of(ledger, inference_cost.SQL)
+    assert len(frame) == 9
+    final = ledger.plan["trials"][0]["final"]
+    repeats = sorted(row[5] for row in ledger.records if row[0] == final and row[2] == "latency")
+    row = frame.filter(pl.col("arm") == "network=whole", pl.col("seed") == 0).row(0, named=True)
+    assert (row["low_ms"], row["latency_ms"], row["high_ms"]) == tuple(map(pytest.approx, repeats[1:4]))
+    told = inference_cost.describe(frame, ledger.plan)
+    assert told.startswith("Mean over seeds. network=whole: 8.")
+    assert " ms, 3.0 MB, 0.423 M parameters, 0.100 GFLOPs; network=one token: " in told
+
+
+def test_costs_that_differ_much_stand_on_a_log_axis() -> None:
+    close, wide = make_cost_ledger(), make_cost_ledger([str(number) for number in range(40)])
+    drawn = [drawing(inference_cost, one) for one in (close, wide)]
+    assert [scale_of(chart, "gflops").get("type") for chart in drawn] == [None, "log"]

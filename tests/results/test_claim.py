@@ -74,10 +74,11 @@ def test_a_claim_is_about_the_arms_it_names(which: str, claimed: tuple[str, ...]
             "claim.split: must be `inference` for a claim about latency, but got 'val'",
         ),
         ({"over": "seeds_and_activities"}, "claim.over: must be `seeds` for a claim about latency"),
+        ({"controls": {"b": "c"}}, "claim.within: must be left out for a claim about latency"),
         ({"metric": "map"}, "claim.split: must be a split of the data for a claim about map, but got 'inference'"),
     ],
 )
-def test_costs_have_a_split_and_seeds_of_their_own(changes: dict[str, str], message: str) -> None:
+def test_costs_have_a_split_and_seeds_of_their_own(changes: dict[str, Any], message: str) -> None:
     named = {"metric": "latency", "split": "inference", "over": "seeds", "control": "a", "which": "any"}
     assert Claim.model_validate(named | {"direction": "better", "smallest": 5}).splits == ("inference",)
     with pytest.raises(ValidationError, match=message):
