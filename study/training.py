@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +31,9 @@ from models.build import (
 )
 from models.loss import Criterion
 from models.peers import BaselineNetwork
+from models.start import load_start, start_of
 from models.transm3e import TransM3E
+from models.weights import read
 from results import predictions
 from results.attempt import Attempt, Store
 from results.files import replace_json
@@ -92,6 +94,7 @@ class Place:
         cache: their decoded frames, or None to decode while training.
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
+        weights: digest -> where the file with that content lies, for phases that start from one.
     """
 
     dataset: DataSet
@@ -99,6 +102,7 @@ class Place:
     resources: Resources
     code: Mapping[str, str | None]
     command: str
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 def train(
@@ -167,21 +171,29 @@ def own_seed(phase: Phase) -> int:
     return derive(phase.seed, phase.replicate, phase.kind)
 
 
-def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
-    """Build the network of `phase` as its training begins: drawn from its seed, or taken from its parents.
+def started(phase: Phase, dataset: DataSet, store: Store, weights: Mapping[str, Path] | None = None) -> Network:
+    """Build the network of `phase` as its training begins: drawn from its seed, and what there is of it taken from
+    its parents or from the file it starts from.
+
+    Args:
+        weights: digest -> file.
 
     Raises:
         StoreError: a parent is not done.
+        WeightsError: the file holds something else than was hashed, or does not fit.
     """
     settings = phase.settings
     torch.manual_seed(derive(own_seed(phase), "weights"))
     shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
     network = build(settings.model, len(dataset.labels), shape)
+    if start := start_of(settings.model):
+        own = start.file.model_copy(update={"path": (weights or {}).get(start.file.digest)})
+        load_start(network, read(own.found()))
     if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
-        weights = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
-        rgb = weights.pop("rgb")
+        trained = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
+        rgb = trained.pop("rgb")
         modalities = {role: name_of(sender.modality) for role, sender in senders_of(settings.model).items()}
-        network.load_parents(rgb, {modalities[role]: state for role, state in weights.items()})
+        network.load_parents(rgb, {modalities[role]: state for role, state in trained.items()})
     if isinstance(network, BaselineNetwork):
         labels_NC = labels_of(dataset, settings.data.label_noise, phase.seed)
         network.fit(labels_NC[[clip.split == "train" for clip in dataset.clips]])
@@ -203,7 +215,7 @@ class _Leg:
         self.loader = Loader(
             place.dataset, settings.data, place.cache, streams, loader_workers=workers, seed=phase.seed
         )
-        self.network = started(phase, place.dataset, store).to(device)
+        self.network = started(phase, place.dataset, store, place.weights).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
         steps = self.loader.steps(settings.optim.batch)

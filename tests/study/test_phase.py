@@ -12,9 +12,9 @@ from study.phase import PhaseSettings, phases_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "aed4184d5e30091b9ae66ec2e11e4f297c85a9b0f142c3e36c4e02a74ee6fbdc",
-    "sender": "d0b94b51319e678642f50b8cc82a965b8988ff252dce96c769f6ee883301fb9f",
-    "joint": "1953a59bd3c7d175832dccc6206c1063ab877c7e5ac4ea39cc26cddaf4005c63",
+    "rgb": "d1eaed658e8312b3c735a368766c7eff121597ee92c58be3e36c881538230ac5",
+    "sender": "8bafff8bb61cf75356c469036dbc2a0df41e15aa2690fd804c940135169744b8",
+    "joint": "a0addb925a76a2721208dfbb1d29223a08bbcbd5a857bb3b3e2762fefbe00536",
 }
 
 
