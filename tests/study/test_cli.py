@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.made_spec import SPEC
 
@@ -54,6 +56,19 @@ def test_a_wrong_override_says_so(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--set optim.lrr=1" in done.stderr
     assert "'lr'" in done.stderr
+
+
+def test_weights_that_do_not_fit_are_refused_by_every_verb_before_any_training(tmp_path: Path) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(SPEC)
+    save_file({"trunk.patches.weight": np.zeros((2, 2), np.float32)}, tmp_path / "small.safetensors")
+    for verb in ("plan", "check", "run"):
+        done = study(tmp_path, verb, str(path), "--set", f"model.weights={tmp_path / 'small.safetensors'}")
+        assert done.returncode == 2, verb
+        assert "arm count=1: model.weights: " in done.stderr
+        assert "1 of another shape (trunk.patches.weight (2, 2) for" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "store" / "runs").glob("*"))
 
 
 def test_an_unknown_study_offers_the_nearest(tmp_path: Path) -> None:
