@@ -3,6 +3,8 @@
 New are tokens, modules and layers that the file knows nothing of, and the last layer wherever it is for other classes.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
@@ -36,6 +38,19 @@ def start_of(model: AnyModel) -> Start | None:
     elif isinstance(model, BaselineModel) and isinstance(model.baseline, PeerSettings):
         setting, file = "model.baseline.weights", model.baseline.weights
     return Start(setting, file) if file else None
+
+
+def start_from(network: Network, path: Path, read: Callable[[Path], State]) -> None:
+    """Load what is in the file at `path`; its shapes alone, if `read` gives no more.
+
+    Raises:
+        WeightsError: it cannot be read or used; nothing is loaded then.
+    """
+    state = read(path)
+    try:
+        load_start(network, state)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
 
 
 def load_start(network: Network, state: State) -> None:

@@ -9,7 +9,7 @@ import torch
 from models.build import AnyModel, ClipShape, build
 from models.errors import UserError
 from models.geometry import Skeleton
-from models.start import load_start, start_of
+from models.start import start_from, start_of
 from models.weights import WeightsError, read_shapes
 from study.edition import Arm
 from study.phase import phases_of
@@ -26,13 +26,15 @@ def clip_shape(arm: Arm, skeleton: Skeleton | None) -> ClipShape:
 
 @contextmanager
 def buildable(arm: Arm, shape: ClipShape) -> Iterator[None]:
-    """Word what goes wrong where networks of `arm` are built.
+    """Word what goes wrong where networks of `arm` are built; what is wrong with their weights passes.
 
     Raises:
         PlanError: one cannot be built for clips of `shape`.
     """
     try:
         yield
+    except WeightsError:
+        raise
     except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
         raise PlanError(
             f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
@@ -48,22 +50,19 @@ def refuse_unfit_weights(arm: Arm, classes: int, skeleton: Skeleton | None) -> N
     """
     shape = clip_shape(arm, skeleton)
     for phase in phases_of(arm.settings, 0, 0, "").values():
-        with buildable(arm, shape):
-            misfit = _misfit(phase.settings.model, classes, shape)
-        if misfit:
-            raise PlanError(f"arm {arm.name}: {misfit}")
+        model = phase.settings.model
+        if start := start_of(model):
+            try:
+                with buildable(arm, shape):
+                    _start(model, classes, shape)
+            except WeightsError as error:
+                raise PlanError(f"arm {arm.name}: {start.setting}: {error}") from error
 
 
 @lru_cache(maxsize=64)
-def _misfit(model: AnyModel, classes: int, shape: ClipShape) -> str:
-    """Say what keeps a phase from its start; many arms share one."""
-    start = start_of(model)
-    if start is None:
-        return ""
+def _start(model: AnyModel, classes: int, shape: ClipShape) -> None:
+    """Start a phase from its file without the numbers; once for all arms that share it."""
     with torch.device("meta"):
         network = build(model, classes, shape)
-    try:
-        load_start(network, read_shapes(start.file.found()))
-    except WeightsError as error:
-        return f"{start.setting}: {start.file.path}: {error}"
-    return ""
+    if start := start_of(model):
+        start_from(network, start.file.found(), read_shapes)

@@ -31,7 +31,7 @@ from models.build import (
 )
 from models.loss import Criterion
 from models.peers import BaselineNetwork
-from models.start import load_start, start_of
+from models.start import start_from, start_of
 from models.transm3e import TransM3E
 from models.weights import read
 from results import predictions
@@ -188,7 +188,7 @@ def started(phase: Phase, dataset: DataSet, store: Store, weights: Mapping[str, 
     network = build(settings.model, len(dataset.labels), shape)
     if start := start_of(settings.model):
         own = start.file.model_copy(update={"path": (weights or {}).get(start.file.digest)})
-        load_start(network, read(own.found()))
+        start_from(network, own.found(), read)
     if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
         trained = {role: load_weights(store.checkpoint(key)) for role, key in phase.parents.items()}
         rgb = trained.pop("rgb")

@@ -71,6 +71,26 @@ def test_weights_that_do_not_fit_are_refused_by_every_verb_before_any_training(t
     assert not list((tmp_path / "store" / "runs").glob("*"))
 
 
+def test_a_run_starts_from_the_checkpoint_of_another_and_its_page_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(
+        SPEC.replace("model.tokens.count: 2", "model.distill: none").replace(
+            "model.tokens.count: [1, 2]", "model.distill: [none, dense_tokens]"
+        )
+    )
+    assert study(tmp_path, "run", str(path)).returncode == 0
+    assert "<dt>Weights at the start</dt><dd>from scratch</dd>" in (tmp_path / "out" / "asked.html").read_text()
+    runs = tmp_path / "store" / "runs"
+    kinds = {run: json.loads((run / "1" / "settings.json").read_text())["kind"] for run in runs.iterdir()}
+    rgb = next(run for run, kind in kinds.items() if kind == "rgb")
+    done = study(tmp_path, "run", str(path), "--set", f"model.weights={rgb / '1' / 'checkpoint.safetensors'}")
+    assert done.returncode == 0, done.stderr
+    assert len(list(runs.iterdir())) == len(kinds) + 3, "the sender is shared: another rgb and two joint phases"
+    (page,) = (tmp_path / "out").glob("asked--model.weights=checkpoint.safetensors-*.html")
+    assert "as model.weights in every arm; everything else from scratch" in page.read_text()
+    assert study(tmp_path, "verify").stdout == "the store is sound\n"
+
+
 def test_an_unknown_study_offers_the_nearest(tmp_path: Path) -> None:
     done = study(tmp_path, "run", "token_cuont_sweep")
     assert done.returncode == 2
