@@ -23,14 +23,11 @@ from models.transm3e import Taught, TransM3E
 from study import cache, made_up
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
+from study.fitting import PlanError, buildable, clip_shape
 from study.phase import phases_of
 from study.planner import Plan
 from study.preparation import Prepared
 from study.settings import Resources
-
-
-class PlanError(UserError):
-    """A plan that cannot be trained; nothing was."""
 
 
 class Size(NamedTuple):
@@ -114,19 +111,13 @@ def sizes(arms: Iterable[Arm], classes: int, skeletons: Mapping[str, Skeleton | 
 
 
 def _size(arm: Arm, classes: int, skeleton: Skeleton | None) -> Size:
-    data = arm.settings.data
-    learned = data.labels.learned(classes)
-    shape = ClipShape(data.frames, data.size, skeleton)
-    phases = phases_of(arm.settings, 0, 0, "")
-    try:
+    learned = arm.settings.data.labels.learned(classes)
+    shape = clip_shape(arm, skeleton)
+    models = [phase.settings.model for phase in phases_of(arm.settings, 0, 0, "").values()]
+    with buildable(arm, shape):
         with torch.device("meta"):
-            networks = [build(phase.settings.model, learned, shape) for phase in phases.values()]
-        gflops = _gflops(networks[-1], list(phases.values())[-1].settings.model, shape)
-    except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
-        raise PlanError(
-            f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
-            f"{error} Raise data.frames or data.size, or leave the arm out."
-        ) from error
+            networks = [build(model, learned, shape) for model in models]
+        gflops = _gflops(networks[-1], models[-1], shape)
     _refuse_sender_tokens(arm, networks[-1])
     trained, in_all = parameter_count(networks[-1])
     return Size(arm.name, trained, in_all, gflops)
