@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from models import catalog
-from models.settings import Variant
+from models.settings import Compact, Variant
 
 
 def names_at(root: type[BaseModel], path: str, tree: Any) -> list[str]:
@@ -39,9 +39,13 @@ def variant_of(field: FieldInfo) -> Variant | None:
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
     """Give the class of a field that holds further settings under fixed names, or None."""
-    candidates = (field.annotation, *get_args(field.annotation))
-    found = (each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
+    found = (each for each in _classes(field) if issubclass(each, BaseModel) and not issubclass(each, Compact))
     return None if variant_of(field) else next(found, None)
+
+
+def _classes(field: FieldInfo) -> list[type]:
+    candidates = (field.annotation, *get_args(field.annotation))
+    return [each for each in candidates if isinstance(each, type)]
 
 
 def _class_at(root: type[BaseModel], parts: Sequence[str], tree: Any) -> type[BaseModel] | None:

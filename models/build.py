@@ -16,12 +16,13 @@ from models.distilling import AnyDistill, Blocks
 from models.frames import Placed
 from models.geometry import ClipShape
 from models.peers import AnyBaseline, BaselineNetwork
-from models.senders import Encoder
+from models.senders import Encoder, SenderSettings
 from models.settings import Frozen, Variant, named
 from models.tokens import Head, TokenSettings
 from models.transm3e import Followed, RgbNetwork, SenderNetwork, TransM3E
 from models.trunk import BlockShape, Trunk, TrunkSettings, recompute_blocks
 from models.weights import load_exactly
+from models.weights_file import Weights
 
 __all__ = [
     "AnyModel",
@@ -48,8 +49,8 @@ __all__ = [
 ]
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-Modality = Annotated[SerializeAsAny[Frozen], *Variant.of("models.modality")]
-Modalities = Annotated[tuple[SerializeAsAny[Frozen], ...], *Variant.of("models.modality", several=True)]
+Modality = Annotated[SerializeAsAny[SenderSettings], *Variant.of("models.modality")]
+Modalities = Annotated[tuple[SerializeAsAny[SenderSettings], ...], *Variant.of("models.modality", several=True)]
 Distill = Annotated[SerializeAsAny[AnyDistill], *Variant.of("models.distill")]
 Fusion = Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]
 Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
@@ -78,6 +79,7 @@ class Branch(Frozen):
 class RgbModel(Branch):
     """What the phase `rgb` trains: trunk and own tokens alone."""
 
+    weights: Weights = None
     temporal: Temporal = named("none")
 
 
@@ -98,6 +100,8 @@ class BaselineModel(Frozen):
 class ModelSettings(Branch):
     """What the phase `joint` trains, and the whole tree `model.*`."""
 
+    weights: Weights = None
+    """A file of weights that the RGB branch starts from; null draws them. A sender and a baseline name their own."""
     receivers: bool = True
     modality: Modalities = named("rgb_difference")
     """The auxiliary modality, or a list of them: each has its sender and its group of receivers."""
@@ -140,7 +144,8 @@ class Parameters(NamedTuple):
 def rgb_settings(model: ModelSettings) -> RgbModel:
     """Cut out what the RGB phase sees; a temporal module belongs to it only if it enters at `pretrain`."""
     shared = {name: getattr(model, name) for name in Branch.model_fields}
-    return RgbModel(temporal=model.temporal if model.temporal.is_pretrained else "none", **shared)
+    temporal = model.temporal if model.temporal.is_pretrained else "none"
+    return RgbModel(temporal=temporal, weights=model.weights, **shared)
 
 
 def sender_settings(model: ModelSettings) -> dict[str, SenderModel]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from models.settings import Frozen
 from models.transm3e import Output, Streams
 from models.trunk import TrunkSettings
+from models.weights import State
+from models.weights_file import Weights
 
 PUBLISHED = TrunkSettings()
 SHARES = (1.0, 0.5, 0.25, 0.125)
@@ -21,8 +23,39 @@ class AnyBaseline(Frozen):
     """Settings of any file of `models/baseline`."""
 
     is_none: ClassVar[bool] = False
-    trains: ClassVar[bool] = True
+    trains: ClassVar[bool] = False
     """It has weights to train; an estimate without any gets one epoch, in which nothing changes."""
+
+
+class PeerSettings(AnyBaseline):
+    """Settings of a network that is trained."""
+
+    trains: ClassVar[bool] = True
+
+    weights: Weights = None
+    """A file of published weights of this network, or of its checkpoint, to start from; null draws them."""
+
+
+class Peer(nn.Module):
+    """A network that is trained, and the names under which its weights are known.
+
+    Attributes:
+        HEAD: its last layer, which gives the classes.
+        PUBLISHED: what stands before the names that are published; empty if nobody publishes any.
+        PUBLISHER: who does.
+    """
+
+    HEAD: ClassVar[str]
+    PUBLISHED: ClassVar[str] = "network."
+    PUBLISHER: ClassVar[str] = "torchvision"
+
+    def left_behind(self) -> tuple[str, ...]:
+        """Give how the published names of the last layer begin: it is for other classes."""
+        return (f"{self.HEAD.removeprefix(self.PUBLISHED)}.",)
+
+    def fitted(self, state: State) -> State:
+        """Fit what depends on the clip's size, and is for another one, in weights under names of this module."""
+        return state
 
 
 class BaselineNetwork(nn.Module):

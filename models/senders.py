@@ -11,6 +11,14 @@ from models.geometry import ClipShape
 from models.settings import Frozen
 from models.tokens import TokenSettings
 from models.trunk import Encoded, Trunk, TrunkSettings
+from models.weights_file import Weights
+
+
+class SenderSettings(Frozen):
+    """Settings of any file of `models/modality`."""
+
+    weights: Weights = None
+    """A file of weights to start from, of a network on as many channels; null draws them."""
 
 
 class Encoder(Protocol):
@@ -40,7 +48,7 @@ class VideoSender(nn.Module):
     CHANNELS: ClassVar[int] = 3
     """Of what `shown` gives."""
 
-    def __init__(self, settings: Frozen, trunk: TrunkSettings, tokens: TokenSettings, clip: ClipShape) -> None:
+    def __init__(self, settings: SenderSettings, trunk: TrunkSettings, tokens: TokenSettings, clip: ClipShape) -> None:
         super().__init__()
         self.trunk = Trunk(trunk, tokens, clip, channels=self.CHANNELS)
         self.widths = self.trunk.widths

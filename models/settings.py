@@ -18,6 +18,10 @@ class Frozen(BaseModel):
     )
 
 
+class Compact(Frozen):
+    """Settings that people write as one value, from which the others follow; `str` of them says it in names."""
+
+
 def outside(default: Any, **constraints: Any) -> Any:
     """Declare a field that cannot change the numbers (workers, device, a path) and so stays out of the key."""
     return Field(default, json_schema_extra={"outside_key": True}, **constraints)

@@ -8,11 +8,11 @@ Letters: K classification tokens, D width.
 
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -85,11 +85,25 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: there is no such file, or it holds no plain state dict.
     """
+    return _read(path, load_file, "cpu")
+
+
+def read_shapes(path: Path) -> dict[str, Tensor]:
+    """Read the same without its numbers: tensors on the meta device.
+
+    Raises:
+        WeightsError: as `read`.
+    """
+    return _read(path, _safetensors_shapes, "meta")
+
+
+def _read(path: Path, safetensors: Callable[[Path], object], device: str) -> dict[str, Tensor]:
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file of weights: give the path of a .safetensors or .pth file.")
+        raise no_such_file(path)
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        is_plain = path.suffix == ".safetensors"
+        content = safetensors(path) if is_plain else torch.load(path, map_location=device, weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise WeightsError(
             f"{path}: not a readable file of weights ({_first_line(error)}): "
             "save the state dict alone, as .safetensors or with torch.save."
@@ -99,6 +113,11 @@ def read(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path}: holds no state dict, but {type(content).__name__}: save the state dict alone.")
     return content
+
+
+def no_such_file(path: Path) -> WeightsError:
+    """Word that there is no file at `path`."""
+    return WeightsError(f"{path}: no such file of weights: give the path of a .safetensors or .pth file.")
 
 
 def load_exactly(module: nn.Module, state: State, source: str, *, new: Iterable[str] = ()) -> None:
@@ -119,7 +138,8 @@ def load_exactly(module: nn.Module, state: State, source: str, *, new: Iterable[
     if any(faults):
         raise WeightsError(
             f"weights of {source} do not fit the network: {'; '.join(filter(None, faults))}: "
-            "build the network with the settings of these weights (trunk, tokens, data.frames, data.size)."
+            "build the network with the settings of these weights (model.trunk, model.tokens, data.frames, data.size; "
+            "of published ones, --profile full)."
         )
     module.load_state_dict(dict(state), strict=False)
 
@@ -153,7 +173,7 @@ def load_official(network: nn.Module, state: State) -> None:
     """
     translated = {_official_name(name): value for name, value in state.items()}
     unbatched = {name: value.squeeze(0) if "tokens." in name else value for name, value in translated.items()}
-    load_exactly(network, _resized(unbatched, network), "the official code")
+    load_exactly(network, resized(unbatched, network), "the official code")
 
 
 def _load_trunk(trunk: nn.Module, state: State, renames: Renames, source: str) -> None:
@@ -164,13 +184,18 @@ def _load_trunk(trunk: nn.Module, state: State, renames: Renames, source: str) -
         if len(own[TOKEN]) > 1 and class_token_KD.shape == own[TOKEN][:1].shape:
             class_token_KD = class_token_KD + own[TOKEN]
         renamed[TOKEN] = class_token_KD
-    load_exactly(trunk, _resized(renamed, trunk), source, new=("tokens.receivers_KD", "temporal."))
+    load_exactly(trunk, resized(renamed, trunk), source, new=("tokens.receivers_KD", "temporal."))
 
 
-def _resized(state: State, module: nn.Module) -> dict[str, Tensor]:
+def resized(state: State, module: nn.Module, tables: str = r"\.positions\.") -> dict[str, Tensor]:
+    """Interpolate the position tables in `state`, which are for another clip size, to the size they have in `module`.
+
+    Args:
+        tables: pattern of their names.
+    """
     own = module.state_dict()
     return {
-        name: _interpolated(value, len(own[name])) if ".positions." in name and name in own else value
+        name: _interpolated(value, len(own[name])) if re.search(tables, name) and name in own else value
         for name, value in state.items()
     }
 
@@ -197,8 +222,10 @@ def _renamed(name: str, renames: Renames) -> str:
     return name
 
 
-def _unpickled(path: Path) -> object:
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _safetensors_shapes(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
 
 def _first_line(error: Exception) -> str:

@@ -113,6 +113,7 @@ def _facts(plan: PlanFile, runs: pl.DataFrame, edition: Mapping[str, Any]) -> li
         Fact("Profile", plan["profile"]),
         Fact("Data", plan["data"]),
         Fact("Settings that differ from the profile", own or "none"),
+        Fact("Weights at the start", _weights(plan)),
         Fact("Factors", factors),
         Fact("Design", plan["design"]),
         Fact("Seeds", words.listing(sorted({trial["seed"] for trial in plan["trials"]}), 50)),
@@ -130,6 +131,18 @@ def _own_settings(plan: PlanFile) -> Tree:
     """Lay the overrides of the command over what the spec itself sets."""
     tree: Tree = merge(nest(plan["spec_settings"]), nest(plan["overrides"]))
     return tree
+
+
+def _weights(plan: PlanFile) -> str:
+    """Name each file that arms start from, the first digits of its digest, and these arms."""
+    arms: dict[str, list[str]] = {}
+    for arm in plan["arms"]:
+        for start in arm["weights"]:
+            file = f"{start['file']} (SHA-256 {start['digest'][:12]}) as {start['setting']}"
+            arms.setdefault(file, []).append(arm["name"])
+    whole = len(plan["arms"])
+    told = [f"{file} in {'every arm' if len(own) == whole else words.listing(own, 50)}" for file, own in arms.items()]
+    return "; ".join([*told, "everything else from scratch"]) if told else "from scratch"
 
 
 def _opened(edition: Mapping[str, Any]) -> str:

@@ -10,13 +10,22 @@ from results.attempt import Store
 from results.files import StoreError, read_json
 
 
+class PlannedWeights(TypedDict):
+    """A file that phases of an arm start from: the setting that names it, its name, and its SHA-256."""
+
+    setting: str
+    file: str
+    digest: str
+
+
 class PlannedArm(TypedDict):
-    """One level for every factor."""
+    """One level for every factor; without `weights` all its phases start from scratch."""
 
     name: str
     is_control: bool
     levels: dict[str, Any]
     replicate: int
+    weights: list[PlannedWeights]
 
 
 class PlannedPhase(TypedDict):

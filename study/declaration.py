@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.start import Start, start_of
 from results.attempt import now
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
-from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, read_plans
+from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, read_plans
 from study.arms import deciding
 from study.edition import Arm
 from study.key import NUMERICS
-from study.phase import Phase
+from study.phase import Phase, phases_of
 from study.planner import Plan, Trial
 from study.preparation import Prepared
 from study.rates import training_clips
@@ -54,7 +55,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "edition": edition.name,
         "question": edition.spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
-        "arms": [_arm(arm) | {"settings": _settings_digest(arm, edition.claim.metric)} for arm in edition.arms],
+        "arms": [_fixed_arm(arm, edition.claim.metric) for arm in edition.arms],
         "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
@@ -126,7 +127,24 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
 
 
 def _arm(arm: Arm) -> PlannedArm:
-    return {"name": arm.name, "is_control": arm.is_control, "levels": dict(arm.levels), "replicate": arm.replicate}
+    starts = [start_of(phase.settings.model) for phase in phases_of(arm.settings, 0, 0, "").values()]
+    return {
+        "name": arm.name,
+        "is_control": arm.is_control,
+        "levels": dict(arm.levels),
+        "replicate": arm.replicate,
+        "weights": [_weights(start) for start in starts if start],
+    }
+
+
+def _fixed_arm(arm: Arm, metric: str) -> dict[str, Any]:
+    """Give what a claim fixes of an arm; its weights by their content alone, which is among the settings."""
+    fixed = {name: value for name, value in _arm(arm).items() if name != "weights"}
+    return fixed | {"settings": _settings_digest(arm, metric)}
+
+
+def _weights(start: Start) -> PlannedWeights:
+    return {"setting": start.setting, "file": start.file.found().name, "digest": start.file.digest}
 
 
 def _settings_digest(arm: Arm, metric: str) -> str:

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -57,6 +58,7 @@ class Place:
         cache: their decoded frames, or None to decode while training.
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
+        weights: digest -> where the file with that content lies, for phases that start from one.
     """
 
     dataset: DataSet
@@ -64,6 +66,7 @@ class Place:
     resources: Resources
     code: Mapping[str, str | None]
     command: str
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 Report = Callable[[Progress], None]

@@ -16,6 +16,7 @@ from experiments.place import field_at, names_at, section_of, type_of
 from experiments.problem import Problem, unknown
 from experiments.spec import Spec
 from experiments.tree import Tree, given_twice, nest
+from models.settings import Compact
 from study.settings import Settings
 
 Value = bool | int | float | str | None
@@ -165,8 +166,21 @@ def worded(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def compact(path: str, written: Any, tree: Tree) -> Any:
+    """Give what was `written` at `path`, in one word if its settings have one that says more (a file, its digest).
+
+    Args:
+        tree: settings that say which variants stand where.
+    """
+    field = field_at(Settings, path, tree)
+    checked = _checked(field, written) if field else written
+    return str(checked) if isinstance(checked, Compact) else written
+
+
 def _text(written: Any, checked: Any) -> str:
     """Word a level: a variant as it was written, anything else in the form its check gave it (20.0 is 20)."""
+    if isinstance(checked, Compact):
+        return str(checked)
     first = checked[0] if isinstance(checked, tuple) and checked else checked
     return worded(written if isinstance(first, BaseModel) else checked)
 

@@ -6,21 +6,18 @@ from typing import NamedTuple
 
 import torch
 
-from models.build import ClipShape, Network, build, for_inference, parameter_count, reads_receivers
+from models.build import Network, build, for_inference, parameter_count, reads_receivers
 from models.errors import UserError
 from models.geometry import Skeleton
 from models.transm3e import Taught, TransM3E
 from study import cache
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
+from study.fitting import PlanError, buildable, clip_shape
 from study.flops import gflops
 from study.planner import Plan, Trial
 from study.preparation import Prepared
 from study.settings import Resources
-
-
-class PlanError(UserError):
-    """A plan that cannot be trained; nothing was."""
 
 
 class Size(NamedTuple):
@@ -105,20 +102,15 @@ def sizes(prepared: Prepared, arms: Collection[str]) -> list[Size]:
 
 
 def _size(trial: Trial, classes: int, skeleton: Skeleton | None) -> Size:
-    arm, data = trial.arm, trial.arm.settings.data
-    learned = data.labels.learned(classes)
-    shape = ClipShape(data.frames, data.size, skeleton)
-    try:
+    arm = trial.arm
+    learned = arm.settings.data.labels.learned(classes)
+    shape = clip_shape(arm, skeleton)
+    with buildable(arm, shape):
         with torch.device("meta"):
             networks = [build(phase.settings.model, learned, shape) for phase in trial.phases.values()]
         if trial.final.kind == "profile":
             for_inference(networks[-1])
         counted = gflops(networks[-1], trial.final.settings.model, shape)
-    except (ValueError, RuntimeError) as error:  # torch raises the latter where a layer has nothing left to look at
-        raise PlanError(
-            f"arm {arm.name}: its network cannot be built for clips of {shape.frames} frames of {shape.size} px: "
-            f"{error} Raise data.frames or data.size, or leave the arm out."
-        ) from error
     if trial.final.kind == "probe":
         _refuse_sender_tokens(arm, networks[-1])
     trained, in_all = parameter_count(networks[-1])

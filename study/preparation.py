@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.clip import DataError
 from experiments.read import find_spec, read_spec
 from models.build import streams_of
 from models.errors import UserError
+from models.start import start_of
 from models.tokens import refuse_read_out
 from results.attempt import Store
 from results.files import writing
@@ -15,6 +17,7 @@ from study import dataset
 from study.cache import BadClips, refuse_missing_streams
 from study.dataset import Source
 from study.edition import Arm, Edition
+from study.fitting import refuse_unfit_weights
 from study.layout import check_siblings, store_folder
 from study.planner import Plan, make_plan
 from study.resolve import resolve
@@ -68,6 +71,12 @@ class Prepared:
     def sources(self) -> dict[str, Source]:
         """Find every data set by the fingerprint that phases know it by."""
         return {way.source.fingerprint(): way.source for way in self.ways.values()}
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """Find every file that a phase starts from, by the digest that phases know it by."""
+        starts = (start_of(phase.settings.model) for phase in self.plan.phases.values())
+        return {start.file.digest: start.file.found() for start in starts if start}
 
     def distinct_ways(self) -> Iterator[Way]:
         """Go through the different ways in which arms take frames; none, if the plan's phases read no clips."""
@@ -201,7 +210,7 @@ def _refuse_other_measures(edition: Edition, there: int) -> None:
 
 
 def _refuse_data_that_does_not_serve(arm: Arm, way: Way) -> None:
-    """See before anything is decoded that the data has what the arm's networks read.
+    """See before anything is decoded that the data has what the arm's networks read, and their weights fit them.
 
     Raises:
         UserError: it has not.
@@ -214,3 +223,4 @@ def _refuse_data_that_does_not_serve(arm: Arm, way: Way) -> None:
         refuse_read_out(arm.settings.model.tokens, labels.learned(len(dataset.labels)))
     except UserError as error:
         raise UserError(f"arm {arm.name}: {error}") from error
+    refuse_unfit_weights(arm, len(dataset.labels), dataset.skeleton)

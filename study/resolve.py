@@ -18,7 +18,7 @@ from study.arms import cells, content, merged, settled
 from study.claim import claim_of
 from study.edition import Arm, Edition
 from study.layers import settle, stack
-from study.levels import Factor, LevelReader
+from study.levels import Factor, LevelReader, compact
 from study.overrides import data_layer, data_name, edition_name, override_layers
 from study.settings import DataSettings, Settings
 
@@ -159,7 +159,8 @@ def _changes(
             without = []
         if without != with_all:
             held = at(control, path)
-            changes[path] = held if isinstance(held, bool | int | float | str) else at(layer.tree, path)
+            is_one = isinstance(held, bool | int | float | str)
+            changes[path] = held if is_one else compact(path, at(layer.tree, path), control)
     return changes
 
 

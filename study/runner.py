@@ -68,7 +68,7 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
         if not console.is_terminal and (text := lines.line(event)):
             console.print(text)
 
-    orders = Orders(store.root, prepared.sources, plan.edition.settings.resources, provenance.code(), command)
+    orders = Orders(store.root, prepared.sources, resources, provenance.code(), command, prepared.weights)
     with shown(board, console):
         schedule = local.run(plan.phases, done, orders, crew, tell)
     report = report_edition(store, plan.edition.name)

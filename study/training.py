@@ -6,7 +6,8 @@ It sees the hashed settings of its phase and nothing else.
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -27,7 +28,9 @@ from models.build import (
 )
 from models.loss import Criterion
 from models.peers import BaselineNetwork
+from models.start import start_from, start_of
 from models.transm3e import TransM3E
+from models.weights import read
 from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
@@ -110,16 +113,24 @@ def subset_of(phase: Phase, dataset: DataSet) -> Subset:
     return draw(dataset, seen.labels, seen.train, phase.seed)
 
 
-def started(phase: Phase, dataset: DataSet, store: Store) -> Network:
-    """Build the network of `phase` as its training begins: drawn from its seed, or taken from its parents.
+def started(phase: Phase, dataset: DataSet, store: Store, weights: Mapping[str, Path] | None = None) -> Network:
+    """Build the network of `phase` as its training begins: drawn from its seed, and what there is of it taken from
+    its parents or from the file it starts from.
+
+    Args:
+        weights: digest -> file.
 
     Raises:
         StoreError: a parent is not done.
+        WeightsError: the file holds something else than was hashed, or does not fit.
     """
     settings, subset = phase.settings, subset_of(phase, dataset)
     torch.manual_seed(derive(own_seed(phase), "weights"))
     shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
     network = build(settings.model, len(subset.learned), shape)
+    if start := start_of(settings.model):
+        own = start.file.model_copy(update={"path": (weights or {}).get(start.file.digest)})
+        start_from(network, own.found(), read)
     if isinstance(settings.model, ModelSettings) and isinstance(network, TransM3E):
         rgb = load_weights(store.checkpoint(phase.parents["rgb"]))
         network.load_parents(rgb, sender_weights(phase, settings.model, store))
@@ -153,7 +164,7 @@ class _Leg:
         subset, workers = subset_of(phase, place.dataset), place.resources.loader_workers
         streams, optim = streams_of(settings.model), settings.optim
         self.loader = Loader(place.dataset, settings.data, place.cache, subset, streams, loader_workers=workers)
-        self.network = started(phase, place.dataset, store).to(device)
+        self.network = started(phase, place.dataset, store, place.weights).to(device)
         if place.resources.recompute_blocks:
             recompute_blocks(self.network)
         steps = self.loader.steps(optim.batch)

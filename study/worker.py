@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -52,6 +52,7 @@ class Orders:
         sources: data set's fingerprint -> where to find it.
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
+        weights: digest -> where the file with that content lies.
     """
 
     store: Path
@@ -59,6 +60,7 @@ class Orders:
     resources: Resources
     code: Mapping[str, str | None]
     command: str
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 def work(connection: Connection, orders: Orders) -> None:
@@ -152,7 +154,7 @@ def _place(phase: Phase, orders: Orders) -> Place:
         return Place(NO_CLIPS, None, orders.resources, orders.code, orders.command)
     source, settings = orders.sources[phase.data], phase.settings
     cache = source.decode(settings.data, streams_of(settings.model))
-    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command)
+    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command, orders.weights)
 
 
 @contextmanager

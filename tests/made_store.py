@@ -91,7 +91,13 @@ def write_plan(
         "clips_from": "",
         "fingerprints": ["d" * 64],
         "arms": [
-            {"name": arm_name(level), "is_control": level == levels[-1], "levels": {FACTOR: level}, "replicate": 0}
+            {
+                "name": arm_name(level),
+                "is_control": level == levels[-1],
+                "levels": {FACTOR: level},
+                "replicate": 0,
+                "weights": [],
+            }
             for level in levels
         ],
         "phases": {key_of(one): _phase(one) for _, _, phases in trials for one in phases.values()},

@@ -3,7 +3,7 @@
 Letters: B batch, C classes.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,8 +18,6 @@ CERTAIN = 5.0
 
 class Settings(AnyBaseline):
     """Nothing to set."""
-
-    trains: ClassVar[bool] = False
 
     name: Literal["all_active"] = "all_active"
 

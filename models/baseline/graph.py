@@ -10,27 +10,30 @@ from torch import Tensor, nn
 
 from models.geometry import ClipShape
 from models.modality import skeleton
-from models.peers import AnyBaseline
+from models.peers import Peer, PeerSettings
 from models.tokens import TokenSettings
 from models.trunk import TrunkSettings
 
 STREAM = "skeleton"
 
 
-class Settings(AnyBaseline):
-    """Tokens that read the joints out, and the size of the graph network."""
+class Settings(PeerSettings):
+    """Tokens that read the joints out, the size of the graph network, and the file it starts from."""
 
     name: Literal["graph"] = "graph"
     tokens: Annotated[int, Field(ge=1, le=128)] = 20
-    network: skeleton.Settings = skeleton.Settings()
+    network: skeleton.NetworkSettings = skeleton.NetworkSettings()
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """Classify the mean over the tokens.
 
     Shapes:
         (B, T, J, A) -> (B, C)
     """
+
+    HEAD = "head"
+    PUBLISHED = ""
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from models import catalog
 from models.errors import UserError
 from models.frames import Placed
 from models.geometry import ClipShape, Grid
-from models.peers import AnyBaseline
+from models.peers import Peer, PeerSettings
 from models.settings import Variant, named
 from models.trunk import TrunkSettings
 
@@ -20,20 +20,24 @@ STREAM = "rgb"
 Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
 
 
-class Settings(AnyBaseline):
-    """Which backbone, by timm's name for it, and which module over time."""
+class Settings(PeerSettings):
+    """Which backbone, by timm's name for it, which module over time, and the file the backbone starts from."""
 
     name: Literal["image"] = "image"
     backbone: str = "resnet18"
     temporal: Temporal = named("none")
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """Classify the mean over frames.
 
     Shapes:
         (B, 3, T, H, W) -> (B, C)
     """
+
+    HEAD = "head"
+    PUBLISHED = "backbone."
+    PUBLISHER = "timm"
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         super().__init__()
@@ -50,6 +54,11 @@ class Baseline(nn.Module):
         frames = clip_BCTHW.transpose(1, 2).flatten(0, 1)
         features_BTD = self.backbone(frames).unflatten(0, (len(clip_BCTHW), -1))
         return self.head(self.temporal(features_BTD).mean(dim=1))
+
+    def left_behind(self) -> tuple[str, ...]:
+        """Name the classifier as timm does, which has one or two of them."""
+        names = self.backbone.pretrained_cfg["classifier"]  # type: ignore[index]  # typed as any module's attribute
+        return tuple(f"{name}." for name in ([names] if isinstance(names, str) else names or []))
 
 
 def _backbone(name: str, size: int) -> nn.Module:

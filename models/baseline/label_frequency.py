@@ -3,7 +3,7 @@
 Letters: B batch, N training clips, C classes.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,8 +17,6 @@ STREAM = "rgb"
 
 class Settings(AnyBaseline):
     """Nothing to set."""
-
-    trains: ClassVar[bool] = False
 
     name: Literal["label_frequency"] = "label_frequency"
 

@@ -1,31 +1,37 @@
 """MViT, first version (`torchvision.models.video.MViT`, arXiv:2104.11227), with the widths and strides of the trunk.
 
-Letters: B batch, T H W frames, rows, columns, C classes.
+Letters: B batch, T H W frames, rows, columns, C classes, P places in a frame, D width.
 """
 
+from math import isqrt
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from models.geometry import ClipShape
-from models.peers import AnyBaseline
+from models.peers import Peer, PeerSettings
 from models.trunk import TrunkSettings, block_shapes
+from models.weights import State, resized
 
 STREAM = "rgb"
+PLACES = "network.pos_encoding.spatial_pos"
 
 
-class Settings(AnyBaseline):
-    """Nothing to set."""
+class Settings(PeerSettings):
+    """The file it starts from."""
 
     name: Literal["mvit_v1_b"] = "mvit_v1_b"
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """The peer: a block widens at its end for the next one, and queries are pooled only where a stage starts.
 
     Shapes:
         (B, 3, T, H, W) -> (B, C)
     """
+
+    HEAD = "network.head.1"
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         from torchvision.models.video import MViT
@@ -67,3 +73,18 @@ class Baseline(nn.Module):
     def forward(self, clip_BCTHW: Tensor) -> Tensor:
         """Classify the clips."""
         return self.network(clip_BCTHW)
+
+    def fitted(self, state: State) -> State:
+        """Interpolate the positions in time and in the frame, which is square."""
+        fitted = resized(state, self, r"\.temporal_pos$")
+        if PLACES in fitted:
+            fitted[PLACES] = _interpolated(fitted[PLACES], isqrt(len(self.state_dict()[PLACES])))
+        return fitted
+
+
+def _interpolated(places_PD: Tensor, side: int) -> Tensor:
+    own = isqrt(len(places_PD))
+    if own in (side, 0) or own**2 != len(places_PD):
+        return places_PD
+    places_DHW = places_PD.T.unflatten(1, (own, own))
+    return functional.interpolate(places_DHW[None], size=(side, side), mode="bilinear")[0].flatten(1).T

@@ -5,27 +5,30 @@ Letters: B batch, T H W frames, rows, columns, C classes.
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.geometry import ClipShape
-from models.peers import AnyBaseline
+from models.peers import Peer, PeerSettings
 from models.trunk import TrunkSettings, block_shapes
+from models.weights import State, resized
 
 STREAM = "rgb"
 
 
-class Settings(AnyBaseline):
-    """Nothing to set."""
+class Settings(PeerSettings):
+    """The file it starts from."""
 
     name: Literal["mvit_v2_s"] = "mvit_v2_s"
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """The peer of our trunk with one token.
 
     Shapes:
         (B, 3, T, H, W) -> (B, C)
     """
+
+    HEAD = "network.head.1"
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         from torchvision.models.video import MViT
@@ -63,3 +66,7 @@ class Baseline(nn.Module):
     def forward(self, clip_BCTHW: Tensor) -> Tensor:
         """Classify the clips."""
         return self.network(clip_BCTHW)
+
+    def fitted(self, state: State) -> State:
+        """Interpolate the position tables."""
+        return resized(state, self, r"\.rel_pos_")

@@ -5,27 +5,29 @@ Letters: B batch, T H W frames, rows, columns, C classes.
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.geometry import ClipShape
-from models.peers import AnyBaseline, share_of, thinned
+from models.peers import Peer, PeerSettings, share_of, thinned
 from models.trunk import TrunkSettings
 
 STREAM = "rgb"
 
 
-class Settings(AnyBaseline):
-    """Nothing to set."""
+class Settings(PeerSettings):
+    """The file it starts from."""
 
     name: Literal["r3d_18"] = "r3d_18"
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """The network with the profile's share of its channels.
 
     Shapes:
         (B, 3, T, H, W) -> (B, C)
     """
+
+    HEAD = "network.fc"
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         from torchvision.models.video import r3d_18

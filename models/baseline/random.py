@@ -4,7 +4,7 @@ Letters: B batch, C classes.
 """
 
 import hashlib
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,8 +18,6 @@ STREAM = "rgb"
 
 class Settings(AnyBaseline):
     """Nothing to set."""
-
-    trains: ClassVar[bool] = False
 
     name: Literal["random"] = "random"
 

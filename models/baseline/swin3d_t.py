@@ -5,27 +5,29 @@ Letters: B batch, T H W frames, rows, columns, C classes.
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.geometry import ClipShape
-from models.peers import AnyBaseline, swin3d
+from models.peers import Peer, PeerSettings, swin3d
 from models.trunk import TrunkSettings
 
 STREAM = "rgb"
 
 
-class Settings(AnyBaseline):
-    """Nothing to set."""
+class Settings(PeerSettings):
+    """The file it starts from."""
 
     name: Literal["swin3d_t"] = "swin3d_t"
 
 
-class Baseline(nn.Module):
+class Baseline(Peer):
     """The network with the trunk's width and its share of the blocks in the third stage.
 
     Shapes:
         (B, 3, T, H, W) -> (B, C)
     """
+
+    HEAD = "network.head"
 
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         super().__init__()

@@ -7,14 +7,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from models.senders import VideoSender
-from models.settings import Frozen
+from models.senders import SenderSettings, VideoSender
 
 STREAM = "depth"
 
 
-class Settings(Frozen):
-    """Nothing to set."""
+class Settings(SenderSettings):
+    """The file it starts from."""
 
     name: Literal["depth"] = "depth"
 

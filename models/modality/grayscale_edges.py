@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.senders import VideoSender
-from models.settings import Frozen
+from models.senders import SenderSettings, VideoSender
 
 STREAM = "rgb"
 _ACROSS = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
-class Settings(Frozen):
-    """Nothing to set."""
+class Settings(SenderSettings):
+    """The file it starts from."""
 
     name: Literal["grayscale_edges"] = "grayscale_edges"
 

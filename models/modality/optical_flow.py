@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.senders import VideoSender
-from models.settings import Frozen
+from models.senders import SenderSettings, VideoSender
 
 STREAM = "optical_flow"
 STILL = 128
@@ -21,8 +20,8 @@ STEPS_A_FRAME = 512
 """Steps in a frame's width."""
 
 
-class Settings(Frozen):
-    """Nothing to set."""
+class Settings(SenderSettings):
+    """The file it starts from."""
 
     name: Literal["optical_flow"] = "optical_flow"
 

@@ -8,14 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from models.senders import VideoSender
-from models.settings import Frozen
+from models.senders import SenderSettings, VideoSender
 
 STREAM = "rgb"
 
 
-class Settings(Frozen):
-    """Nothing to set."""
+class Settings(SenderSettings):
+    """The file it starts from."""
 
     name: Literal["rgb_difference"] = "rgb_difference"
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.attention import multihead
 from models.errors import UserError
 from models.geometry import ClipShape, Skeleton
+from models.senders import SenderSettings
 from models.settings import Frozen
 from models.tokens import Tokens, TokenSettings
 from models.trunk import Encoded, TrunkSettings
@@ -23,16 +24,21 @@ from models.trunk import Encoded, TrunkSettings
 STREAM = "skeleton"
 
 
-class Settings(Frozen):
+class NetworkSettings(Frozen):
     """Size of the graph network."""
 
-    name: Literal["skeleton"] = "skeleton"
     width: Annotated[int, Field(ge=1)] = 64
     blocks: Annotated[int, Field(ge=1)] = 4
     kernel: Annotated[int, Field(ge=1)] = 3
     """Frames that a convolution over time sees; odd."""
     heads: Annotated[int, Field(ge=1)] = 4
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class Settings(SenderSettings, NetworkSettings):
+    """Size of the graph network, and the file it starts from: a checkpoint of this sender."""
+
+    name: Literal["skeleton"] = "skeleton"
 
 
 class Sender(nn.Module):
@@ -45,7 +51,7 @@ class Sender(nn.Module):
         joints (B, T, J, A), NaN where a joint was not seen -> Encoded
     """
 
-    def __init__(self, settings: Settings, trunk: TrunkSettings, tokens: TokenSettings, clip: ClipShape) -> None:
+    def __init__(self, settings: NetworkSettings, trunk: TrunkSettings, tokens: TokenSettings, clip: ClipShape) -> None:
         super().__init__()
         if clip.skeleton is None:
             raise UserError(
@@ -86,7 +92,7 @@ class GraphBlock(nn.Module):
         (B, T, J, D) -> the same
     """
 
-    def __init__(self, settings: Settings, skeleton: Skeleton) -> None:
+    def __init__(self, settings: NetworkSettings, skeleton: Skeleton) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of what torch-geometric itself uses
             from torch_geometric.nn import GCNConv  # here, because importing it takes seconds
@@ -120,7 +126,7 @@ class ReadOut(nn.Module):
         tokens (B, K, D), joints (B, T*J, D), whether each was seen (B, T*J) -> (B, K, D)
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.norm_tokens = nn.LayerNorm(settings.width)
         self.norm_joints = nn.LayerNorm(settings.width)

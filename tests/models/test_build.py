@@ -124,7 +124,7 @@ def test_training_reads_rgb_and_the_stream_of_a_sender_that_is_needed() -> None:
 def test_the_rgb_phase_sees_nothing_of_the_joint_one() -> None:
     changes = {"fusion": "average", "distill": "none", "receivers": True, "modality": "rgb_difference"}
     assert rgb_settings(ModelSettings.model_validate(changes)) == rgb_settings(ModelSettings())
-    assert set(RgbModel.model_fields) == {"trunk", "tokens", "temporal", "loss", "head_dropout"}
+    assert set(RgbModel.model_fields) == {"trunk", "tokens", "temporal", "loss", "head_dropout", "weights"}
     assert set(SenderModel.model_fields) == {"trunk", "tokens", "modality", "loss", "head_dropout"}
 
 

@@ -100,7 +100,13 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Seq
 def make_plan(levels: Sequence[Any], control: Any, seeds: Sequence[int], factor: str, evil: str) -> dict[str, Any]:
     short = factor.rpartition(".")[2]
     arms = [
-        {"name": f"{short}={level}{evil}", "is_control": level == control, "levels": {factor: level}, "replicate": 0}
+        {
+            "name": f"{short}={level}{evil}",
+            "is_control": level == control,
+            "levels": {factor: level},
+            "replicate": 0,
+            "weights": [],
+        }
         for level in levels
     ]
     trials = []

@@ -136,6 +136,17 @@ def test_settings_of_the_spec_and_of_the_command_are_told_together(
     assert f"<dt>Settings that differ from the profile</dt><dd>{told}</dd>" in build(ledger, tmp_path)
 
 
+def test_a_page_says_which_arms_start_from_which_weights_and_what_from_scratch(ledger: Ledger, tmp_path: Path) -> None:
+    assert "<dt>Weights at the start</dt><dd>from scratch</dd>" in build(ledger, tmp_path)
+    start = {"setting": "model.weights", "file": "mvit_v2_s.pth", "digest": "1a2b3c4d5e6f" + "0" * 52}
+    for arm in ledger.plan["arms"][1:]:
+        arm["weights"] = [start]
+    told = "mvit_v2_s.pth (SHA-256 1a2b3c4d5e6f) as model.weights in count=5 and count=20; everything else from scratch"
+    assert f"<dt>Weights at the start</dt><dd>{told}</dd>" in build(ledger, tmp_path)
+    ledger.plan["arms"][0]["weights"] = [start]
+    assert "as model.weights in every arm; everything else from scratch" in build(ledger, tmp_path)
+
+
 def test_charts_are_those_the_plan_names_in_its_order(ledger: Ledger, tmp_path: Path) -> None:
     ledger.plan["charts"] = ["cost", "gap"]
     assert re.findall(r'<h2 id="(\w+)">', build(ledger, tmp_path))[:2] == ["cost", "gap"]

@@ -64,7 +64,7 @@ def test_factors_of_all_editions_are_columns_with_types_that_hold_their_levels(m
         {"model.fusion": None, "optim.lr": 0.5, "a.flag": False},
     ]
     arms = [
-        {"name": made.arm_name(level), "is_control": level == 1, "levels": factors, "replicate": 0}
+        {"name": made.arm_name(level), "is_control": level == 1, "levels": factors, "replicate": 0, "weights": []}
         for level, factors in zip((1, 5), levels, strict=True)
     ]
     made.write_plan(made_store, "mixed", levels=(1, 5), arms=arms)

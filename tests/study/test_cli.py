@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.made_spec import SPEC
 
@@ -54,6 +56,39 @@ def test_a_wrong_override_says_so(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--set optim.lrr=1" in done.stderr
     assert "'lr'" in done.stderr
+
+
+def test_weights_that_do_not_fit_are_refused_by_every_verb_before_any_training(tmp_path: Path) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(SPEC)
+    save_file({"trunk.patches.weight": np.zeros((2, 2), np.float32)}, tmp_path / "small.safetensors")
+    for verb in ("plan", "check", "run"):
+        done = study(tmp_path, verb, str(path), "--set", f"model.weights={tmp_path / 'small.safetensors'}")
+        assert done.returncode == 2, verb
+        assert "arm count=1: model.weights: " in done.stderr
+        assert "1 of another shape (trunk.patches.weight (2, 2) for" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "store" / "runs").glob("*"))
+
+
+def test_a_run_starts_from_the_checkpoint_of_another_and_its_page_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(
+        SPEC.replace("model.tokens.count: 2", "model.distill: none").replace(
+            "model.tokens.count: [1, 2]", "model.distill: [none, dense_tokens]"
+        )
+    )
+    assert study(tmp_path, "run", str(path)).returncode == 0
+    assert "<dt>Weights at the start</dt><dd>from scratch</dd>" in (tmp_path / "out" / "asked.html").read_text()
+    runs = tmp_path / "store" / "runs"
+    kinds = {run: json.loads((run / "1" / "settings.json").read_text())["kind"] for run in runs.iterdir()}
+    rgb = next(run for run, kind in kinds.items() if kind == "rgb")
+    done = study(tmp_path, "run", str(path), "--set", f"model.weights={rgb / '1' / 'checkpoint.safetensors'}")
+    assert done.returncode == 0, done.stderr
+    assert len(list(runs.iterdir())) == len(kinds) + 3, "the sender is shared: another rgb and two joint phases"
+    (page,) = (tmp_path / "out").glob("asked--model.weights=checkpoint.safetensors-*.html")
+    assert "as model.weights in every arm; everything else from scratch" in page.read_text()
+    assert study(tmp_path, "verify").stdout == "the store is sound\n"
 
 
 def test_an_unknown_study_offers_the_nearest(tmp_path: Path) -> None:

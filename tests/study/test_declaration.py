@@ -1,12 +1,14 @@
 """What is fixed before the first result: claims are made once, a plan is replaced."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from results.attempt import Store
 from results.files import StoreError
+from study import preparation
 from study.declaration import declare, fixed_by_claim
 from study.preparation import Request, prepare, without
 from tests import made_store as made
@@ -76,6 +78,23 @@ def test_a_plan_names_every_phase_with_what_it_costs(request_: Request) -> None:
     assert {(phase["epochs"], phase["clips"]) for phase in plan["phases"].values()} == {(1, 4)}
     written = json.loads((prepared.store.editions / "asked" / "plan.json").read_text())
     assert written == json.loads(json.dumps(plan))
+
+
+def test_a_plan_names_the_files_that_arms_start_from_and_the_claim_their_content(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = prepare(request_)
+    assert [arm["weights"] for arm in declare(bare, "")["arms"]] == [[], []]
+    monkeypatch.setattr(preparation, "refuse_unfit_weights", lambda *given: None)
+    fixed = []
+    for name in ("a.pth", "b.pth"):
+        (tmp_path / name).write_bytes(b"weights")
+        prepared = prepare(replace(request_, overrides={"model.weights": str(tmp_path / name)}))
+        (digest,) = prepared.weights
+        planned = {"setting": "model.weights", "file": name, "digest": digest}
+        assert [arm["weights"] for arm in declare(prepared, "")["arms"]] == [[planned], [planned]]
+        fixed.append(fixed_by_claim(prepared.plan)["arms"])
+    assert fixed[0] == fixed[1] != fixed_by_claim(bare.plan)["arms"]
 
 
 def test_clips_that_are_left_out_are_kept_with_their_reasons_and_change_the_claim(request_: Request) -> None:

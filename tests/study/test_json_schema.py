@@ -54,6 +54,9 @@ def test_a_new_spec_follows_it(tmp_path: Path) -> None:
         {"factors": {"tokens": {"plain": {"model.receivers": False}, "full": {}}}, "control": {"tokens": "full"}},
         {"design": {"name": "leave_one_out", "bare": True}},
         {"seeds": [1, 2]},
+        {"settings": {"model.weights": "a.pth", "model.modality": {"name": "depth", "weights": "b.pth"}}},
+        {"settings": {"model": {"weights": None, "baseline": {"name": "r3d_18", "weights": "~/c.pth"}}}},
+        {"factors": {"model.weights": [None, "a.pth"]}},
     ],
 )
 def test_it_admits_what_the_reader_admits(right: dict[str, Any]) -> None:
@@ -69,6 +72,9 @@ def test_it_admits_what_the_reader_admits(right: dict[str, Any]) -> None:
         {"settings": {"model.fusion": {"name": "mctf", "drp": 0.1}}},
         {"factors": {"model.tokens.cuont": [1, 2]}},
         {"factors": {"model.tokens.count": [0]}},
+        {"settings": {"model.weights": 3}},
+        {"settings": {"model.weights": {"digest": "0"}}},
+        {"settings": {"model.baseline": {"name": "random", "weights": "a.pth"}}},
         {"factors": {"tokens": {"plain": {"model.receiver": False}}}},
         {"design": "sweeep"},
         {"profile": "huge"},

@@ -16,9 +16,9 @@ from study.phase import Phase, TrainingSettings, phases_of, profile_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "0e039040426df13a9a1b46e44f9ec7e1ac2c4d0895939b6e83f5c784994b6592",
-    "sender": "24dcdf8decbc0c293848ea70bdf595ca8b9c76926385d0e50812914bbcc1ad61",
-    "joint": "228ee12450f0ce21a419899c227920417f8fe67522fab224b9dbd900e13f9430",
+    "rgb": "923c1602b3cd4b23513ecad335f6c52580e9ce68943177f2cde08c5599e6c3bf",
+    "sender": "ef3659a8f17367aedc7c264d0b90bbf63ca25348802a2ff977ad769192814727",
+    "joint": "9078c9d39d0f66fe5394691c4188629909597d25cdb2406654987420a764c240",
 }
 
 
@@ -114,7 +114,7 @@ def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_b
     assert other["baseline"].key == phases["baseline"].key
 
 
-PROFILE = "ae16bed4943e708d6dc971bb604a9c50476180c424f42be5b0022d3841b698f2"
+PROFILE = "eb9411f9ef5172976065c8be383ca1705298711a16b3afeb4358f4ee8a38e88b"
 BONES = Skeleton(3, 2, ((0, 1), (1, 2)))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from study import costs, preflight, rates
-from study.preflight import PlanError
+from study.fitting import PlanError
 from study.preparation import Prepared, Request, prepare
 from study.settings import Resources
 from tests import made_store as made

@@ -286,7 +286,7 @@ def test_a_typo_in_a_named_level_is_told_at_its_line(write_spec: WriteSpec) -> N
     told = message(write_spec(text=TWO_FACTORS.replace("model.fusion.x: 1", "model.tokns.count: 1")))
     assert told == (
         "9  model.tokns: no such setting. Did you mean 'tokens'? There are: trunk, tokens, loss, head_dropout, "
-        "receivers, modality, distill, fusion, temporal, baseline."
+        "weights, receivers, modality, distill, fusion, temporal, baseline."
     )
 
 

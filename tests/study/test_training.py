@@ -5,17 +5,23 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from models.build import own_state
+from models.weights import WeightsError
 from results.attempt import Attempt, Store
 from results.owner import Owner
 from results.record import Record, read_records
+from study import preparation
+from study.checkpoint import load_weights, save_weights
 from study.leg import Place, Progress, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-from study.training import train
+from study.training import started, train
 
 EPOCHS = 4
 SETTINGS = {
@@ -238,6 +244,46 @@ def test_a_phase_sees_only_what_its_key_hashes(prepared: Prepared) -> None:
     assert rebuilt.content == rgb.content
     assert not hasattr(rebuilt.settings, "resources")
     assert not hasattr(rebuilt.settings.data, "source")
+
+
+def from_file(prepared: Prepared, path: Path) -> tuple[Prepared, Place]:
+    """Plan the same study once more, with an RGB branch that starts from `path`."""
+    asked = Request("token_count_sweep", profile="smoke", overrides={**FEW, "model.weights": str(path)})
+    started_from = prepare(asked)
+    return started_from, replace(place(prepared), weights=started_from.weights)
+
+
+FEW = SETTINGS | {"model.tokens.dropout": 0.0, "phases.rgb_epochs": 1}
+
+
+@pytest.fixture
+def weights(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint of the control's RGB branch; arms with other tokens are not looked at."""
+    monkeypatch.setattr(preparation, "refuse_unfit_weights", lambda *given: None)
+    rgb = phases(prepared)["rgb"]
+    network = started(rgb, place(prepared).dataset, prepared.store)
+    save_weights(tmp_path / "weights.safetensors", {name: value + 1 for name, value in own_state(network).items()})
+    return tmp_path / "weights.safetensors"
+
+
+def test_a_phase_starts_from_the_file_that_its_key_names_by_content(prepared: Prepared, weights: Path) -> None:
+    planned, here = from_file(prepared, weights)
+    rgb = Phase.of(json.loads(json.dumps(phases(planned)["rgb"].content)))
+    network = started(rgb, here.dataset, planned.store, here.weights)
+    held = load_weights(weights)
+    assert all(torch.equal(value, held[name]) for name, value in network.state_dict().items())
+    assert train(rgb, here, planned.store, claimed(rgb, planned.store))
+
+
+def test_a_file_that_changed_since_it_was_planned_is_no_start(prepared: Prepared, weights: Path) -> None:
+    planned, here = from_file(prepared, weights)
+    rgb = phases(planned)["rgb"]
+    with pytest.raises(WeightsError, match="no file is named"):
+        started(rgb, here.dataset, planned.store)
+    save_weights(weights, {"other": torch.zeros(1)})
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: was changed since the study was planned"):
+        train(rgb, here, planned.store, claimed(rgb, planned.store))
+    assert planned.store.done(rgb.key) is None
 
 
 def test_all_arms_share_what_they_agree_on(prepared: Prepared) -> None:
