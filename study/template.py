@@ -27,6 +27,8 @@ claim:                          # fixed and hashed before the first result
   smallest: 1.0                 # the smallest difference that matters, in mAP points
   alpha: 0.05
   over: seeds and activities    # or: seeds (this set of clips only)
+  # within: [data]              # with several factors: compare arms of the same level of these
+  # of: change                  # and ask whether their differences change from level to level
 
 profile: tiny                   # {profiles}
 design: sweep                   # {designs}

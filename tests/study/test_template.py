@@ -18,6 +18,8 @@ def test_a_new_spec_can_be_run_as_it_is(tmp_path: Path) -> None:
 def test_its_commented_lines_are_valid_too(tmp_path: Path) -> None:
     path = template.write("my_study", tmp_path)
     head, options = path.read_text().split("# settings:")
+    assert "  # within: [data] " in head
+    assert "  # of: change " in head
     path.write_text(head + "settings:" + options.replace("\n#   ", "\n  ").replace("\n# ", "\n"))
     spec = read_spec(path)
     assert spec.settings == {"optim.lr": 1e-3}
