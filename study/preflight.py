@@ -14,7 +14,6 @@ from models.build import (
     Network,
     build,
     parameter_count,
-    reads_receivers,
     streams_of,
 )
 from models.errors import UserError
@@ -129,12 +128,9 @@ def _refuse_sender_tokens(arm: Arm, network: Network) -> None:
     Raises:
         PlanError: it has not.
     """
-    if arm.settings.probe.tokens != "sender":
-        return
     try:
-        if not isinstance(network, TransM3E):
-            raise UserError("a baseline has no receivers. Choose tokens: receivers.")
-        Taught(network, reads_receivers=reads_receivers(arm.settings.model))
+        if arm.settings.probe.tokens == "sender" and isinstance(network, TransM3E):
+            Taught(network)
     except UserError as error:
         raise PlanError(f"arm {arm.name}: probe.tokens: {error}") from error
 
