@@ -183,19 +183,14 @@ class Taught(nn.Module):
     It sees the auxiliary modality, so it is no estimate: it shows how far the network relies on that modality.
 
     Raises:
-        UserError: the network has no senders, no fusion that reads receivers, or senders of another width.
+        UserError: its senders have another width than its trunk.
     """
 
-    def __init__(self, network: TransM3E, *, reads_receivers: bool) -> None:
+    def __init__(self, network: TransM3E) -> None:
         super().__init__()
         width = network.trunk.widths[-1]
         senders = {name: cast("SenderNetwork", each).sender for name, each in network.senders.items()}
         own = {name: cast("Encoder", sender).widths[-1] for name, sender in senders.items()}
-        if not own or not reads_receivers:
-            raise UserError(
-                "sender tokens need an arm that follows senders (model.distill) and a fusion that reads receivers "
-                "(model.fusion), but this one lacks one of them. Choose other ones, or tokens: receivers."
-            )
         for name, wide in own.items():
             if wide != width:
                 raise UserError(

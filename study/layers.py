@@ -53,5 +53,9 @@ def _no_groups(root: type[Frozen], layer: Layer, tree: Tree) -> Iterator[Problem
 
 def _problem(root: type[Frozen], layers: Sequence[Layer], tree: Tree, details: ErrorDetails) -> Problem:
     path = ".".join(str(part) for part in details["loc"])
+    text = wording(details, path, "setting", names_at(root, path, tree))
+    if not path:  # what is wrong with several groups together names the one to look at first
+        text = text.removeprefix(": ")
+        path = text.partition(":")[0]
     blamed = max(reversed(layers), key=lambda layer: layer.says(path))
-    return Problem(blamed.where(path), wording(details, path, "setting", names_at(root, path, tree)))
+    return Problem(blamed.where(path), text)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from models.build import Network, build, for_inference, parameter_count, reads_receivers
+from models.build import Network, build, for_inference, parameter_count
 from models.errors import UserError
 from models.geometry import Skeleton
 from models.transm3e import Taught, TransM3E
@@ -123,12 +123,9 @@ def _refuse_sender_tokens(arm: Arm, network: Network) -> None:
     Raises:
         PlanError: it has not.
     """
-    if arm.settings.probe.tokens != "sender":
-        return
     try:
-        if not isinstance(network, TransM3E):
-            raise UserError("a baseline has no receivers. Choose tokens: receivers.")
-        Taught(network, reads_receivers=reads_receivers(arm.settings.model))
+        if arm.settings.probe.tokens == "sender" and isinstance(network, TransM3E):
+            Taught(network)
     except UserError as error:
         raise PlanError(f"arm {arm.name}: probe.tokens: {error}") from error
 

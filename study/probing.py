@@ -16,7 +16,6 @@ from models.build import (
     Network,
     build,
     load_own_state,
-    reads_receivers,
     streams_of,
     variant,
 )
@@ -63,7 +62,7 @@ def probe(
     shown: nn.Module = network
     streams = streams_of(settings.model)
     if settings.probe.tokens == "sender" and isinstance(network, TransM3E):
-        shown = Taught(network, reads_receivers=reads_receivers(settings.model))
+        shown = Taught(network)
     elif not isinstance(settings.model, BaselineModel):
         streams = ("rgb",)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from models.build import ModelSettings
+from models.build import ModelSettings, reads_receivers
 from models.settings import Frozen, Variant, named, outside
 from study.augment import AugmentSettings
 from study.damage import ProbeSettings
@@ -140,6 +140,17 @@ class Settings(Frozen):
     signatures: Signatures = Signatures()
     inference: InferenceSettings = InferenceSettings()
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _sender_tokens_have_a_sender_and_a_place(self) -> Self:
+        model = self.model
+        has_both = model.distill.needs_sender and reads_receivers(model) and model.baseline.is_none
+        if self.probe.tokens == "sender" and not has_both:
+            raise ValueError(
+                "probe.tokens: sender tokens need an arm that follows senders (model.distill), a fusion that reads "
+                "receivers (model.fusion) and no baseline. Choose other ones, or tokens: receivers."
+            )
+        return self
 
 
 def workers_of(resources: Resources) -> int:
