@@ -24,6 +24,7 @@ class Owner:
         started_at: when the process began, seconds since 1970: tells it from a later one with the same number.
         command: the command line, for people.
         slurm_job: SLURM's number of the job, or empty.
+        slurm_restarts: how often SLURM had started that job again.
     """
 
     host: str
@@ -32,6 +33,7 @@ class Owner:
     command: str = ""
     machine: str = ""
     slurm_job: str = ""
+    slurm_restarts: int = 0
 
     @classmethod
     def current(cls, command: str | None = None) -> Self:
@@ -43,6 +45,7 @@ class Owner:
             command=" ".join(sys.argv) if command is None else command,
             machine=this_machine(),
             slurm_job=os.environ.get("SLURM_JOB_ID", ""),
+            slurm_restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
         )
 
     @classmethod

@@ -16,6 +16,7 @@ VERBS = (
     "check",
     "clean",
     "doctor",
+    "doctor_slurm",
     "list",
     "new",
     "plan",
@@ -27,6 +28,7 @@ VERBS = (
     "schema",
     "sql",
     "status",
+    "submit",
     "sync",
     "verify",
 )

@@ -15,6 +15,8 @@ import typer
 
 import study
 from models.errors import UserError
+from study import cli_slurm
+from study.cli_slurm import ClusterName, Executor, On
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,7 +114,7 @@ def check(name: Name, profile: Profile = None, data: Data = None, set_: Set = No
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913, PLR0917 - options of a command
     name: NameOrAll = None,
     all_: All = False,
     profile: Profile = None,
@@ -120,13 +122,21 @@ def run(
     set_: Set = None,
     skip_bad: SkipBad = False,
     workers: Workers = None,
+    on: On = Executor.local,
+    cluster: ClusterName = None,
 ) -> None:
     """Train what is due, record it, answer the question, and write the page.
 
-    Running it again trains only what is missing. Ctrl-C stops it and loses nothing.
+    Running it again trains only what is missing. Ctrl-C stops it and loses nothing. With --on slurm the phases are
+    submitted and the command returns; `study status` says where they are.
 
     Example: study run token_count_sweep --data ../shared/data/exercise_clips/manifest.csv
     """
+    cli_slurm.refuse_options(on, cluster, all_=all_, workers=workers)
+    if on is Executor.slurm:
+        asked = request(refuse_neither(name), profile, data, set_, skip_bad)
+        cli_slurm.submit(asked, cluster, command(), console())
+        return
     from study import runner  # noqa: F401 - long to import, and nothing is to be ended in order before
     from study.printing import print_outcome
 
@@ -288,14 +298,15 @@ def schema() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Say what is missing on this machine and how to get it.
+def doctor(on: On = Executor.local, cluster: ClusterName = None) -> None:
+    """Say what is missing on this machine, or what SLURM says of the settings of a cluster, and what to do.
 
-    Example: study doctor
+    Example: study doctor --on slurm --cluster NAME
     """
     from study.printing import table
 
-    findings = study.doctor()
+    cli_slurm.refuse_options(on, cluster)
+    findings = study.doctor_slurm(cluster) if on is Executor.slurm else study.doctor()
     rows = [(f.what, "ok" if f.fine else "MISSING", f.found, "" if f.fine else f.cure) for f in findings]
     console().print(table(("what", "", "found", "what to do"), rows))
     if not all(finding.fine for finding in findings):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
+    from study.submitting import Submitted
 
 WIDEST = 1_000_000
 STATES = ("done", "running", "due", "failed", "blocked", "damaged")
@@ -114,6 +115,24 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.failed:
         console.print(f"study status {outcome.edition}  names the logs; run the same command again to retry")
     print_report(outcome.report, console)
+
+
+def print_submitted(submitted: Submitted, console: Console) -> None:
+    """Print what was submitted to SLURM and how to follow it, or the answer if nothing was left to run."""
+    for note in submitted.notes:
+        console.print(f"note: {note}")
+    for label in submitted.elsewhere:
+        console.print(f"not submitted: {label}: runs outside of SLURM, or waits for what does; run again later")
+    for array in submitted.submission["arrays"] if submitted.submission else []:
+        what = f"{len(array['keys'])} phases" if array["keys"] else "the report, after all of them"
+        console.print(f"job {array['job']}: {what}")
+    console.print(f"{submitted.phases} phases submitted, {submitted.queued} in the queue before, {submitted.done} done")
+    if submitted.report:
+        print_report(submitted.report, console)
+        return
+    if submitted.folder:
+        console.print(str(submitted.folder))
+    console.print(f"study status {submitted.edition}  says where they are")
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -48,14 +48,17 @@ def report_study(store: Store, name: str) -> list[Report]:
     return [report_edition(store, edition) for edition in plans.whole]
 
 
-def report_edition(store: Store, edition: str) -> Report:
+def report_edition(store: Store, edition: str, pages: Path | None = None) -> Report:
     """Answer one edition, and write its page and the index.
+
+    Args:
+        pages: where to; the checkout's own folder, or that of `$STUDY_HOME`, if None.
 
     Raises:
         StoreError: its files are damaged, or a page cannot be written.
     """
     synced = sync(store)
-    folder = store.editions / edition
+    folder, pages = store.editions / edition, pages or pages_folder()
     plan = read_plan(folder / "plan.json")
     read_edition(folder)  # so that a damaged claim is named before anything is said about it
     claim = Claim.model_validate(plan["claim"])
@@ -65,9 +68,9 @@ def report_edition(store: Store, edition: str) -> Report:
             found = answer_sealed(claim, edition)
         else:
             found = answer_claim(claim, _contrasts(connection, edition, claim))
-        out = page.build(connection, edition, found, plan, pages_folder() / f"{edition}.html")
+        out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
-    index.build(pages_folder())
+    index.build(pages)
     return Report(found, out, synced.problems)
 
 

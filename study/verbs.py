@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
+    from study.submitting import Submitted
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,17 @@ def run(request: Request, command: str = "", console: Console | None = None, wor
     from study.runner import run as run_study
 
     return run_study(request, command, console or Console(quiet=True), workers)
+
+
+def submit(
+    request: Request, cluster: str | None = None, command: str = "", console: Console | None = None
+) -> Submitted:
+    """Submit what is due of a study to SLURM, with the settings called `cluster`, and return."""
+    from rich.console import Console
+
+    from study.submitting import submit as submit_study
+
+    return submit_study(request, cluster, command, _user(), console or Console(quiet=True))
 
 
 def status(name: str | None = None) -> list[Standing]:
@@ -175,6 +187,13 @@ def doctor() -> list[Finding]:
     from study.machine import examine
 
     return examine()
+
+
+def doctor_slurm(cluster: str | None = None) -> list[Finding]:
+    """Ask SLURM whether it would take phases with the settings called `cluster`; submits nothing."""
+    from study.executor.inspection import examine
+
+    return examine(cluster)
 
 
 def _user() -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple, Protocol, TextIO
 
 from models.build import streams_of
 from results.attempt import Attempt, Store
@@ -22,7 +22,7 @@ from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.alone import among_others
 from study.dataset import NO_CLIPS, Source
-from study.leg import Place, Progress, Stopped, Superseded
+from study.leg import Place, Progress, Stop, Stopped, Superseded
 from study.legs import leg_of
 from study.phase import Phase
 from study.settings import Resources
@@ -42,6 +42,18 @@ class Event(NamedTuple):
     state: Literal["start", "waiting", "epoch", "done", "failed", "stopped", "elsewhere", "refused"]
     progress: Progress | None = None
     text: str = ""
+
+
+class Hearer(Protocol):
+    """Whoever is told how a phase goes: the process that gave the orders, or nobody."""
+
+    def send(self, obj: Any, /) -> None:
+        """Take in an event.
+
+        Raises:
+            OSError: nobody is there any more.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -98,37 +110,35 @@ class _StopFlag:
             raise Stopped("interrupted")
 
 
-def run_phase(phase: Phase, orders: Orders, store: Store, connection: Connection, stop: _StopFlag) -> Event:
+def run_phase(phase: Phase, orders: Orders, store: Store, hearer: Hearer, stop: Stop) -> Event:
     """Claim `phase`, train it in its own folder, and say how it ended."""
     try:
         attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
         if attempt is None:
             return Event(phase.key, "elsewhere")
         with writing(attempt.log):
-            return _train_logged(phase, orders, store, attempt, connection, stop)
+            return _train_logged(phase, orders, store, attempt, hearer, stop)
     except UnwritableError as refusal:
         return Event(phase.key, "refused", text=str(refusal))
     except StoreError as damage:
         return Event(phase.key, "failed", text=str(damage))
 
 
-def _train_logged(
-    phase: Phase, orders: Orders, store: Store, attempt: Attempt, connection: Connection, stop: _StopFlag
-) -> Event:
+def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, hearer: Hearer, stop: Stop) -> Event:
     with _log(attempt.log) as log, _pulse(attempt):
 
         def report(progress: Progress) -> None:
             with writing(attempt.log):
                 log.write(f"{progress}\n")
             try:
-                connection.send(Event(phase.key, "epoch", progress))
+                hearer.send(Event(phase.key, "epoch", progress))
             except OSError:
                 raise Stopped("the run that gave the orders is gone") from None
 
         def wait(for_whom: str) -> None:
             log.write(f"{for_whom}\n")
             with suppress(OSError):
-                connection.send(Event(phase.key, "waiting", text=for_whom))
+                hearer.send(Event(phase.key, "waiting", text=for_whom))
 
         try:
             with among_others(phase.is_alone, stop, wait):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_slurm import LAB, Asked, in_queue, release, wait
+from tests.made_spec import SPEC
+
 HERE = Path(__file__).parent
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch")
 SYSTEM = ("/usr/sbin", "/sbin")
@@ -54,3 +57,15 @@ def free_ports() -> int:
 def is_free(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture
+def asked(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    """Give a small study to be submitted from a store of its own; what is left of it is cancelled afterwards."""
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+    (tmp_path / "lab.yaml").write_text(LAB)
+    yield Asked(tmp_path)
+    release()
+    subprocess.run(["scancel", "--quiet", "--user", str(os.getuid())])
+    wait(lambda: not in_queue(), 60)

@@ -1,0 +1,106 @@
+"""What SLURM has in its queue, asked with one `squeue`; its accounting, which lags behind, is never asked."""
+
+import subprocess
+import time
+from collections.abc import Collection
+from typing import NamedTuple
+
+from models.errors import UserError
+from results.owner import Owner, alive_here
+
+ANSWER_S = 30
+FRESH_S = 5.0
+"""How long an answer about a claimant serves."""
+
+
+class QueueError(UserError):
+    """SLURM does not answer."""
+
+    exit_code = 1
+
+
+class Row(NamedTuple):
+    """One job, or one task of an array, that has not ended.
+
+    Attributes:
+        name: that it was submitted under.
+        task: its number in the array, 0 if it is none.
+        job: what SLURM's programs know it by: ``123`` or ``123_4``.
+        state: ``PENDING``, ``RUNNING`` and the like.
+        reason: why it waits.
+    """
+
+    name: str
+    task: int
+    job: str
+    state: str
+    reason: str
+
+
+def rows(names: Collection[str]) -> list[Row]:
+    """List the jobs called one of `names`.
+
+    Raises:
+        QueueError: SLURM does not answer.
+    """
+    if not names:
+        return []
+    words = ["squeue", "--noheader", "--array", f"--name={','.join(sorted(names))}", "--format=%j|%A|%F|%K|%T|%r"]
+    return [_row(line) for line in asked(words).splitlines() if line.count("|") >= 5]
+
+
+def asked(words: list[str]) -> str:
+    """Give what one of SLURM's programs prints, and what it warns of.
+
+    Raises:
+        QueueError: it does not answer.
+    """
+    try:
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=ANSWER_S, check=False)
+    except FileNotFoundError as error:
+        raise QueueError(f"{words[0]}: not found. Go where SLURM is (`study doctor --on slurm`).") from error
+    except subprocess.TimeoutExpired as error:
+        raise QueueError(f"{words[0]}: no answer in {ANSWER_S} s. Nothing is lost; try again later.") from error
+    if answer.returncode:
+        said = answer.stderr.strip() or f"exit code {answer.returncode}"
+        raise QueueError(f"{words[0]}: SLURM refuses: {said}. Nothing is lost; mend that or try again later.")
+    return answer.stdout + answer.stderr
+
+
+class Alive:
+    """Tells whether the owner of a claim lives, by its process here, and by SLURM elsewhere.
+
+    An owner that SLURM no longer runs, or has started again since, may still be at work on a node that SLURM has lost:
+    then, and when SLURM does not answer, its heartbeat decides.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, int | None]] = {}
+
+    def __call__(self, owner: Owner) -> bool | None:
+        """Give True or False where it is known, else None."""
+        here = alive_here(owner)
+        if here is not None or not owner.slurm_job:
+            return here
+        return True if self._restarts(owner.slurm_job) == owner.slurm_restarts else None
+
+    def _restarts(self, job: str) -> int | None:
+        """Count how often SLURM has started a running job again; None if it does not run, or SLURM is silent."""
+        at, restarts = self._answers.get(job, (-FRESH_S, None))
+        if time.monotonic() - at < FRESH_S:
+            return restarts
+        words = ["squeue", "--noheader", f"--jobs={job}", "--states=RUNNING", "--Format=RestartCnt:12"]
+        try:
+            lines = asked(words).split()
+        except QueueError:
+            lines = []
+        restarts = int(lines[0]) if lines and lines[0].isdecimal() else None
+        self._answers[job] = (time.monotonic(), restarts)
+        return restarts
+
+
+def _row(line: str) -> Row:
+    name, job, array, task, state, reason = line.strip().split("|", 5)
+    if task.isdecimal():
+        return Row(name, int(task), f"{array}_{task}", state, reason)
+    return Row(name, 0, job, state, reason)

@@ -1,0 +1,233 @@
+"""Phases on a SLURM cluster, submitted through submitit: one array for all phases that wait for the same parents.
+
+A phase waits for its parents by SLURM's own dependencies; what waits for one that failed is cancelled by SLURM.
+"""
+
+import os
+import pickle
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from models.errors import UserError
+from results.files import writing
+from study.executor import queue, submission
+from study.executor.cluster import Cluster
+from study.executor.submission import Submission
+
+if TYPE_CHECKING:
+    from study.executor.task import ReportTask
+    from study.phase import Phase
+    from study.worker import Orders
+
+ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "SLURM_CONF")
+"""Variables of the submitter that every job sees."""
+NEVER_TIRED = 1_000_000
+"""submitit is never to give up after time-outs: it takes preemptions of short jobs for such; `PhaseTask` counts."""
+REPORT_MIN = 60
+MAX_ARRAY_SIZE = 1001
+"""What SLURM allows unless its configuration says otherwise."""
+
+
+class SubmissionError(UserError):
+    """SLURM refuses what was to be submitted."""
+
+    exit_code = 1
+
+
+class Group(NamedTuple):
+    """Phases that are submitted as one array.
+
+    Attributes:
+        parents: keys of the phases that all of them wait for.
+        is_alone: each needs a node for itself.
+    """
+
+    parents: tuple[str, ...]
+    is_alone: bool
+    phases: "list[Phase]"
+
+
+@dataclass(frozen=True)
+class Code:
+    """The copy of the code that is submitted, and its digest."""
+
+    folder: Path
+    digest: str
+
+
+def groups(due: "Sequence[Phase]", pending: Mapping[str, Any], most: int) -> list[Group]:
+    """Put the phases that are due together by what they wait for, parents before children.
+
+    Args:
+        due: parents before children.
+        pending: by key, what SLURM holds already.
+        most: phases of an array.
+    """
+    depth: dict[str, int] = dict.fromkeys(pending, 0)
+    found: dict[tuple[int, tuple[str, ...], bool], list[Phase]] = {}
+    for phase in due:
+        parents = tuple(sorted(key for key in phase.parents.values() if key in depth))
+        depth[phase.key] = 1 + max((depth[key] for key in parents), default=0)
+        found.setdefault((depth[phase.key], parents, phase.is_alone), []).append(phase)
+    return [
+        Group(parents, is_alone, phases[start : start + most])
+        for (_, parents, is_alone), phases in sorted(found.items(), key=lambda one: one[0][0])
+        for start in range(0, len(phases), most)
+    ]
+
+
+def max_array_size() -> int:
+    """Ask SLURM how many tasks an array may have.
+
+    Raises:
+        QueueError: it does not answer.
+    """
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", queue.asked(["scontrol", "show", "config"]), re.MULTILINE)
+    return max(1, int(found[1]) if found else MAX_ARRAY_SIZE)
+
+
+class Submitter:
+    """Submits groups of phases, and keeps in `submission.json` what became which job.
+
+    Args:
+        folder: of the submission.
+        planned: what `submission.json` says so far; its arrays are those of `groups`, the report's last.
+        jobs: key -> SLURM's number of a job that holds it already.
+    """
+
+    def __init__(
+        self, folder: Path, planned: Submission, cluster: Cluster, code: Code, jobs: Mapping[str, str]
+    ) -> None:
+        self.folder = folder
+        self.cluster = cluster
+        self.code = code
+        self._planned = planned
+        self._jobs = dict(jobs)
+        submission.write(folder, planned)
+
+    def submit(self, groups: "Sequence[Group]", orders: "Orders", report: "ReportTask") -> Submission:
+        """Submit everything, and the report after all of it.
+
+        Raises:
+            SubmissionError: SLURM refuses; what was submitted before is kept.
+        """
+        from study.executor.task import PhaseTask
+
+        packed, limit_s = pickle.dumps(orders), 60.0 * self.cluster.timeout_min
+        for number, group in enumerate(groups):
+            tasks = [
+                PhaseTask(
+                    self.code.folder,
+                    self.code.digest,
+                    phase.content,
+                    packed,
+                    limit_s,
+                    self.cluster.signal_delay_s,
+                    self.cluster.max_timeouts,
+                )
+                for phase in group.phases
+            ]
+            more: dict[str, Any] = {"dependency": self._after("afterok", [self._jobs[key] for key in group.parents])}
+            self._submit(number, tasks, more | {"exclusive": group.is_alone or None}, orders.resources.threads)
+            array = self._planned["arrays"][number]
+            self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
+        jobs = [array["job"] for array in self._planned["arrays"] if array["job"]]
+        short = {"time": min(REPORT_MIN, self.cluster.timeout_min), "gpus_per_task": None}
+        self._submit(len(groups), [report], short | {"dependency": self._after("afterany", jobs)}, 1)
+        return self._planned
+
+    def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
+        array = self._planned["arrays"][number]
+        executor = executor_of(self.folder / "jobs", self.cluster, array["name"], more)
+        with only(environment(self.cluster, self.code.folder, threads)), refusals(self.folder):
+            jobs = executor.submit_array(list(tasks))
+        array["job"] = jobs[0].job_id.partition("_")[0]
+        submission.write(self.folder, self._planned)
+
+    def _after(self, how: str, jobs: Sequence[str]) -> str | None:
+        return f"{how}:{':'.join(sorted(set(jobs)))}" if jobs else None
+
+
+def executor_of(folder: Path, cluster: Cluster, name: str, more: Mapping[str, Any]) -> Any:
+    """Give submitit's executor with everything that `cluster` asks for; what is None is not said to SLURM."""
+    import submitit
+
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=NEVER_TIRED, python=shlex.quote(sys.executable))
+    asked = {
+        "job_name": name,
+        "partition": cluster.partition,
+        "account": cluster.account,
+        "qos": cluster.qos,
+        "nodes": cluster.nodes,
+        "ntasks_per_node": cluster.tasks_per_node,
+        "gpus_per_task": cluster.gpus_per_task or None,
+        "cpus_per_task": cluster.cpus_per_task,
+        "mem": None if cluster.memory_gb is None else f"{round(cluster.memory_gb * 1024)}MB",
+        "time": cluster.timeout_min,
+        "signal_delay_s": cluster.signal_delay_s,
+        "array_parallelism": cluster.array_parallelism,
+        "setup": list(cluster.setup) or None,
+        "stderr_to_stdout": True,
+        "additional_parameters": {"kill-on-invalid-dep": "yes", "requeue": True},
+    }
+    executor.update_parameters(**{name: value for name, value in (asked | dict(more)).items() if value is not None})
+    return executor
+
+
+def environment(cluster: Cluster, code: Path, threads: int) -> dict[str, str]:
+    """Give all variables that a job sees: a few of the submitter's, and those that make it import from `code`."""
+    passed = {name: os.environ[name] for name in (*ALWAYS, *cluster.environment) if name in os.environ}
+    own = {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    own |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "KINETO_LOG_LEVEL": "99"}
+    return passed | own
+
+
+def would_take(folder: Path, cluster: Cluster) -> str:
+    """Ask SLURM whether it would take a phase, submitting nothing; give what it says.
+
+    Raises:
+        QueueError: it would not.
+    """
+    script = folder / "test_only.sh"
+    executor = executor_of(folder, cluster, "study-doctor", {})
+    with writing(script):
+        script.write_text(executor._make_submission_file_text("true", "doctor"))
+    with only(environment(cluster, folder, 1)):
+        return queue.asked(["sbatch", "--test-only", str(script)]).strip()
+
+
+@contextmanager
+def only(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have no environment but `variables` meanwhile: sbatch hands on what it sees, secrets too."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def refusals(folder: Path) -> Iterator[None]:
+    """Say what SLURM said.
+
+    Raises:
+        SubmissionError: SLURM refused.
+    """
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        yield
+    except (FailedJobError, FailedSubmissionError, FileNotFoundError) as error:
+        raise SubmissionError(
+            f"{folder}: SLURM refuses what was to be submitted: {error}. What was submitted before stays. "
+            f"`study doctor --on slurm --cluster NAME` checks the settings; then run the study again."
+        ) from error

@@ -1,0 +1,123 @@
+"""What was submitted to SLURM: which phase is which job. One folder a submission, `STORE/submissions/<token>/`.
+
+    submission.json   which key is which job; written before anything is submitted, and again as SLURM gives its numbers
+    code/             the five packages as they were
+    jobs/             submitit's files: what is run, what it printed
+
+A job is known by its name, which is chosen before it is submitted: a submitter that is killed between the two loses
+nothing. Reading is quick and writes nothing.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from results.attempt import Store
+from results.files import StoreError, read_json, replace_json, writing
+from study.executor import queue
+from study.executor.queue import Row
+
+
+class Array(TypedDict):
+    """Phases that were submitted together; `job` is SLURM's number, null before it is known."""
+
+    name: str
+    job: str | None
+    keys: list[str]
+
+
+class Submission(TypedDict):
+    """What `submission.json` holds; the arrays in the order of their submission, the report's last."""
+
+    token: str
+    edition: str
+    cluster: str | None
+    code: str
+    command: str
+    user: str
+    at: str
+    arrays: list[Array]
+
+
+_FORM = TypeAdapter(Submission)
+FILE = "submission.json"
+
+
+def folder_of(store: Store) -> Path:
+    """Give the folder of all submissions."""
+    return store.root / "submissions"
+
+
+def make_folder(store: Store) -> Path:
+    """Make the folder of a new submission; its name is its token, and those of later ones sort after it."""
+    token = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    folder = folder_of(store) / token
+    with writing(folder):
+        (folder / "jobs").mkdir(parents=True)
+    return folder
+
+
+def name_of(token: str, number: int) -> str:
+    """Name the array `number` of a submission as SLURM is to know it."""
+    return f"study-{token}-{number}"
+
+
+def write(folder: Path, submission: Submission) -> None:
+    """Keep what is, or is about to be, submitted."""
+    replace_json(folder / FILE, submission)
+
+
+def read_all(store: Store) -> list[Submission]:
+    """Read all submissions, oldest first.
+
+    Raises:
+        StoreError: one is torn, or not what this version writes.
+    """
+    return [_read(path) for path in sorted(folder_of(store).glob(f"*/{FILE}"))]
+
+
+def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
+    """Ask SLURM, once, which phases it holds: key -> its job, the newest one if there are several.
+
+    Raises:
+        queue.QueueError: SLURM does not answer.
+    """
+    arrays = {array["name"]: array for submission in submissions for array in submission["arrays"]}
+    found: dict[str, Row] = {}
+    for row in sorted(queue.rows(list(arrays)), key=lambda row: row.name):
+        keys = arrays[row.name]["keys"]
+        if row.task < len(keys):
+            found[keys[row.task]] = row
+    return found
+
+
+def jobs_of(submission: Submission) -> Iterator[tuple[str, str | None]]:
+    """Go through the phases of a submission: key and SLURM's number of its job, None if that is not known."""
+    for array in submission["arrays"]:
+        for number, key in enumerate(array["keys"]):
+            yield key, job_of(array, number)
+
+
+def job_of(array: Array, number: int) -> str | None:
+    """Give SLURM's number of the job of one phase: ``123_4``, or ``123`` if it was submitted alone."""
+    job = array["job"]
+    return job if job is None or len(array["keys"]) <= 1 else f"{job}_{number}"
+
+
+def pieces(keys: Sequence[str], most: int) -> list[list[str]]:
+    """Split `keys` into parts of at most `most`."""
+    return [list(keys[start : start + most]) for start in range(0, len(keys), most)]
+
+
+def _read(path: Path) -> Submission:
+    try:
+        return _FORM.validate_python(read_json(path))
+    except ValidationError as error:
+        raise StoreError(
+            f"{path}: is not a submission ({error.errors()[0]['msg']}). It was changed, or another version wrote it. "
+            f"Remove {path.parent} when its jobs have ended; results lie elsewhere."
+        ) from error

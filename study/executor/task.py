@@ -1,0 +1,213 @@
+"""What SLURM runs on a node: one phase, or the report of a study, from the copy of the code that was submitted.
+
+A phase is told to save by SIGUSR2 (its time is nearly up, or it is preempted) or SIGTERM (it is preempted or
+cancelled): it stops before its next step; it can go on from its last epoch. After SIGUSR2 submitit puts it back into
+the queue under its number. After SIGTERM alone it waits for its end, after which SLURM itself puts back what it
+preempted, and nothing puts back what was cancelled.
+
+Nothing heavy is imported before the handlers of signals stand.
+"""
+
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from study.executor import snapshot
+
+if TYPE_CHECKING:
+    from results.attempt import Store
+    from study.phase import Phase
+
+ELSEWHERE_S = 2.0
+"""Pause between two looks at a phase that another job trains."""
+COMPANION_S = 1.0
+"""How far the two signals of a preemption may be apart."""
+EARLY_S = 65.0
+"""SLURM may send the signal of the time limit up to 60 s early."""
+DYING_S = 600.0
+
+
+class PhaseFailed(RuntimeError):
+    """A phase ended with an error, which the store keeps: what waits for it is not to start."""
+
+
+class TimedOut(RuntimeError):
+    """A phase has used up its time as often as is borne."""
+
+
+class Unheard:
+    """Nobody listens on a node: what a phase says stands in its log."""
+
+    def send(self, event: Any) -> None:
+        """Pass over `event`."""
+
+
+class StopSignal:
+    """Notes the signals that ask a phase to stop; calling it raises `Stopped` once there was one."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.began = time.monotonic()
+        self._requeue: Any = signal.getsignal(signal.SIGUSR2)
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.seen.add(number)
+
+    def __call__(self) -> None:
+        """Do as `study.leg.Stop`."""
+        if self.seen:
+            from study.leg import Stopped
+
+            raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in self.seen)})")
+
+    def wait(self) -> None:
+        """Wait for SIGUSR2, or, if only SIGTERM came, for the end.
+
+        Raises:
+            SystemExit: the end did not come.
+        """
+        until = time.monotonic() + DYING_S
+        while signal.SIGUSR2 not in self.seen:
+            if time.monotonic() > until:
+                raise SystemExit(1)
+            time.sleep(0.1)
+        time.sleep(COMPANION_S)
+
+    def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
+        """Tell the end of the time limit from a preemption, which SLURM announces with SIGTERM too."""
+        near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
+        return near_the_end and signal.SIGTERM not in self.seen
+
+    def requeue(self) -> None:
+        """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
+        self._requeue(signal.SIGUSR2, None)
+
+
+@dataclass
+class PhaseTask:
+    """Runs one phase.
+
+    Attributes:
+        code: the copy of the code.
+        digest: of that copy.
+        content: what the phase's key hashes.
+        orders: pickled `study.worker.Orders`.
+        timeouts: how often its time was used up.
+    """
+
+    code: Path
+    digest: str
+    content: dict[str, Any]
+    orders: bytes
+    limit_s: float
+    signal_delay_s: float
+    max_timeouts: int
+    timeouts: int = 0
+
+    def __call__(self) -> str:
+        """Run it and say how it ended.
+
+        Raises:
+            PhaseFailed: it failed; the store keeps the error.
+            TimedOut: it has used up its time too often.
+            ChangedCode: the copy of the code is not what was submitted.
+        """
+        stop = StopSignal()
+        forget_torn_writes()
+        snapshot.refuse_changed(self.code, self.digest)
+        from results.attempt import Store
+        from study.executor.queue import Alive
+        from study.leg import Stopped
+        from study.phase import Phase
+        from study.worker import run_phase
+
+        orders = pickle.loads(self.orders)
+        store, phase = Store(orders.store, alive=Alive()), Phase.of(self.content)
+        while True:
+            event = run_phase(phase, orders, store, Unheard(), stop)
+            if event.state in ("failed", "refused"):
+                raise PhaseFailed(event.text)
+            try:
+                if event.state == "stopped":
+                    stop()
+                if event.state == "done" or is_done_elsewhere(phase, store, stop):
+                    return "done"
+            except Stopped:
+                self._leave(phase, store, stop)
+
+    def checkpoint(self) -> Any:
+        """Say what is to be run when this is started again; submitit calls it."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+    def _leave(self, phase: "Phase", store: "Store", stop: StopSignal) -> None:
+        stop.wait()
+        if stop.is_timed_out(self.limit_s, self.signal_delay_s):
+            self.timeouts += 1
+        if self.timeouts > self.max_timeouts:
+            error = TimedOut(
+                f"its time of {self.limit_s / 60:.0f} min was used up {self.timeouts} times, and max_timeouts is "
+                f"{self.max_timeouts}. Raise timeout_min or max_timeouts of the cluster and run the study again."
+            )
+            attempts = store.attempts(phase.key)
+            if attempts and not store.is_live(attempts[-1]):
+                attempts[-1].fail(error)
+            raise error
+        stop.requeue()
+
+
+@dataclass
+class ReportTask:
+    """Answers a study from the store when all its jobs have ended, however they did."""
+
+    code: Path
+    digest: str
+    store: Path
+    edition: str
+    pages: Path
+
+    def __call__(self) -> str:
+        """Write the page and give the answer.
+
+        Raises:
+            ChangedCode: the copy of the code is not what was submitted.
+        """
+        snapshot.refuse_changed(self.code, self.digest)
+        from results.attempt import Store
+        from study.reporting import report_edition
+
+        return report_edition(Store(self.store), self.edition, self.pages).answer.sentence
+
+
+def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None]) -> bool:
+    """Wait for the job that holds `phase`; tell whether it brought it to its end, or let go of it.
+
+    Children of this job start when it ends well, and so it must not end before the phase is done.
+
+    Raises:
+        PhaseFailed: it failed there.
+        Stopped: this job is told to stop.
+    """
+    while (state := store.state(phase.key)) == "running":
+        stop()
+        time.sleep(ELSEWHERE_S)
+    if state == "failed":
+        raise PhaseFailed("it failed in another job meanwhile; `study status` names the error")
+    return state == "done"
+
+
+def forget_torn_writes() -> None:
+    """Remove what a killed process of this job was writing: submitit refuses to write beside it."""
+    import submitit
+
+    paths = submitit.JobEnvironment().paths
+    for path in (paths.submitted_pickle, paths.result_pickle):
+        path.with_name(f"{path.name}.save_tmp").unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""A small study on the cluster of the tests, and what SLURM says of it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import study
+from results.attempt import Store
+from study.preparation import Request
+from study.submitting import Submitted
+
+ROOT = Path(__file__).resolve().parents[1]
+LAB = "partition: low\nmemory_gb: 0.9\ntimeout_min: 5\nsignal_delay_s: 20\n"
+PHASES = 6
+PATIENCE_S = 150.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The study `asked.yaml`, and the settings `lab.yaml` of the cluster."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "home" / "store")
+
+    @property
+    def lab(self) -> Path:
+        return self.folder / "lab.yaml"
+
+    def request(self, **overrides: object) -> Request:
+        changed = {name.replace("__", "."): value for name, value in overrides.items()}
+        return Request(str(self.folder / "asked.yaml"), overrides=changed)
+
+    def submit(self, **overrides: object) -> Submitted:
+        return study.submit(self.request(**overrides), str(self.lab), "study run asked --on slurm")
+
+    def start(self, *words: str, checkout: Path = ROOT) -> subprocess.Popen[str]:
+        """Start the command line in a process of its own, with the code in `checkout`."""
+        code = "import sys; sys.argv[0] = 'study'; from study.cli import main; main()"
+        own = os.environ | {"PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run_words(self) -> list[str]:
+        return ["run", str(self.folder / "asked.yaml"), "--on", "slurm", "--cluster", str(self.lab)]
+
+    def states(self) -> dict[str, int]:
+        (standing,) = study.status()
+        return {state: count for state, count in standing.states.items() if count}
+
+
+def in_queue() -> list[str]:
+    return subprocess.check_output(["squeue", "--noheader", "--array", "--format=%j %T"], text=True).splitlines()
+
+
+def wait(met: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    until = time.monotonic() + patience_s
+    while not met():
+        assert time.monotonic() < until, in_queue()
+        time.sleep(0.3)
+
+
+def wait_for_the_end() -> None:
+    wait(lambda: not in_queue())
+
+
+def hold() -> None:
+    """Let nothing that is queued start."""
+    subprocess.run(["scontrol", "update", "partitionname=low", "state=down"], check=True)
+
+
+def release() -> None:
+    subprocess.run(["scontrol", "update", "partitionname=low", "state=up"], check=True)

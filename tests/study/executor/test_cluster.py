@@ -1,0 +1,58 @@
+"""Settings of a cluster: read with their lines, changed by profile, and refused with what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.problem import SpecError
+from study.executor.cluster import Cluster, clusters, read_cluster
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "lab.yaml").write_text(text)
+    return folder / "lab.yaml"
+
+
+def test_what_is_said_is_read_and_the_rest_is_the_default(tmp_path: Path) -> None:
+    write(tmp_path, "partition: gpu\nmemory_gb: 1.5\nsetup: [module load cuda]\n")
+    read = read_cluster("lab", "tiny", tmp_path)
+    assert read == Cluster(partition="gpu", memory_gb=1.5, setup=("module load cuda",))
+    assert read_cluster(None, "tiny") == Cluster()
+
+
+def test_a_profile_changes_what_it_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "timeout_min: 60\ncpus_per_task: 4\nprofiles:\n  full: {timeout_min: 600}\n")
+    assert read_cluster(str(path), "full") == Cluster(timeout_min=600, cpus_per_task=4)
+    assert read_cluster(str(path), "tiny") == Cluster(timeout_min=60, cpus_per_task=4)
+
+
+def test_the_example_is_one() -> None:
+    assert "example" in clusters()
+    assert read_cluster("example", "full").timeout_min == 1440
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("account: a\npartitoin: gpu\n", "lab.yaml:2  partitoin: no such setting. Did you mean 'partition'? There are"),
+        ("nodes: 2\n", "lab.yaml  nodes and tasks_per_node must be 1, but got 2 and 1: a phase is trained by one"),
+        ("environment: ['A=1']\n", "lab.yaml:1  environment.0: must match pattern"),
+        ("timeout_min: 0\n", "lab.yaml:1  timeout_min: must be greater than or equal to 1, but got 0. Change it."),
+        ("timeout_min: 1\nsignal_delay_s: 60\n", "lab.yaml  signal_delay_s must be less than timeout_min"),
+        (
+            "account: a\nprofiles:\n  full: {memory_gb: -1}\n",
+            "lab.yaml:3  profiles.full.memory_gb: must be greater than 0",
+        ),
+        ("profiles: [full]\n", "lab.yaml:1  profiles: must be a mapping of profiles to mappings"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    write(tmp_path, text)
+    with pytest.raises(SpecError) as refused:
+        read_cluster("lab", "tiny", tmp_path)
+    assert said.removeprefix("lab.yaml") in str(refused.value)
+
+
+def test_an_unknown_cluster_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SpecError, match=r"exmaple: no such cluster. Did you mean 'example'\?.*Copy .*example.yaml"):
+        read_cluster("exmaple", "tiny")

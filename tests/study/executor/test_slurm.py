@@ -1,0 +1,60 @@
+"""What is submitted together, what a job sees of the environment, and what stays out of it; no cluster is needed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from study.executor import slurm, snapshot
+from study.executor.cluster import Cluster
+from study.executor.snapshot import ChangedCode
+from study.preparation import Prepared, Request, prepare
+from tests.made_spec import SPEC
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(SPEC)
+    return prepare(Request(str(tmp_path / "asked.yaml")))
+
+
+def test_phases_with_equal_parents_are_one_array_and_parents_come_first(prepared: Prepared) -> None:
+    phases = list(prepared.plan.phases.values())
+    groups = slurm.groups(phases, {}, 100)
+    assert [(len(group.parents), len(group.phases)) for group in groups] == [(0, 4), (2, 1), (2, 1)]
+    assert {phase.kind for phase in groups[0].phases} == {"rgb", "sender"}
+
+
+def test_an_array_is_no_larger_than_slurm_allows(prepared: Prepared) -> None:
+    groups = slurm.groups(list(prepared.plan.phases.values()), {}, 3)
+    assert [len(group.phases) for group in groups] == [3, 1, 1, 1]
+
+
+def test_what_is_done_is_waited_for_by_nobody_and_what_is_queued_is(prepared: Prepared) -> None:
+    joints = [phase for phase in prepared.plan.phases.values() if phase.kind == "joint"]
+    assert [group.parents for group in slurm.groups(joints, {}, 100)] == [()]
+    queued = dict.fromkeys(joints[0].parents.values(), None)
+    parents = [group.parents for group in slurm.groups(joints, queued, 100)]
+    assert sorted(parents) == [(), tuple(sorted(queued))]
+
+
+def test_a_job_sees_what_is_named_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAMED", "1")
+    monkeypatch.setenv("ANY_TOKEN", "a secret")
+    before = dict(os.environ)
+    with slurm.only(slurm.environment(Cluster(environment=("NAMED", "ABSENT")), Path("code"), 2)):
+        assert set(os.environ) >= {"NAMED", "PATH", "PYTHONPATH"}
+        assert not {"ANY_TOKEN", "ABSENT", "STUDY_HOME"} & set(os.environ)
+        assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert dict(os.environ) == before
+
+
+def test_a_snapshot_is_the_five_packages_and_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    digest = snapshot.take(tmp_path / "code")
+    assert {path.name for path in (tmp_path / "code").iterdir()} == set(snapshot.PACKAGES)
+    assert list((tmp_path / "code").rglob("*.pyc")) == []
+    snapshot.refuse_changed(tmp_path / "code", digest)
+    (tmp_path / "code" / "study" / "key.py").write_text("")
+    with pytest.raises(ChangedCode, match="was changed after it was submitted"):
+        snapshot.refuse_changed(tmp_path / "code", digest)
