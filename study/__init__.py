@@ -13,16 +13,19 @@ The verbs of the command line are functions here, and do the same:
 from typing import Any
 
 VERBS = (
+    "cancel",
     "check",
     "clean",
     "doctor",
     "doctor_slurm",
     "list",
+    "logs",
     "new",
     "plan",
     "plan_all",
     "plan_timed",
     "report",
+    "retry",
     "reveal",
     "run",
     "schema",

@@ -359,6 +359,9 @@ def console() -> "Console":
     return Console(soft_wrap=True, highlight=False, markup=False, width=width)
 
 
+cli_slurm.add_verbs(app, command, console)
+
+
 def main() -> None:
     """Run the command line; print a user's mistake as one message and exit with its code.
 

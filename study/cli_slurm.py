@@ -1,4 +1,4 @@
-"""What the command line says of SLURM: options of `study run` and `study doctor`, and how they are refused."""
+"""What the command line says of SLURM: options of `study run` and `study doctor`, and the verbs that follow a study."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +8,8 @@ import typer
 from models.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from study.preparation import Request
@@ -35,6 +37,51 @@ def submit(request: "Request", cluster: str | None, command: str, console: "Cons
     print_submitted(submitted, console)
     if submitted.report and submitted.report.problems:
         raise typer.Exit(1)
+
+
+def add_verbs(app: typer.Typer, words: "Callable[[], str]", screen: "Callable[[], Console]") -> None:
+    """Add the verbs to `app`.
+
+    Args:
+        words: gives what was typed.
+        screen: gives where to print.
+    """
+    import study
+
+    @app.command()
+    def cancel(name: Annotated[str, typer.Argument(help="A study or edition that was submitted.")]) -> None:
+        """Cancel the jobs of a study in SLURM's queue, and those that run. Nothing that was measured is lost.
+
+        Example: study cancel token_count_sweep
+        """
+        screen().print(f"{len(study.cancel(name))} jobs cancelled")
+
+    @app.command()
+    def retry(
+        name: Annotated[str, typer.Argument(help="A study or edition that was submitted.")],
+        failed: Annotated[bool, typer.Option("--failed", help="What failed, and what waits for it.")] = False,
+    ) -> None:
+        """Submit again what failed of a study, as it was submitted last.
+
+        Example: study retry token_count_sweep --failed
+        """
+        from study.printing import print_submitted
+
+        if not failed:
+            raise UserError(f"retry: say what: `study retry {name} --failed`. `study run` submits everything due.")
+        for submitted in study.retry(name, words(), screen()):
+            print_submitted(submitted, screen())
+
+    @app.command()
+    def logs(key: Annotated[str, typer.Argument(help="Key of a phase, or its first digits.")]) -> None:
+        """Show the traceback of a phase that failed, or the end of what it printed.
+
+        Example: study logs 3fa9c1
+        """
+        found = study.logs(key)
+        screen().print(f"{found.key}: {found.state}\n{found.text}")
+        for path in found.files:
+            screen().print(str(path))
 
 
 def refuse_options(on: Executor, cluster: str | None, *, all_: bool = False, workers: int | None = None) -> None:

@@ -148,13 +148,19 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
     if not standings:
         console.print("the store holds no study yet: study run token_count_sweep")
         return
-    rows = [(each.edition, *(each.states[state] for state in STATES)) for each in standings]
-    console.print(table(("edition", *STATES), rows))
+    on_slurm = any(each.states["queued"] for each in standings)
+    states = [*STATES[:2], *(["queued"] if on_slurm else []), *STATES[2:]]
+    rows = [(each.edition, *(each.states[state] for state in states)) for each in standings]
+    console.print(table(("edition", *states), rows))
     for each in standings:
         if each.damage:
             console.print(f"damaged: {each.damage}")
         if each.states["damaged"]:
             console.print(f"damaged: {each.edition}: results that cannot be read; `study verify` names the files")
+        if each.unknown:
+            console.print(f"{each.edition}: what is in the queue counts as due: {each.unknown}")
+        for state, count in each.queued.items():
+            console.print(f"queued: {count} of {each.edition}: {state}")
         if each.answer:
             console.print(f"{each.edition}: {each.answer}")
         for label, (epoch, epochs) in each.running.items():

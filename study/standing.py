@@ -1,7 +1,8 @@
 """Where the studies in the store stand, read from files: no torch, no database, nothing written."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from models import catalog
@@ -10,6 +11,8 @@ from results.attempt import Attempt, Store
 from results.files import read_json
 from results.plan import PlanFile, Plans, label, parents, read_plans, study_of
 from results.state import WAITING, with_blocked
+from study.executor import submission
+from study.executor.queue import Row
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Standing:
         failed: label of a failed phase -> its error and the folder that holds its log.
         answer: the newest answer's sentence, or empty.
         damage: why nothing is known of this edition, or empty.
+        queued: how many phases SLURM holds, by its state and reason.
+        unknown: why it is not known what SLURM holds, or empty.
     """
 
     edition: str
@@ -30,6 +35,8 @@ class Standing:
     failed: dict[str, tuple[str, Path]]
     answer: str
     damage: str = ""
+    queued: Counter[str] = field(default_factory=Counter)
+    unknown: str = ""
 
     @property
     def is_damaged(self) -> bool:
@@ -69,11 +76,25 @@ def standings(store: Store, name: str | None = None) -> list[Standing]:
         UserError: there is none of that name.
     """
     plans = editions(store, name)
-    seen = [_standing(store, plan) for plan in plans.whole.values()]
+    asked = _Asked(store, plans)
+    seen = [_standing(store, plan, asked) for plan in plans.whole.values()]
     return seen + [Standing(edition, Counter(), {}, {}, "", text) for edition, text in plans.damaged.items()]
 
 
-def _standing(store: Store, plan: PlanFile) -> Standing:
+class _Asked:
+    """What SLURM holds of the phases of some plans, asked once, and only if it is needed."""
+
+    def __init__(self, store: Store, plans: Plans) -> None:
+        self._store = store
+        self._keys = {key for plan in plans.whole.values() for key in plan["phases"]}
+
+    @cached_property
+    def held(self) -> tuple[dict[str, Row], str]:
+        """Give each phase's job, and why that is not known."""
+        return submission.held(self._store, self._keys)
+
+
+def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     """Look at every phase of an edition's newest plan."""
     phases = plan["phases"]
     states = store.states(phases)
@@ -84,10 +105,15 @@ def _standing(store: Store, plan: PlanFile) -> Standing:
     failed = {
         label(plan, key): _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"
     }
+    waiting = [key for key in phases if names[key] in (*WAITING, "failed", "blocked")]
+    held, unknown = asked.held if waiting else ({}, "")
+    ours = {key: held[key] for key in waiting if key in held and (names[key] in WAITING or held[key].will_start)}
+    queued = Counter(f"{row.state} {row.reason}" for row in ours.values())
+    names |= dict.fromkeys(ours, "queued")
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    return Standing(plan["edition"], counts, running, failed, answer)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown)
 
 
 def newest_answers(store: Store) -> dict[str, tuple[str, str]]:

@@ -10,14 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 from results.attempt import Store, now
-from results.plan import PlanFile, label
+from results.plan import PlanFile, label, parents
+from results.state import with_blocked
 from study import preflight, provenance
 from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
 from study.executor.queue import Alive
-from study.executor.submission import Submission
+from study.executor.submission import Asked, Submission
 from study.executor.task import ReportTask
 from study.fitting import PlanError
 from study.layout import pages_folder
@@ -56,12 +57,20 @@ class Submitted:
         return sum(len(array["keys"]) for array in arrays)
 
 
-def submit(request: Request, cluster_name: str | None, command: str, user: str, console: Console) -> Submitted:
+def submit(
+    request: Request,
+    cluster_name: str | None,
+    command: str,
+    user: str,
+    console: Console,
+    only: Collection[str] | None = None,
+) -> Submitted:
     """Submit what is due of a study: what is neither done, nor running, nor in SLURM's queue.
 
     Args:
         cluster_name: of settings in `study/clusters`, or their path; SLURM's own defaults if None.
         command: what was typed.
+        only: names of states: submit nothing that is in another one.
 
     Raises:
         UserError: the request is wrong, or SLURM does not take it; nothing that was measured or submitted is lost.
@@ -80,18 +89,21 @@ def submit(request: Request, cluster_name: str | None, command: str, user: str, 
     names = {key: state.name for key, state in plan.states(store).items()}
     held = {key: row for key, row in submission.queued(submission.read_all(store)).items() if key in names}
     due, elsewhere = _due(plan, names, held)
+    if only is not None:
+        states = with_blocked(names, parents(declared))
+        due = [phase for phase in due if states[phase.key] in only]
     done = sum(name == "done" for name in names.values())
     folder, planned = None, None
     if due:
         orders = Orders(store.root, prepared.sources, resources, provenance.code(), command, prepared.weights)
         groups = slurm.groups(due, held, most)
         folder = submission.make_folder(store)
-        planned = _planned(folder, prepared, cluster_name, command, user, groups)
+        planned = _planned(folder, prepared, _asked(request, cluster_name), command, user, groups)
         code = slurm.Code(folder / "code", planned["code"])
         jobs = {key: row.job for key, row in held.items()}
         report = ReportTask(code.folder, code.digest, store.root, plan.edition.name, pages_folder())
         planned = slurm.Submitter(folder, planned, cluster, code, jobs).submit(groups, orders, report)
-    is_over = not (due or held or elsewhere)
+    is_over = done == len(names)
     answered = report_edition(store, plan.edition.name) if is_over else None
     labels = _labels(declared, elsewhere)
     return Submitted(plan.edition.name, plan.edition.notes, folder, planned, done, len(held), labels, answered)
@@ -128,7 +140,7 @@ def _due(plan: Plan, names: Mapping[str, str], held: Collection[str]) -> tuple[l
 def _planned(
     folder: Path,
     prepared: Prepared,
-    cluster: str | None,
+    asked: Asked,
     command: str,
     user: str,
     groups: Collection[slurm.Group],
@@ -138,7 +150,7 @@ def _planned(
     return {
         "token": folder.name,
         "edition": prepared.plan.edition.name,
-        "cluster": cluster,
+        "asked": asked,
         "code": snapshot.take(folder / "code"),
         "command": command,
         "user": user,
@@ -148,6 +160,22 @@ def _planned(
             for number, own in enumerate([*keys, []])
         ],
     }
+
+
+def _asked(request: Request, cluster: str | None) -> Asked:
+    """Keep what was asked for, so that it can be asked again from any folder."""
+    return {
+        "name": _absolute(request.name),
+        "profile": request.profile,
+        "data": request.data if request.data is None else _absolute(request.data),
+        "overrides": dict(request.overrides),
+        "skip_bad": request.skip_bad,
+        "cluster": cluster if cluster is None else _absolute(cluster),
+    }
+
+
+def _absolute(name_or_path: str) -> str:
+    return str(Path(name_or_path).expanduser().absolute()) if Path(name_or_path).suffix else name_or_path
 
 
 def _labels(plan: PlanFile, keys: Collection[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from results.soundness import Problem
     from study.campaign import Campaign
     from study.costs import PlanReport
+    from study.following import Log
     from study.machine import Finding
     from study.preflight import Size
     from study.preparation import Request
@@ -110,6 +111,37 @@ def submit(
     from study.submitting import submit as submit_study
 
     return submit_study(request, cluster, command, _user(), console or Console(quiet=True))
+
+
+def retry(name: str, command: str = "", console: Console | None = None) -> list[Submitted]:
+    """Submit again what failed of a study, and what waits for it, as it was submitted last."""
+    from rich.console import Console
+
+    from study.following import submissions_of
+    from study.preparation import Request
+    from study.submitting import submit as submit_study
+
+    newest = {one["edition"]: one["asked"] for one in submissions_of(_store(), name)}
+    out, states = console or Console(quiet=True), ("failed", "blocked")
+    submitted = []
+    for asked in newest.values():
+        given = Request(asked["name"], asked["profile"], asked["data"], asked["overrides"], asked["skip_bad"])
+        submitted.append(submit_study(given, asked["cluster"], command, _user(), out, states))
+    return submitted
+
+
+def cancel(name: str) -> list[str]:
+    """Cancel the jobs of a study in SLURM's queue, and those that run; give their numbers."""
+    from study.following import cancel as cancel_jobs
+
+    return cancel_jobs(_store(), name)
+
+
+def logs(key: str) -> Log:
+    """Read the traceback of a phase that failed, or the end of what it printed."""
+    from study.following import logs as read_logs
+
+    return read_logs(_store(), key)
 
 
 def status(name: str | None = None) -> list[Standing]:

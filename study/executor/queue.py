@@ -13,6 +13,10 @@ FRESH_S = 5.0
 """How long an answer about a claimant serves."""
 
 
+NEVER = "DependencyNeverSatisfied"
+"""Why a job waits that will never run."""
+
+
 class QueueError(UserError):
     """SLURM does not answer."""
 
@@ -36,9 +40,14 @@ class Row(NamedTuple):
     state: str
     reason: str
 
+    @property
+    def will_start(self) -> bool:
+        """Tell whether it waits for its turn."""
+        return self.state == "PENDING" and self.reason != NEVER
+
 
 def rows(names: Collection[str]) -> list[Row]:
-    """List the jobs called one of `names`.
+    """List the jobs called one of `names` that wait or run.
 
     Raises:
         QueueError: SLURM does not answer.
@@ -46,7 +55,8 @@ def rows(names: Collection[str]) -> list[Row]:
     if not names:
         return []
     words = ["squeue", "--noheader", "--array", f"--name={','.join(sorted(names))}", "--format=%j|%A|%F|%K|%T|%r"]
-    return [_row(line) for line in asked(words).splitlines() if line.count("|") >= 5]
+    found = [_row(line) for line in asked(words).splitlines() if line.count("|") >= 5]
+    return [row for row in found if row.state != "COMPLETING"]
 
 
 def asked(words: list[str]) -> str:

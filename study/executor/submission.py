@@ -9,13 +9,15 @@ nothing. Reading is quick and writes nothing.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from models.errors import UserError
 from results.attempt import Store
 from results.files import StoreError, read_json, replace_json, writing
 from study.executor import queue
@@ -30,12 +32,23 @@ class Array(TypedDict):
     keys: list[str]
 
 
+class Asked(TypedDict):
+    """What was asked for, as `study.preparation.Request` says it, and the cluster; paths are absolute."""
+
+    name: str
+    profile: str | None
+    data: str | None
+    overrides: dict[str, Any]
+    skip_bad: bool
+    cluster: str | None
+
+
 class Submission(TypedDict):
     """What `submission.json` holds; the arrays in the order of their submission, the report's last."""
 
     token: str
     edition: str
-    cluster: str | None
+    asked: Asked
     code: str
     command: str
     user: str
@@ -93,6 +106,30 @@ def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
         if row.task < len(keys):
             found[keys[row.task]] = row
     return found
+
+
+def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
+    """Say which of `keys` SLURM holds, asking it once, or not at all if none was ever submitted.
+
+    Returns:
+        key -> its job; and why it is not known, or empty.
+    """
+    try:
+        concerned = [one for one in read_all(store) if any(not keys.isdisjoint(a["keys"]) for a in one["arrays"])]
+        found = queued(concerned)
+    except UserError as error:
+        return {}, str(error)
+    return {key: row for key, row in found.items() if key in keys}, ""
+
+
+def log_of(store: Store, key: str) -> Path | None:
+    """Find what the newest job of a phase printed, submitit's own words included."""
+    for one in reversed(read_all(store)):
+        jobs: Path = folder_of(store) / one["token"] / "jobs"
+        for path in (jobs / f"{job}_0_log.out" for own, job in jobs_of(one) if own == key and job):
+            if path.exists():
+                return path
+    return None
 
 
 def jobs_of(submission: Submission) -> Iterator[tuple[str, str | None]]:

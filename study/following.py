@@ -1,0 +1,91 @@
+"""What can be done from any shell with a study that was submitted to SLURM: cancel it, read what failed."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from models.errors import UserError
+from results.attempt import Store
+from study.executor import queue, submission
+from study.executor.submission import Submission
+from study.standing import editions
+
+TAIL_LINES = 60
+MANY = 200
+"""Jobs in one call of `scancel`."""
+LEAST_DIGITS = 4
+
+
+class Log(NamedTuple):
+    """What a phase left behind.
+
+    Attributes:
+        text: the traceback of the error that ended it, or the end of what it printed last.
+        files: where all of it is.
+    """
+
+    key: str
+    state: str
+    text: str
+    files: tuple[Path, ...]
+
+
+def cancel(store: Store, name: str) -> list[str]:
+    """Cancel the jobs of a study or edition, in the queue or running; return their numbers.
+
+    Raises:
+        UserError: the store holds no such study.
+        QueueError: SLURM does not answer.
+    """
+    names = [array["name"] for one in submissions_of(store, name) for array in one["arrays"]]
+    jobs = [row.job for row in queue.rows(names)]
+    for part in submission.pieces(jobs, MANY):
+        queue.asked(["scancel", *part])
+    return jobs
+
+
+def submissions_of(store: Store, name: str) -> list[Submission]:
+    """Give what was submitted of a study or edition, oldest first.
+
+    Raises:
+        UserError: the store holds no such study, or nothing of it was submitted.
+    """
+    known = editions(store, name)
+    wanted = {*known.whole, *known.damaged}
+    found = [one for one in submission.read_all(store) if one["edition"] in wanted]
+    if not found:
+        raise UserError(f"{name}: nothing of it was submitted to SLURM. `study run {name} --on slurm` submits it.")
+    return found
+
+
+def logs(store: Store, key: str) -> Log:
+    """Read what a phase left behind.
+
+    Args:
+        key: or its first digits.
+
+    Raises:
+        UserError: no phase, or several, begin with them.
+    """
+    key = _whole(store, key)
+    state, attempts = store.state(key), store.attempts(key)
+    printed = submission.log_of(store, key)
+    failure = attempts[-1].failure() if attempts else None
+    files = [path for path in (attempts[-1].log if attempts else None, printed) if path and path.exists()]
+    lines = failure["traceback"].splitlines() if failure else [line for path in files for line in _tail(path)]
+    return Log(key, state, "\n".join(lines) or "nothing was printed", tuple(files))
+
+
+def _whole(store: Store, start: str) -> str:
+    known = {path.name for path in store.runs.glob(f"{start}*")} if start.isalnum() else set()
+    known |= {key for one in submission.read_all(store) for key, _ in submission.jobs_of(one) if key.startswith(start)}
+    if len(start) < LEAST_DIGITS or len(known) != 1:
+        there = f"{len(known)} phases begin with it" if known else "no phase begins with it"
+        raise UserError(
+            f"{start}: {there}. Give at least {LEAST_DIGITS} first digits of a key: `study status` names the folders "
+            'of failed phases, and `study sql "select key, kind, state from phases"` all.'
+        )
+    return known.pop()
+
+
+def _tail(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
