@@ -1,5 +1,6 @@
 """A small study on the cluster of the tests, and what SLURM says of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,16 @@ class Asked:
     def states(self) -> dict[str, int]:
         (standing,) = study.status()
         return {state: count for state, count in standing.states.items() if count}
+
+
+def numbers(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Give all that was measured, but seconds, by key."""
+    found = {}
+    for done in sorted(home.glob("store/runs/*/done.json")):
+        attempt = done.parent / str(json.loads(done.read_text())["attempt"])
+        lines = [json.loads(line) for line in (attempt / "records.jsonl").read_text().splitlines()]
+        found[done.parent.name] = [tuple(line.values()) for line in lines if line["metric"] != "seconds"]
+    return found
 
 
 def in_queue() -> list[str]:

@@ -1,5 +1,6 @@
 """What SLURM has in its queue, asked with one `squeue`; its accounting, which lags behind, is never asked."""
 
+import re
 import subprocess
 import time
 from collections.abc import Collection
@@ -13,6 +14,7 @@ FRESH_S = 5.0
 """How long an answer about a claimant serves."""
 
 
+_SHOWN = re.compile(r"\b(StartTime|PreemptTime)=(\S+)")
 NEVER = "DependencyNeverSatisfied"
 """Why a job waits that will never run."""
 
@@ -57,6 +59,19 @@ def rows(names: Collection[str]) -> list[Row]:
     words = ["squeue", "--noheader", "--array", f"--name={','.join(sorted(names))}", "--format=%j|%A|%F|%K|%T|%r"]
     found = [_row(line) for line in asked(words).splitlines() if line.count("|") >= 5]
     return [row for row in found if row.state != "COMPLETING"]
+
+
+def is_preempted(job: str) -> bool:
+    """Tell whether SLURM has told a running job to make room since it began; False if SLURM does not answer.
+
+    SLURM may announce that by the very signal that announces the end of a job's time.
+    """
+    try:
+        shown: dict[str, str] = dict(_SHOWN.findall(asked(["scontrol", "show", "job", job])))
+    except QueueError:
+        return False
+    at = shown.get("PreemptTime", "")
+    return at[:1].isdecimal() and at >= shown.get("StartTime", "")
 
 
 def asked(words: list[str]) -> str:

@@ -8,8 +8,10 @@ preempted, and nothing puts back what was cancelled.
 Nothing heavy is imported before the handlers of signals stand.
 """
 
+import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from study.executor import snapshot
+from study.executor import queue, snapshot
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -81,9 +83,9 @@ class StopSignal:
         time.sleep(COMPANION_S)
 
     def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
-        """Tell the end of the time limit from a preemption, which SLURM announces with SIGTERM too."""
+        """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
         near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
-        return near_the_end and signal.SIGTERM not in self.seen
+        return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(own_job())
 
     def requeue(self) -> None:
         """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
@@ -150,8 +152,9 @@ class PhaseTask:
 
     def _leave(self, phase: "Phase", store: "Store", stop: StopSignal) -> None:
         stop.wait()
-        if stop.is_timed_out(self.limit_s, self.signal_delay_s):
-            self.timeouts += 1
+        timed_out = stop.is_timed_out(self.limit_s, self.signal_delay_s)
+        self.timeouts += timed_out
+        sys.stdout.write(f"stopped: {'its time is up' if timed_out else 'preempted'}; {self.timeouts} times out\n")
         if self.timeouts > self.max_timeouts:
             error = TimedOut(
                 f"its time of {self.limit_s / 60:.0f} min was used up {self.timeouts} times, and max_timeouts is "
@@ -202,6 +205,11 @@ def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None]) 
     if state == "failed":
         raise PhaseFailed("it failed in another job meanwhile; `study status` names the error")
     return state == "done"
+
+
+def own_job() -> str:
+    """Give SLURM's number of the job that this process is part of."""
+    return os.environ.get("SLURM_JOB_ID", "")
 
 
 def forget_torn_writes() -> None:

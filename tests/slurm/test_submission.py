@@ -8,19 +8,9 @@ import pytest
 
 import study
 from study.executor import snapshot, submission
-from tests.made_slurm import PHASES, ROOT, Asked, hold, in_queue, release, wait_for_the_end
+from tests.made_slurm import PHASES, ROOT, Asked, hold, in_queue, numbers, release, wait_for_the_end
 
 pytestmark = pytest.mark.slow
-
-
-def numbers(home: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Give all that was measured, but seconds, by key."""
-    found = {}
-    for done in sorted(home.glob("store/runs/*/done.json")):
-        attempt = done.parent / str(json.loads(done.read_text())["attempt"])
-        lines = [json.loads(line) for line in (attempt / "records.jsonl").read_text().splitlines()]
-        found[done.parent.name] = [tuple(line.values()) for line in lines if line["metric"] != "seconds"]
-    return found
 
 
 def test_a_study_ends_as_it_does_on_this_machine(asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

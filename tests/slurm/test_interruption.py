@@ -1,0 +1,68 @@
+"""Phases that SLURM interrupts: they stop, are queued again under their number, and end as if nothing had happened."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import study
+from tests.made_slurm import PHASES, Asked, numbers, wait, wait_for_the_end
+
+pytestmark = pytest.mark.slow
+
+LONG = {"phases__rgb_epochs": 250, "phases__sender_epochs": 1}
+
+
+def attempts(asked: Asked, name: str) -> list[dict[str, object]]:
+    """Read the files called `name` of all attempts."""
+    return [json.loads(path.read_text()) for path in sorted(asked.store.runs.glob(f"*/*/{name}"))]
+
+
+def logs(asked: Asked) -> list[str]:
+    return [path.read_text() for path in asked.store.root.glob("submissions/*/jobs/*.out")]
+
+
+def trains(asked: Asked) -> bool:
+    return any(epoch > 1 for epoch, _ in study.status()[0].running.values())
+
+
+def test_a_phase_that_is_preempted_goes_on_to_the_same_numbers_and_that_is_no_time_out(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.lab.write_text(
+        "partition: low\nmemory_gb: 0.9\ntimeout_min: 2\nsignal_delay_s: 50\n"
+    )  # short enough to be mistaken
+    asked.submit(**LONG)
+    wait(lambda: trains(asked))
+    higher = ["sbatch", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
+    subprocess.run(higher, check=True, capture_output=True)
+    wait_for_the_end()
+
+    assert attempts(asked, "stopped.json")
+    assert any("stopped: preempted; 0 times out" in log for log in logs(asked))
+    restarted = [one for one in attempts(asked, "claim.json") if one["slurm_restarts"]]
+    assert restarted
+    assert asked.states() == {"done": PHASES}
+    assert attempts(asked, "failed.json") == []
+
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
+    assert study.run(asked.request(**LONG)).is_whole
+    assert numbers(tmp_path / "home") == numbers(tmp_path / "here")
+
+
+def test_a_phase_that_uses_its_time_up_goes_on_until_it_has_done_so_too_often(asked: Asked) -> None:
+    asked.lab.write_text("partition: low\nmemory_gb: 0.9\ntimeout_min: 1\nsignal_delay_s: 20\nmax_timeouts: 1\n")
+    asked.submit(phases__rgb_epochs=1_000_000, phases__sender_epochs=1)
+    wait_for_the_end()
+    assert any("stopped: its time is up; 1 times out" in log for log in logs(asked))
+    failed = attempts(asked, "failed.json")
+    assert len(failed) == 2
+    assert all("was used up 2 times, and max_timeouts is 1" in str(one["error"]) for one in failed)
+    for folder in {path.parent.parent for path in asked.store.runs.glob("*/2/failed.json")}:
+        first, second = ((folder / number / "records.jsonl").read_text().splitlines() for number in "12")
+        kept = json.loads(first[-1])["step"] - 1
+        assert kept > 1
+        assert second[: len(first) // 2] == first[: len(first) // 2]
+        assert json.loads(second[-1])["step"] > kept
+    assert asked.states() == {"done": 2, "failed": 2, "blocked": 2}

@@ -1,0 +1,97 @@
+"""Who lives, by SLURM and by heartbeat together; SLURM is a script here that answers what a test says."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from results.attempt import Store
+from results.owner import Owner
+from study.executor import queue
+from study.executor.queue import Alive, QueueError, Row
+
+Answers = Callable[[str, str], None]
+ELSEWHERE = Owner("node7", 1, 0.0, "study run", "another machine", "123", 1)
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Give a function that makes a program of SLURM: its name and the shell that it runs."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    (tmp_path / "bin").mkdir()
+
+    def make(program: str, shell: str) -> None:
+        path = tmp_path / "bin" / program
+        path.write_text(f"#!/bin/sh\necho called >> {tmp_path}/calls\n{shell}\n")
+        path.chmod(0o755)
+
+    return make
+
+
+def test_jobs_are_known_by_name_and_number(answers: Answers) -> None:
+    answers(
+        "squeue",
+        "echo 'a|12|12|N/A|RUNNING|None'; echo 'b|14|13|1|PENDING|Dependency'; echo 'b|15|13|2|COMPLETING|None'",
+    )
+    assert queue.rows(["a", "b"]) == [
+        Row("a", 0, "12", "RUNNING", "None"),
+        Row("b", 1, "13_1", "PENDING", "Dependency"),
+    ]
+
+
+def test_slurm_that_refuses_is_quoted(answers: Answers) -> None:
+    answers("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(QueueError, match="squeue: SLURM refuses: Unable to contact slurm controller"):
+        queue.rows(["a"])
+
+
+@pytest.mark.parametrize(
+    ("shell", "alive"),
+    [
+        ("echo 1", True),
+        ("echo 2", None),  # started again since: the claimant may still be at work on a node that is lost
+        ("true", None),  # ended, says SLURM
+        ("echo 'Invalid job id specified' >&2; exit 1", None),
+        ("exit 1", None),  # slurmctld is down
+    ],
+)
+def test_slurm_alone_never_calls_a_claimant_dead(shell: str, alive: bool | None, answers: Answers) -> None:
+    answers("squeue", shell)
+    assert Alive()(ELSEWHERE) is alive
+
+
+def test_a_claimant_is_dead_when_slurm_and_its_heartbeat_say_so(answers: Answers, tmp_path: Path) -> None:
+    answers("squeue", "true")
+    store = Store(tmp_path / "store", alive=Alive(), heartbeat_limit_s=0.2)
+    attempt = store.claim("k", {}, ELSEWHERE)
+    assert attempt is not None
+    assert store.state("k") == "running"
+    assert store.claim("k", {}, Owner.current("a test")) is None
+    time.sleep(0.3)
+    assert store.state("k") == "stopped"
+    answers("squeue", "echo 1")
+    assert Store(tmp_path / "store", alive=Alive(), heartbeat_limit_s=0.2).state("k") == "running"
+
+
+def test_slurm_is_asked_once_in_a_while(answers: Answers, tmp_path: Path) -> None:
+    answers("squeue", "echo 1")
+    alive = Alive()
+    assert [alive(ELSEWHERE) for _ in range(20)] == [True] * 20
+    assert alive(replace(ELSEWHERE, slurm_job="")) is None
+    assert (tmp_path / "calls").read_text().count("called") == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_preempted"),
+    [
+        ("StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T10:01:00", True),
+        ("StartTime=2026-11-26T10:00:00 PreemptTime=None", False),
+        ("StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T09:00:00", False),
+        ("StartTime=2026-11-26T10:00:00", False),
+    ],
+)
+def test_a_preemption_counts_since_the_job_began(shown: str, is_preempted: bool, answers: Answers) -> None:
+    answers("scontrol", f"echo '{shown}'")
+    assert queue.is_preempted("123") == is_preempted
