@@ -70,8 +70,8 @@ class Branch(Frozen):
     def _tokens_enter_at_a_block(self) -> Self:
         if self.tokens.enter >= self.trunk.depth:
             raise ValueError(
-                f"tokens must enter at a block of the trunk, from 0 to {self.trunk.depth - 1}, "
-                f"but tokens.enter is {self.tokens.enter}."
+                f"tokens.enter: must be a block of the trunk, from 0 to {self.trunk.depth - 1}, "
+                f"but got {self.tokens.enter}."
             )
         return self
 
@@ -123,7 +123,7 @@ class ModelSettings(Branch):
         for part in [part for part, needed in needs.items() if needed and not self.receivers]:
             name = variant(getattr(self, part)).__name__.rpartition(".")[2]
             raise ValueError(
-                f"{part} {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
+                f"{part}: {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
                 f"or {part} to 'none'."
             )
         return self

@@ -46,7 +46,7 @@ class TemporalSettings(Placed):
         wrong = sorted({stage for stage in stages if stage >= len(ends)})
         if wrong:
             raise ValueError(
-                f"temporal stages must lie below the last stage, {len(ends)}, after which no token reads the patches, "
+                f"temporal.stages: must lie below the last stage, {len(ends)}, after which no token reads the patches, "
                 f"but got {wrong}. The trunk of depth {depth} has stages from 0 to {len(ends)}."
             )
         return tuple(ends[stage] for stage in sorted(set(stages)))
