@@ -24,6 +24,7 @@ VERBS = (
     "report",
     "reveal",
     "run",
+    "run_all",
     "schema",
     "sql",
     "status",

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 from study.layout import store_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars
     from rich.console import Console
 
+    from models.errors import UserError
     from results.attempt import Store
     from results.clean import Item
     from results.edition import Revealed
@@ -98,6 +101,18 @@ def run(request: Request, command: str = "", console: Console | None = None, wor
     from study.runner import run as run_study
 
     return run_study(request, command, console or Console(quiet=True), workers)
+
+
+def run_all(
+    request: Request, command: str = "", console: Console | None = None, workers: int | None = None
+) -> Iterator[tuple[str, Outcome | UserError]]:
+    """Declare the claims of all studies, then run one after another; give each one's name and how it ended."""
+    from rich.console import Console
+
+    from study.campaign import requests
+    from study.runner import run_all as run_every
+
+    return run_every(requests(request), command, console or Console(quiet=True), workers)
 
 
 def status(name: str | None = None) -> list[Standing]:
