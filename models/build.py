@@ -5,7 +5,7 @@ what the two pretraining phases may see.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Annotated, NamedTuple, Self, cast
 
@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from torch import Tensor, nn
 
 from models.distilling import AnyDistill, Blocks
-from models.frames import Placed
+from models.frames import Placed, drawn_aside
 from models.geometry import ClipShape
 from models.peers import AnyBaseline, BaselineNetwork
 from models.senders import Encoder, SenderSettings
@@ -228,12 +228,16 @@ def for_inference(network: Network) -> Network:
 def _trunk(settings: RgbModel | ModelSettings, clip: ClipShape, *, groups: int) -> Trunk:
     temporal, module = settings.temporal, variant(settings.temporal)
 
-    def over_time(shape: BlockShape, tokens: int) -> nn.Module:
-        made: nn.Module = module.Temporal(temporal, shape.width, shape.grid_out, tokens)
-        return made
+    def at(place: int) -> Callable[[BlockShape, int], nn.Module]:
+        def over_time(shape: BlockShape, tokens: int) -> nn.Module:
+            with drawn_aside(f"temporal {place}"):
+                made: nn.Module = module.Temporal(temporal, shape.width, shape.grid_out, tokens)
+            return made
+
+        return over_time
 
     places = temporal.places(settings.trunk.depth, settings.trunk.stage_starts)
-    return Trunk(settings.trunk, settings.tokens, clip, groups=groups, temporal=dict.fromkeys(places, over_time))
+    return Trunk(settings.trunk, settings.tokens, clip, groups=groups, temporal={each: at(each) for each in places})
 
 
 def _sender(settings: SenderModel, classes: int, clip: ClipShape, has_head: bool = True) -> SenderNetwork:

@@ -8,9 +8,11 @@ from rich.console import Console
 from models.errors import UserError
 from results.plan import PlanFile
 from study import preflight, provenance
+from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
 from study.executor import local
+from study.leg import unstopped
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import workers_of
@@ -108,7 +110,7 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
     resources = prepared.plan.edition.settings.resources
     preflight.check_device(resources)
     crew = workers or workers_of(resources)
-    with decoding(console) as progress:
+    with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
     return Declared(prepared, declare(prepared, command), command, crew)
 

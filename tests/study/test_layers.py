@@ -70,4 +70,4 @@ def test_what_is_wrong_with_one_setting_beside_others_is_traced_to_where_that_on
 
 def test_what_is_wrong_with_two_groups_together_names_the_one_to_look_at() -> None:
     message = refusal(layer("a", {"probe.tokens": "sender"}), layer("b", {"model.distill": "none"}))
-    assert message.startswith("a:7  probe.tokens: sender tokens need an arm that follows senders")
+    assert message.startswith("a:7  probe.tokens: sender tokens need an arm whose receivers follow senders")
