@@ -5,7 +5,7 @@ what the two pretraining phases may see.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Annotated, NamedTuple, Self, cast
 
@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from torch import Tensor, nn
 
 from models.distilling import AnyDistill, Blocks
-from models.frames import Placed
+from models.frames import Placed, drawn_aside
 from models.geometry import ClipShape
 from models.peers import AnyBaseline, BaselineNetwork
 from models.senders import Encoder, SenderSettings
@@ -70,8 +70,8 @@ class Branch(Frozen):
     def _tokens_enter_at_a_block(self) -> Self:
         if self.tokens.enter >= self.trunk.depth:
             raise ValueError(
-                f"tokens must enter at a block of the trunk, from 0 to {self.trunk.depth - 1}, "
-                f"but tokens.enter is {self.tokens.enter}."
+                f"tokens.enter: must be a block of the trunk, from 0 to {self.trunk.depth - 1}, "
+                f"but got {self.tokens.enter}."
             )
         return self
 
@@ -123,7 +123,7 @@ class ModelSettings(Branch):
         for part in [part for part, needed in needs.items() if needed and not self.receivers]:
             name = variant(getattr(self, part)).__name__.rpartition(".")[2]
             raise ValueError(
-                f"{part} {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
+                f"{part}: {name!r} needs receiver tokens, but receivers is false: set receivers to true, "
                 f"or {part} to 'none'."
             )
         return self
@@ -228,12 +228,16 @@ def for_inference(network: Network) -> Network:
 def _trunk(settings: RgbModel | ModelSettings, clip: ClipShape, *, groups: int) -> Trunk:
     temporal, module = settings.temporal, variant(settings.temporal)
 
-    def over_time(shape: BlockShape, tokens: int) -> nn.Module:
-        made: nn.Module = module.Temporal(temporal, shape.width, shape.grid_out, tokens)
-        return made
+    def at(place: int) -> Callable[[BlockShape, int], nn.Module]:
+        def over_time(shape: BlockShape, tokens: int) -> nn.Module:
+            with drawn_aside(f"temporal {place}"):
+                made: nn.Module = module.Temporal(temporal, shape.width, shape.grid_out, tokens)
+            return made
+
+        return over_time
 
     places = temporal.places(settings.trunk.depth, settings.trunk.stage_starts)
-    return Trunk(settings.trunk, settings.tokens, clip, groups=groups, temporal=dict.fromkeys(places, over_time))
+    return Trunk(settings.trunk, settings.tokens, clip, groups=groups, temporal={each: at(each) for each in places})
 
 
 def _sender(settings: SenderModel, classes: int, clip: ClipShape, has_head: bool = True) -> SenderNetwork:

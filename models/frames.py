@@ -3,7 +3,9 @@
 Letters: B batch, N sequence (tokens, patches), T frames, S places of a frame (rows times columns), D width.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import torch
@@ -12,6 +14,22 @@ from torch import Tensor, nn
 
 from models.geometry import Grid
 from models.settings import Frozen
+
+
+@contextmanager
+def drawn_aside(place: str) -> Iterator[None]:
+    """Draw the weights of a module without moving those that are drawn after it.
+
+    So a network with the module begins with the same other weights as the one without, and, since the module is the
+    identity at first, as the same function.
+
+    Args:
+        place: of the module: each gets numbers of its own, which follow from the seed that was set last.
+    """
+    text = f"{torch.initial_seed()}/{place}"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1)
+        yield
 
 
 class Placed(Frozen):
@@ -46,7 +64,7 @@ class TemporalSettings(Placed):
         wrong = sorted({stage for stage in stages if stage >= len(ends)})
         if wrong:
             raise ValueError(
-                f"temporal stages must lie below the last stage, {len(ends)}, after which no token reads the patches, "
+                f"temporal.stages: must lie below the last stage, {len(ends)}, after which no token reads the patches, "
                 f"but got {wrong}. The trunk of depth {depth} has stages from 0 to {len(ends)}."
             )
         return tuple(ends[stage] for stage in sorted(set(stages)))

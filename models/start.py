@@ -64,6 +64,7 @@ def load_start(network: Network, state: State) -> None:
     elif isinstance(network, RgbNetwork):
         _load_trunk(network, network.trunk, "trunk.", state)
     elif isinstance(network, SenderNetwork) and isinstance(trunk := getattr(network.sender, "trunk", None), Trunk):
+        _refuse_another_length(network, state)
         _load_trunk(network, trunk, "sender.trunk.", state)
     elif isinstance(network, SenderNetwork):
         _refuse_unknown(state, ["sender."], "a checkpoint of a sender phase of the same modality (sender...)")
@@ -87,6 +88,23 @@ def _load_trunk(network: nn.Module, trunk: Trunk, place: str, state: State) -> N
             place + name.removeprefix(own) if name.startswith(own) else name: value for name, value in state.items()
         }
         _load_own(network, resized(moved, network), "head.", f"{place}temporal.")
+
+
+def _refuse_another_length(network: nn.Module, state: State) -> None:
+    """See that a sender of ours was trained on clips as long as these: what it sends is compared frame by frame.
+
+    Raises:
+        WeightsError: it was not.
+    """
+    own = network.state_dict()
+    there = {name: value for name, value in state.items() if name.startswith("sender.") and name in own}
+    other = [name for name, value in there.items() if ".positions.frames" in name and len(value) != len(own[name])]
+    if other:
+        raise WeightsError(
+            f"the sender was trained on clips of another length: {len(other)} of its tables of frames do not fit "
+            f"({other[0]} has {len(there[other[0]])} rows, {len(own[other[0]])} are needed): give the checkpoint of a "
+            "sender with the same data.frames, or let it start from scratch."
+        )
 
 
 def _load_peer(peer: Peer, state: State) -> None:

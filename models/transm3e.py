@@ -132,7 +132,7 @@ class TransM3E(nn.Module):
         sides = [self._student(encoded, group, logits_BC) for group in range(len(sent))]
         losses = [compare(*pair) for compare, *pair in zip(self.distill.values(), sides, sent, strict=True)]
         own_logits = tuple(each.logits_BC for each in sent if each.logits_BC is not None)
-        return Output(logits_BC, torch.stack(losses).sum(), own_logits if self.trains_senders else ())
+        return Output(logits_BC, torch.stack(losses).mean(), own_logits if self.trains_senders else ())
 
     def _student(self, encoded: Encoded, group: int, logits_BC: Tensor) -> Seen:
         if self.into_own or not encoded.receivers:

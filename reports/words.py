@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from results.metric.facts import METRICS, Facts
+from results import wording
+from results.claim import Claim
+from results.metric.facts import Facts
 
 MISSING = "–"
 
@@ -112,16 +114,15 @@ def setting(value: Any) -> str:
 def claim(stated: Mapping[str, Any]) -> str:
     """Say a claim in one sentence: what would be said, on what, and with which error rate."""
     which = {"any": "At least one arm is", "all": "Every arm is"}.get(stated["which"], f"{stated['which']} is")
-    facts = METRICS[stated["metric"]]
+    made = Claim.model_validate(stated)
+    facts = made.facts
     if facts.is_cost:
         return _claim_of_cost(which, facts, stated)
     margin = points(stated["smallest"])
     amount = f"to within {margin} points" if stated["direction"] == "equivalent" else f"by more than {margin} points"
-    relation = "equivalent to" if stated["direction"] == "equivalent" else f"{stated['direction']} than"
-    whom = compared_with(stated)
     over = "seeds and activities" if stated["over"] == "seeds_and_activities" else "seeds, for this set of clips"
     return (
-        f"{which} {relation} {whom} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
+        f"{which} {wording.relation(made)} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
         f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
     )
 
@@ -137,7 +138,7 @@ def _claim_of_cost(which: str, facts: Facts, stated: Mapping[str, Any]) -> str:
 
 def compared_with(claim: Mapping[str, Any]) -> str:
     """Say what the arms of a claim are compared with."""
-    return claim.get("reference") or str(claim["control"])
+    return wording.compared_with(Claim.model_validate(claim)).removesuffix(",")
 
 
 def metric(name: str) -> str:

@@ -38,8 +38,12 @@ class Claim(Frozen):
     """Arm -> the arm that it is compared with, where that is not the control but the control of its own group."""
     counterparts: Mapping[str, str] = {}
     """Arm -> the arm of the control's group that it matches: the claim is about how their differences differ."""
-    reference: str = ""
-    """What arms are compared with, in words; the control's name, if empty."""
+    held: str = ""
+    """With groups, the levels that every group's control has, and the control: ``count=20``; empty without."""
+    within: str = ""
+    """What makes the groups: ``seen``."""
+    here: str = ""
+    """What the control's own group has of it: ``seen=all``."""
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
@@ -64,10 +68,10 @@ class Claim(Frozen):
                 f"claim.within: must be left out for a claim about {self.metric}: "
                 "costs are compared in percent of one control's."
             )
-        if self.which == self.control:
+        if self.which not in (ANY, ALL) and not self.compares(self.which):
             raise ValueError(
-                f"claim.which: must be another arm than the control, but got which={self.which!r}. "
-                f"Name an arm that is compared with it, `{ANY}` or `{ALL}`."
+                f"claim.which: must be an arm that is compared with a control, but got which={self.which!r}. "
+                f"Name another one, `{ANY}` or `{ALL}`."
             )
         return self
 
@@ -97,11 +101,6 @@ class Claim(Frozen):
         if self.split in ("val", "test"):
             return (f"{self.split}_seen", f"{self.split}_unseen")
         return (self.split,)
-
-    @property
-    def compared_with(self) -> str:
-        """What arms are compared with, in words."""
-        return self.reference or self.control
 
     def compares(self, arm: str) -> bool:
         """Tell whether `arm` has a difference: it is no control, and for a change it has a counterpart."""

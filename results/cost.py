@@ -1,7 +1,8 @@
 """What inference costs in every arm, compared with the control by percent, seed by seed.
 
-A seed is an independent measurement. The difference of an arm is the mean over the seeds that both have of
-100 * (arm / control - 1), its interval that of the t distribution over them: no clip of the data plays a part.
+A seed is another measurement. The difference of an arm is the mean over the seeds that both have of arm minus control,
+in percent of the control's mean, its interval that of the t distribution over them: no clip of the data plays a part.
+A mean of ratios would lean upwards, the more so the noisier the control's measurements are.
 """
 
 import math
@@ -60,11 +61,10 @@ def cost_contrasts(measured: Costs, claim: Claim) -> list[Contrast]:
     Raises:
         UserError: the claim names an arm that is not there.
     """
-    relative = {
-        (arm, seed): 100 * (value / measured.values[claim.control, seed] - 1)
-        for (arm, seed), value in sorted(measured.values.items())
-        if (claim.control, seed) in measured.values
-    }
+    control = {seed: value for (arm, seed), value in measured.values.items() if arm == claim.control}
+    mean = math.fsum(control.values()) / len(control) if control else math.nan
+    shared = {model: value for model, value in sorted(measured.values.items()) if model[1] in control}
+    relative = {model: 100 * (value / mean - 1) for model, value in shared.items()}
     usable = [model for model, percent in relative.items() if math.isfinite(percent)]
     as_measured = Measured(
         {model: row for row, model in enumerate(usable)},

@@ -63,7 +63,7 @@ having count(*) filter (not isnan(finals.map) or finals.split = 'inference') = (
 """
 _DIFFERENCES_COMMENT = (
     "each arm minus what it is compared with, paired by seed, in points of map; no row without all of them. "
-    "split inference: latency and memory in percent more or less than the control's"
+    "split inference: latency and memory in percent of the control's mean"
 )
 
 _COMMENT = (
@@ -106,7 +106,8 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _percent(column: str, metric: str) -> str:
     arm, control = (f"max({column}) filter (sign = {sign})" for sign in (1, -1))
-    return f"100 * ({arm} / {control} - 1) as {metric}_percent"
+    mean = f"avg({control}) over (partition by arms.edition, arms.arm, finals.split)"
+    return f"100 * ({arm} - {control}) / {mean} as {metric}_percent"
 
 
 def _precisions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:

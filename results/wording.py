@@ -19,7 +19,7 @@ def sentence(
         outlook: what would decide an undecided claim.
     """
     if not claimed:
-        return f"Undecided: there is no arm to compare with {claim.compared_with}."
+        return f"Undecided: there is no arm to compare with {compared_with(claim)}."
     words = _SENTENCES[verdict](claim, claimed, places)
     return f"{verdict.capitalize()}: {words}{f'; {outlook}' if outlook else ''}."
 
@@ -59,6 +59,27 @@ def too_few_activities(contrast: Contrast) -> str:
     return f"no number of seeds decides this: {part.activities} {kind} activities are too few"
 
 
+def compared_with(claim: Claim) -> str:
+    """Name what arms are compared with: the control, or that of their own group, and for a change what else."""
+    if not claim.controls:
+        return claim.control
+    changed = f", beyond the difference with {claim.here}," if claim.counterparts else ""
+    return f"{claim.held} at the same {claim.within}{changed}"
+
+
+def relation(claim: Claim) -> str:
+    """Say how arms are said to compare: ``better than count=20``, ``better against count=20 than with seen=all``."""
+    if claim.direction == "equivalent":
+        return f"equivalent to {compared_with(claim)}"
+    return _against(claim, _word(claim, claim.direction))
+
+
+def _against(claim: Claim, word: str) -> str:
+    if claim.counterparts:
+        return f"{word} against {claim.held} than with {claim.here}"
+    return f"{word} than {compared_with(claim)}"
+
+
 def too_many_seeds() -> str:
     """Say that seeds would decide a claim, if there were thousands."""
     return f"more than {MOST_SEEDS:,} seeds would be needed to decide it"
@@ -85,17 +106,17 @@ def _refuted(claim: Claim, claimed: Sequence[Contrast], places: Mapping[str, str
         what = _other_side(claim).split()[0] if is_contrary else "equivalent"
         return f"not every arm is {statement}: {worst.arm} is {what} ({_numbers(claim, worst)})"
     by = f" by {_amount(claim)}" if claim.smallest else ""
-    is_other = f"{_other_side(claim)} {claim.compared_with}{by}{_where(claim)}"
+    is_other = f"{_other_side(claim)}{by}{_where(claim)}"
     return f"{worst.arm} is {is_other} ({_numbers(claim, worst)})"
 
 
 def _equivalent(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
     within = f"by less than {_amount(claim)}{_where(claim)}"
     if len(claimed) == 1:
-        return f"{claimed[0].arm} and {claim.compared_with} differ {within} ({_numbers(claim, claimed[0])})"
+        return f"{claimed[0].arm} and {compared_with(claim)} differ {within} ({_numbers(claim, claimed[0])})"
     largest = max(claimed, key=lambda contrast: abs(contrast.difference))
     most = f"most: {largest.arm}, {_numbers(claim, largest)}"
-    return f"all {len(claimed)} arms differ from {claim.compared_with} {within} ({most})"
+    return f"all {len(claimed)} arms differ from {compared_with(claim)} {within} ({most})"
 
 
 def _undecided(claim: Claim, claimed: Sequence[Contrast], _: Mapping[str, str]) -> str:
@@ -152,16 +173,13 @@ def _amount(claim: Claim) -> str:
 
 def _statement(claim: Claim) -> str:
     """Say what an arm is said to be: ``better than count=20 by 1.0 mAP point on val``."""
-    is_so = f"{_word(claim, claim.direction)} than"
-    if claim.direction == "equivalent":
-        is_so = "equivalent to"
-    return f"{is_so} {claim.compared_with}{_by(claim)}{_where(claim)}"
+    return f"{relation(claim)}{_by(claim)}{_where(claim)}"
 
 
 def _other_side(claim: Claim) -> str:
     if claim.direction == "equivalent":
-        return "different from"
-    return f"{_word(claim, 'worse' if claim.direction == 'better' else 'better')} than"
+        return f"different from {compared_with(claim)}"
+    return _against(claim, _word(claim, "worse" if claim.direction == "better" else "better"))
 
 
 def _word(claim: Claim, direction: str) -> str:

@@ -28,6 +28,7 @@ VERBS = (
     "retry",
     "reveal",
     "run",
+    "run_all",
     "schema",
     "sql",
     "status",

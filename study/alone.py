@@ -1,7 +1,8 @@
 """Phases that need the machine for themselves wait for those of other runs, and keep others from beginning.
 
-One file for each user in the folder of temporary files, locked by the operating system: shared by phases that bear
-company, exclusively by one that does not. Whoever is killed lets go of it.
+One file for each user in the machine's folder of temporary files, locked by the operating system: shared by phases
+that bear company, exclusively by one that does not. Whoever is killed lets go of it. What is no phase (a page, another
+program) is not kept from running: the machine's load stands beside the numbers.
 """
 
 import errno
@@ -16,19 +17,17 @@ from pathlib import Path
 from results.files import writing
 
 POLL_S = 0.2
+SHARED = next(path for path in (Path("/tmp"), Path(tempfile.gettempdir())) if path.is_dir())
 
 
 def lock_path() -> Path:
-    """Name the file; all runs of a user on a machine lock the same one."""
-    return Path(tempfile.gettempdir()) / f"study-{os.getuid()}.lock"
+    """Name the file; all runs of a user on a machine lock the same one, whatever their TMPDIR is."""
+    return SHARED / f"study-{os.getuid()}.lock"
 
 
 @contextmanager
-def among_others(is_alone: bool, stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
-    """Be at work beside others, or alone.
-
-    Who waits to be alone waits until nobody is at work: others may begin meanwhile, so that one measurement never
-    keeps a machine idle while a long training ends.
+def beside_others(stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
+    """Be at work beside others, and not beside one who is alone.
 
     Args:
         stop: called again and again while waiting; what it raises ends the wait.
@@ -37,13 +36,32 @@ def among_others(is_alone: bool, stop: Callable[[], None], say: Callable[[str], 
     Raises:
         UnwritableError: the file cannot be made.
     """
+    with _locked(fcntl.LOCK_SH, "a measurement that runs alone", stop, say):
+        yield
+
+
+@contextmanager
+def by_itself(stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
+    """Be at work alone, once nobody else is: others may begin meanwhile, so that one measurement never keeps a machine
+    idle while a long training ends.
+
+    Args:
+        stop, say: as in `beside_others`.
+
+    Raises:
+        UnwritableError: the file cannot be made.
+    """
+    with _locked(fcntl.LOCK_EX, "phases of other runs", stop, say):
+        yield
+
+
+@contextmanager
+def _locked(mode: int, others: str, stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
     path = lock_path()
-    mode = fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH
     with writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         if not _taken(descriptor, mode):
-            others = "phases of other runs" if is_alone else "a measurement that runs alone"
             say(f"waits for {others} on this machine ({path})")
             while not _taken(descriptor, mode):
                 stop()

@@ -9,13 +9,13 @@ from experiments.lines import Layer
 from experiments.problem import Problem, SpecError
 from experiments.spec import Spec
 from models import catalog
-from models.settings import Frozen, Variant, key_content
+from models.settings import Frozen, Variant
 from results.files import canonical
-from results.metric.facts import METRICS
 from study.design._cell import Cell, DesignError
 from study.edition import Arm
 from study.layers import settle
 from study.levels import Factor, short_names
+from study.phase import ClipSource, trial_phases
 from study.settings import Settings
 
 
@@ -76,7 +76,7 @@ def settled(
 
 
 def merged(arms: Sequence[Arm], metric: str) -> tuple[list[Arm], list[str]]:
-    """Keep one of the arms that have equal settings, the control before others; say which were merged.
+    """Keep one of the arms that are equal in all that counts, the control before others; say which were merged.
 
     Args:
         metric: of the claim; settings that cannot change it make no other arm.
@@ -91,18 +91,18 @@ def merged(arms: Sequence[Arm], metric: str) -> tuple[list[Arm], list[str]]:
 
 
 def content(arm: Arm, metric: str) -> str:
-    """Give what tells an arm from others: all settings that can change `metric`, and where its clips come from.
+    """Give what tells an arm from others: all that the keys of its phases hash, and where its clips come from.
 
-    A path is in no key, because the clips' own content is; but it is all that is known of them here.
+    A path is in no key, because the clips' own content is; but it is all that is known of them here. Thresholds of
+    signatures change no number, and what is said of them.
     """
-    return canonical([deciding(arm.settings, metric), arm.settings.data.source.model_dump(mode="json")])
+    data, phases = arm.settings.data, deciding(arm, metric)
+    source = [data.source.model_dump(mode="json"), data.limit]
+    return canonical([phases, source, arm.settings.signatures.model_dump(), arm.replicate])
 
 
-def deciding(settings: Settings, metric: str) -> dict[str, Any]:
-    """Give the settings that can change `metric`: how inference is measured and where, only if it is a cost of that."""
-    can = key_content(settings)
-    if METRICS[metric].is_cost:
-        resources = settings.resources
-        return can | {"resources": {"device": resources.device, "threads": resources.threads}}
-    del can["inference"]
-    return can
+def deciding(arm: Arm, metric: str) -> dict[str, Any]:
+    """Give all settings that can change `metric`: what the phases of a trial hash, by role."""
+    labels = arm.settings.data.labels
+    phases = trial_phases(arm.settings, metric, 0, 0, ClipSource("", labels.learned(0), None))
+    return {role: phase.content | {"parents": {}} for role, phase in phases.items()}

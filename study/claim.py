@@ -21,20 +21,23 @@ def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
     Raises:
         SpecError: it names an arm or a factor that there is not, or cannot be decided.
     """
-    others = [arm.name for arm in arms if not arm.is_control]
     asked = spec.claim
     problems = [*_unknown_factors(spec)]
-    if asked.says.which not in (ANY, ALL, *others):
-        text = f"claim.says.which: {catalog.unknown(asked.says.which, 'arm', [ANY, ALL, *others])}"
-        problems.append(Problem(spec.layer.where("claim.says.which"), text))
     if problems:
         raise SpecError(problems)
+    groups = _groups(spec, arms) if asked.within else {}
+    control = next(arm.name for arm in arms if arm.is_control)
+    asks_of_any = Claim(control=control, which=ANY, direction="better", smallest=1.0, **groups)
+    compared = [arm.name for arm in arms if asks_of_any.compares(arm.name)]
+    if asked.says.which not in (ANY, ALL, *compared):
+        text = f"claim.says.which: {catalog.unknown(asked.says.which, 'arm', [ANY, ALL, *compared])}"
+        raise SpecError([Problem(spec.layer.where("claim.says.which"), text)])
     claim: dict[str, Any] = {
         **asked.model_dump(exclude={"says", "within", "of"}),
         **asked.says.model_dump(),
-        "control": next(arm.name for arm in arms if arm.is_control),
+        "control": control,
         "over": asked.over.replace(" ", "_"),
-        **(_groups(spec, arms) if asked.within else {}),
+        **groups,
     }
     if METRICS[asked.metric].is_cost:  # neither clips nor activities play a part in it: what is written must say so
         written = asked.model_fields_set
@@ -84,13 +87,13 @@ def _groups(spec: Spec, arms: Sequence[Arm]) -> dict[str, Any]:
         if spec.claim.of == "change" and own is not control and own is not arm:
             counterparts[arm.name] = arm_with(matching, arm).name
     short = short_names(control.levels)
-    same = " and ".join(short[name] for name in sorted(within))
-    held = _named({name: level for name, level in control.levels.items() if name not in within})
-    reference = f"{held} with the same {same}"
-    if spec.claim.of == "change":
-        here = _named({name: level for name, level in control.levels.items() if name in within})
-        reference += f", beyond the difference that there is with {here},"
-    return {"controls": controls, "counterparts": counterparts, "reference": reference}
+    return {
+        "controls": controls,
+        "counterparts": counterparts,
+        "held": _named({name: level for name, level in control.levels.items() if name not in within}),
+        "within": " and ".join(short[name] for name in sorted(within)),
+        "here": _named({name: level for name, level in control.levels.items() if name in within}),
+    }
 
 
 def _named(levels: Mapping[str, Value]) -> str:

@@ -154,23 +154,16 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command
 
 def _run_all(request: "Request", workers: int | None) -> None:
     """Run every study; one that cannot be run does not keep the others from it."""
-    from study.campaign import requests
-    from study.executor.local import Interrupted
     from study.printing import print_outcome
 
     failed: list[str] = []
-    for each in requests(request):
-        console().print(f"== {each.name}")
-        try:
-            outcome = study.run(each, command(), console(), workers)
-        except Interrupted:
-            raise
-        except UserError as error:
-            sys.stderr.write(f"{error}\n")
-            failed.append(each.name)
+    for name, ended in study.run_all(request, command(), console(), workers):
+        if isinstance(ended, UserError):
+            sys.stderr.write(f"{name}: {ended}\n")
+            failed.append(name)
             continue
-        print_outcome(outcome, console())
-        failed += [] if outcome.is_whole else [each.name]
+        print_outcome(ended, console())
+        failed += [] if ended.is_whole else [name]
     if failed:
         sys.stderr.write(f"not finished: {', '.join(failed)}. The same command goes on from there\n")
         raise typer.Exit(1)

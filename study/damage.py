@@ -26,8 +26,8 @@ class ProbeSettings(Frozen):
     input: Literal["clean", "dropped", "blurred", "shuffled"] = "clean"
     """Clips as they are; frames that show the one before them; Gaussian blur; frames in any order."""
     dropped: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of the frames that are dropped."""
-    blur: Annotated[float, Field(gt=0, le=0.5)] = 0.03
+    """Share of the frames that are dropped; at least one is, and never the first."""
+    blur: Annotated[float, Field(gt=0, le=0.3)] = 0.03
     """Standard deviation of the blur, as a share of the frame's side."""
     tokens: Literal["receivers", "sender"] = "receivers"
     """What fusion gets: the receivers, or what they learned to be, the tokens of a sender that sees its modality."""
@@ -68,7 +68,8 @@ def _frames(settings: ProbeSettings, frames: int, seed: int, clip: str) -> Tenso
     if settings.input == "shuffled":
         return torch.from_numpy(generator.permutation(frames))
     shown_T: NDArray[np.int64] = np.arange(frames)
-    lost = generator.permutation(np.arange(1, frames))[: round(settings.dropped * frames)]  # the first is always there
+    later = generator.permutation(np.arange(1, frames))  # the first is always there
+    lost = later[: max(1, round(settings.dropped * frames))]
     shown_T[lost] = 0
     return torch.from_numpy(np.maximum.accumulate(shown_T))
 

@@ -56,6 +56,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "question": edition.spec.question.model_dump(mode="json"),
         "claim": edition.claim.model_dump(mode="json"),
         "arms": [_fixed_arm(arm, edition.claim.metric) for arm in edition.arms],
+        "signatures": edition.settings.signatures.model_dump(),
         "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
@@ -148,7 +149,7 @@ def _weights(start: Start) -> PlannedWeights:
 
 
 def _settings_digest(arm: Arm, metric: str) -> str:
-    return hashlib.sha256(canonical(deciding(arm.settings, metric)).encode()).hexdigest()
+    return hashlib.sha256(canonical(deciding(arm, metric)).encode()).hexdigest()
 
 
 def _phase(phase: Phase, clips: int) -> PlannedPhase:

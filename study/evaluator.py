@@ -28,7 +28,7 @@ class Evaluation:
         index_N: positions in the data set's clips.
         scores_NC: probabilities, the mean over the temporal views of a clip.
         labels_NC: whether the muscle group works.
-        motion_N: how much moves, as `Batch.motion_B`; NaN where there are no pictures.
+        motion_N: how much moves, as `Batch.motion_B`, the mean over views; NaN where there are no pictures.
         loss: mean classification loss over clips and views.
     """
 
@@ -66,7 +66,8 @@ def evaluate(
             logits_BC = network(streams).logits_BC.float().cpu()
         total += float(loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
         if part.motion_B is not None:
-            motion |= zip(part.index_B.tolist(), part.motion_B.tolist(), strict=True)
+            for index, moved in zip(part.index_B.tolist(), part.motion_B.tolist(), strict=True):
+                motion[index] = motion.get(index, 0.0) + moved
         for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
             summed[index] = summed[index] + score_C if index in summed else score_C
             views[index] = views.get(index, 0) + 1
@@ -77,7 +78,7 @@ def evaluate(
         np.array(order, dtype=np.int64),
         torch.stack([summed[index] / views[index] for index in order]).numpy(),
         torch.stack([labels[index] for index in order]).numpy() > 0,
-        np.array([motion.get(index, np.nan) for index in order], dtype=np.float32),
+        np.array([motion.get(index, np.nan) / views[index] for index in order], dtype=np.float32),
         total / sum(views.values()),
     )
 

@@ -54,8 +54,10 @@ def _no_groups(root: type[Frozen], layer: Layer, tree: Tree) -> Iterator[Problem
 def _problem(root: type[Frozen], layers: Sequence[Layer], tree: Tree, details: ErrorDetails) -> Problem:
     path = ".".join(str(part) for part in details["loc"])
     text = wording(details, path, "setting", names_at(root, path, tree))
-    if not path:  # what is wrong with several groups together names the one to look at first
-        text = text.removeprefix(": ")
-        path = text.partition(":")[0]
+    if details["type"] == "value_error":  # what is wrong with several settings together names the one to look at first
+        rule = str(details["ctx"]["error"])
+        named = ".".join(filter(None, (path, rule.partition(": ")[0])))
+        if field_at(root, named, tree) is not None:
+            path, text = named, f"{named}: {rule.partition(': ')[2]}"
     blamed = max(reversed(layers), key=lambda layer: layer.says(path))
     return Problem(blamed.where(path), text)

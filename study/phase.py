@@ -24,6 +24,7 @@ from models.build import (
 )
 from models.geometry import Skeleton
 from models.settings import Frozen, key_content
+from results.metric.facts import METRICS
 from study.damage import ProbeSettings
 from study.inference import InferenceSettings
 from study.key import NUMERICS, key_of
@@ -223,6 +224,27 @@ def phases_of(settings: Settings, seed: int, replicate: int, data: str) -> dict[
         phases[role] = phase("sender", sender, optim.pretraining(), epochs.sender_epochs, {})
     parents = {role: parent.key for role, parent in phases.items()}
     return probed(phases | {"joint": phase("joint", model, optim.joint(), epochs.joint_epochs, parents)}, "joint")
+
+
+class ClipSource(NamedTuple):
+    """What the phases of a trial need to know of its data.
+
+    Attributes:
+        fingerprint: of the data set.
+        classes: muscle groups that are learned.
+        skeleton: the one that the data have.
+    """
+
+    fingerprint: str
+    classes: int
+    skeleton: Skeleton | None
+
+
+def trial_phases(settings: Settings, metric: str, seed: int, replicate: int, source: ClipSource) -> dict[str, Phase]:
+    """Give what a claim about `metric` needs of a trial: trainings, or a measurement of what inference costs."""
+    if METRICS[metric].is_cost:
+        return profile_of(settings, seed, replicate, source.classes, source.skeleton)
+    return phases_of(settings, seed, replicate, source.fingerprint)
 
 
 def profile_of(

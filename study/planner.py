@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from models.errors import UserError
 from models.geometry import Skeleton
 from results.attempt import Store
 from results.metric.facts import METRICS
 from results.state import State
 from study.edition import Arm, Edition
-from study.phase import Phase, phases_of, profile_of
+from study.phase import ClipSource, Phase, trial_phases
+from study.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -65,21 +67,46 @@ class Plan:
 def make_plan(
     edition: Edition, labels: Sequence[str], data: Mapping[str, str], skeletons: Mapping[str, Skeleton | None]
 ) -> Plan:
-    """Enumerate the trials of `edition`: seed after seed, control first.
+    """Enumerate the trials of `edition`: seed after seed, control first; costs in an order drawn from the seed.
 
     Args:
         data: arm -> fingerprint of the data set it is trained on.
         skeletons: arm -> the skeleton that its data set has.
+
+    Raises:
+        UserError: two arms are one training.
     """
+    metric = edition.claim.metric
 
     def phases(arm: Arm, seed: int) -> dict[str, Phase]:
-        """Give what the claim's metric needs: trainings, or a measurement of what inference costs."""
-        settings = arm.settings
-        if METRICS[edition.claim.metric].is_cost:
-            classes = settings.data.labels.learned(len(labels))
-            return profile_of(settings, seed, arm.replicate, classes, skeletons[arm.name])
-        return phases_of(settings, seed, arm.replicate, data[arm.name])
+        classes = arm.settings.data.labels.learned(len(labels))
+        source = ClipSource(data[arm.name], classes, skeletons[arm.name])
+        return trial_phases(arm.settings, metric, seed, arm.replicate, source)
 
-    arms = sorted(edition.arms, key=lambda arm: not arm.is_control)
-    trials = [Trial(arm, seed, arm.replicate, phases(arm, seed)) for seed in edition.seeds for arm in arms]
+    def place(arm: Arm, seed: int) -> tuple[int, bool]:
+        """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""
+        return derive(seed, "order", arm.name) if METRICS[metric].is_cost else 0, not arm.is_control
+
+    trials = [
+        Trial(arm, seed, arm.replicate, phases(arm, seed))
+        for seed in edition.seeds
+        for arm in sorted(edition.arms, key=lambda arm: place(arm, seed))
+    ]
+    _refuse_arms_that_are_one(trials)
     return Plan(edition, labels, trials)
+
+
+def _refuse_arms_that_are_one(trials: Sequence[Trial]) -> None:
+    """See that no two arms have one result, which would be compared with itself.
+
+    Raises:
+        UserError: two have.
+    """
+    arms: dict[str, str] = {}
+    for trial in trials:
+        first = arms.setdefault(trial.final.key, trial.arm.name)
+        if first != trial.arm.name:
+            raise UserError(
+                f"arms {first} and {trial.arm.name}: they are one training of the same clips, so that nothing can be "
+                f"compared. Their data sets hold the same clips under two names. Leave one of them out."
+            )

@@ -21,7 +21,7 @@ from models.build import (
 )
 from models.transm3e import Taught, TransM3E
 from results.attempt import PREDICTIONS, Attempt, Store
-from results.record import Record, RecordWriter
+from results.record import RecordWriter
 from study.checkpoint import load_weights
 from study.damage import damaged
 from study.examiner import Examiner
@@ -79,7 +79,7 @@ def probe(
     records = examiner.measure_all(attempt, 1, stop)
     took = time.monotonic() - began
     with RecordWriter(attempt.records) as writer:
-        writer.write([*records, Record("seconds", "", 1, took, "s")])
+        writer.write(records)
     if attempt.superseded():
         raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
     return publish(attempt, place, network, took, (PREDICTIONS,))

@@ -1,15 +1,19 @@
 """Running a study: plan, declare the claim, train what is due, answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 
+from models.errors import UserError
+from results.plan import PlanFile
 from study import preflight, provenance
+from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
 from study.executor import local
-from study.preparation import Request, decode, prepare_store
+from study.leg import unstopped
+from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Event, Orders
@@ -36,6 +40,21 @@ class Outcome:
         return not (self.failed or self.report.problems)
 
 
+@dataclass(frozen=True)
+class Declared:
+    """A study whose clips are decoded and whose claim stands in the store: what is due of it can be trained.
+
+    Attributes:
+        command: what the user typed, for the provenance.
+        workers: phases at once.
+    """
+
+    prepared: Prepared
+    plan: PlanFile
+    command: str
+    workers: int
+
+
 def run(request: Request, command: str, console: Console, workers: int | None = None) -> Outcome:
     """Run what is due of a study on this machine, then answer its question.
 
@@ -46,18 +65,66 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
     Raises:
         UserError: the request is wrong, or was interrupted; nothing that was measured is lost.
     """
+    return train_due(make_ready(request, command, console, workers), console)
+
+
+def run_all(
+    requests: Iterable[Request], command: str, console: Console, workers: int | None = None
+) -> Iterator[tuple[str, Outcome | UserError]]:
+    """Run several studies; one that cannot be run does not keep the others from it.
+
+    All claims are declared before anything is trained: studies share trainings, and what one of them trains would
+    else be there already when another makes its claim.
+
+    Yields:
+        The name of a study, and how it ended.
+
+    Raises:
+        Interrupted: Ctrl-C.
+    """
+    ready: dict[str, Declared] = {}
+    for request in requests:
+        try:
+            ready[request.name] = make_ready(request, command, console, workers)
+        except UserError as error:
+            yield request.name, error
+    for name, declared in ready.items():
+        console.print(f"== {name}")
+        try:
+            yield name, train_due(declared, console)
+        except local.Interrupted:
+            raise
+        except UserError as error:
+            yield name, error
+
+
+def make_ready(request: Request, command: str, console: Console, workers: int | None = None) -> Declared:
+    """Plan a study, refuse what would fail, decode its clips and declare its claim.
+
+    Raises:
+        UserError: the request is wrong.
+    """
     prepared = prepare_store(request)
     preflight.check(prepared)
     refuse_other_clips(prepared)
     resources = prepared.plan.edition.settings.resources
     preflight.check_device(resources)
     crew = workers or workers_of(resources)
-    with decoding(console) as progress:
+    with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
+    return Declared(prepared, declare(prepared, command), command, crew)
+
+
+def train_due(declared: Declared, console: Console) -> Outcome:
+    """Train what is due of a study, then answer its question.
+
+    Raises:
+        UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
+    """
+    prepared = declared.prepared
     plan, store = prepared.plan, prepared.store
-    declared = declare(prepared, command)
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(declared, done, crew)
+    board = Board(declared.plan, done, declared.workers)
     lines = Lines(board)
     failures: dict[str, str] = {}
 
@@ -68,9 +135,10 @@ def run(request: Request, command: str, console: Console, workers: int | None = 
         if not console.is_terminal and (text := lines.line(event)):
             console.print(text)
 
-    orders = Orders(store.root, prepared.sources, resources, provenance.code(), command, prepared.weights)
+    resources, code = plan.edition.settings.resources, provenance.code()
+    orders = Orders(store.root, prepared.sources, resources, code, declared.command, prepared.weights)
     with shown(board, console):
-        schedule = local.run(plan.phases, done, orders, crew, tell)
+        schedule = local.run(plan.phases, done, orders, declared.workers, tell)
     report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
     return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, report)

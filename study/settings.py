@@ -118,7 +118,7 @@ class Signatures(Frozen):
     """From where on the page speaks of a failure that the paper warns of; no number depends on them."""
 
     overfitting: float = outside(10.0, ge=0)
-    """mAP on seen activities minus that on unseen ones, points."""
+    """mAP on seen activities minus that on unseen ones, each above chance, points."""
     reliance: float = outside(2.0, ge=0)
     """mAP with true sender tokens in place of the receivers minus that with RGB alone, points."""
     instability: float = outside(0.1, ge=0, le=1)
@@ -144,11 +144,11 @@ class Settings(Frozen):
     @model_validator(mode="after")
     def _sender_tokens_have_a_sender_and_a_place(self) -> Self:
         model = self.model
-        has_both = model.distill.needs_sender and reads_receivers(model) and model.baseline.is_none
+        has_both = model.distill.needs_receivers and reads_receivers(model) and model.baseline.is_none
         if self.probe.tokens == "sender" and not has_both:
             raise ValueError(
-                "probe.tokens: sender tokens need an arm that follows senders (model.distill), a fusion that reads "
-                "receivers (model.fusion) and no baseline. Choose other ones, or tokens: receivers."
+                "probe.tokens: sender tokens need an arm whose receivers follow senders (model.distill), a fusion that "
+                "reads receivers (model.fusion) and no baseline. Choose other ones, or tokens: receivers."
             )
         return self
 

@@ -13,6 +13,7 @@ from results.attempt import Store, now
 from results.plan import PlanFile, label, parents
 from results.state import with_blocked
 from study import preflight, provenance
+from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
@@ -22,6 +23,7 @@ from study.executor.submission import Asked, Submission
 from study.executor.task import ReportTask
 from study.fitting import PlanError
 from study.layout import pages_folder
+from study.leg import unstopped
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
@@ -82,7 +84,7 @@ def submit(
     preflight.check(prepared)
     refuse_other_clips(prepared)
     most = slurm.max_array_size()
-    with decoding(console) as progress:
+    with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, workers_of(resources), progress, skip_bad=request.skip_bad)
     declared = declare(prepared, command)
     plan, store = prepared.plan, Store(prepared.store.root, alive=Alive())

@@ -123,9 +123,10 @@ def refuse_too_many(labels: LabelSettings, dataset: DataSet) -> None:
 
 def _label_order(dataset: DataSet, seed: int) -> list[int]:
     """Shuffle the muscle groups; those that occur in all shown splits come before the others."""
-    occurs: dict[str, set[int]] = {split: set() for split in SHOWN}
+    occurs: dict[str, set[int]] = {}
     for clip in dataset.clips:
-        occurs.get(clip.split, set()).update(clip.muscles)
+        if clip.split in SHOWN:
+            occurs.setdefault(clip.split, set()).update(clip.muscles)
     everywhere = set.intersection(*occurs.values())
     shuffled = _shuffled(range(len(dataset.labels)), derive(seed, "labels"))
     return sorted(shuffled, key=lambda label: label not in everywhere)

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 from study.layout import store_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars
     from rich.console import Console
 
+    from models.errors import UserError
     from results.attempt import Store
     from results.clean import Item
     from results.edition import Revealed
@@ -142,6 +145,18 @@ def logs(key: str) -> Log:
     from study.following import logs as read_logs
 
     return read_logs(_store(), key)
+
+
+def run_all(
+    request: Request, command: str = "", console: Console | None = None, workers: int | None = None
+) -> Iterator[tuple[str, Outcome | UserError]]:
+    """Declare the claims of all studies, then run one after another; give each one's name and how it ended."""
+    from rich.console import Console
+
+    from study.campaign import requests
+    from study.runner import run_all as run_every
+
+    return run_every(requests(request), command, console or Console(quiet=True), workers)
 
 
 def status(name: str | None = None) -> list[Standing]:

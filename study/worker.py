@@ -20,7 +20,7 @@ from models.build import streams_of
 from results.attempt import Attempt, Store
 from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
-from study.alone import among_others
+from study.alone import beside_others, by_itself
 from study.dataset import NO_CLIPS, Source
 from study.leg import Place, Progress, Stop, Stopped, Superseded
 from study.legs import leg_of
@@ -141,7 +141,7 @@ def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, 
                 hearer.send(Event(phase.key, "waiting", text=for_whom))
 
         try:
-            with among_others(phase.is_alone, stop, wait):
+            with (by_itself if phase.is_alone else beside_others)(stop, wait):
                 leg_of(phase)(phase, _place(phase, orders), store, attempt, report, stop)
         except Stopped as reason:
             attempt.stop(str(reason))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models import catalog
 from models.errors import UserError
-from models.frames import Placed
+from models.frames import Placed, drawn_aside
 from models.geometry import ClipShape, Grid
 from models.peers import Peer, PeerSettings
 from models.settings import Variant, named
@@ -42,11 +42,13 @@ class Baseline(Peer):
     def __init__(self, settings: Settings, trunk: TrunkSettings, classes: int, clip: ClipShape) -> None:
         super().__init__()
         self.backbone = _backbone(settings.backbone, clip.size)
-        width = int(self.backbone.num_features)  # type: ignore[arg-type]
+        # what a backbone without its classifier gives, which some widen after their last features
+        width = int(getattr(self.backbone, "head_hidden_size", None) or self.backbone.num_features)  # type: ignore[arg-type]
         module = catalog.load("models.temporal", settings.temporal.name)  # type: ignore[attr-defined]
         grid = Grid(clip.frames, 1, 1)
         has_module = hasattr(module, "Temporal")
-        self.temporal = module.Temporal(settings.temporal, width, grid, 0) if has_module else nn.Identity()
+        with drawn_aside("temporal"):
+            self.temporal = module.Temporal(settings.temporal, width, grid, 0) if has_module else nn.Identity()
         self.head = nn.Linear(width, classes)
 
     def forward(self, clip_BCTHW: Tensor) -> Tensor:

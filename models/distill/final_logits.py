@@ -18,8 +18,8 @@ class Settings(DistillSettings):
     reads_logits: ClassVar[bool] = True
 
     name: Literal["final_logits"] = "final_logits"
-    temperature: Annotated[float, Field(gt=0)] = 2.0
-    weight: Annotated[float, Field(ge=0)] = 4.0
+    temperature: Annotated[float, Field(gt=0)] = 10.0
+    weight: Annotated[float, Field(ge=0)] = 100.0
     """By default the temperature squared, which keeps the gradient's size."""
 
 

@@ -25,7 +25,7 @@ class Settings(TokenSoftmax):
         wrong = [block for block in self.blocks if not enter <= int(block) < depth] if self.blocks != STAGE_ENDS else []
         if wrong:
             raise ValueError(
-                f"distill blocks must be blocks that have tokens, from {enter} to {depth - 1}, but got {wrong}."
+                f"distill.blocks: must be blocks that have tokens, from {enter} to {depth - 1}, but got {wrong}."
             )
 
 

@@ -35,7 +35,7 @@ with trained as (
     where not isnan(score)
     window above as (partition by key, clip order by score desc)
 ), clips as (
-    select key, clip, activity, split, any_value(motion) as motion, 100 * avg(share) as ranking
+    select key, clip, activity, split, min(motion) as motion, 100 * avg(share) as ranking
     from ranked
     where works = 1
     group by key, clip, activity, split
@@ -44,7 +44,7 @@ with trained as (
     from clips
     group by key, activity, split
 )
-select comparisons.arm, trained.seed, split, activity, any_value(motion) as motion, sum(sign * ranking) as gain
+select comparisons.arm, trained.seed, split, activity, min(motion) as motion, sum(sign * ranking) as gain
 from comparisons
 join trained on trained.arm = comparisons.term
 join activities using (key)

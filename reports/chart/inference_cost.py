@@ -41,7 +41,11 @@ class Panel(NamedTuple):
 
     column: str
     title: str
-    told: Callable[[float], str]
+    worded: Callable[[float], str]
+
+    def told(self, value: float | None) -> str:
+        """Tell a number of it, or that there is none: some devices count no memory."""
+        return words.MISSING if value is None else self.worded(value)
 
 
 PANELS = (
@@ -92,7 +96,7 @@ def _panel(panel: Panel, frame: pl.DataFrame, means: pl.DataFrame, plan: dict[st
     y = alt.Y("arm:N", sort=arms, title=None, axis=marks.arm_axis(plan))
     x = alt.X(f"{panel.column}:Q", title=panel.title, scale=_scale(frame[panel.column]))
     columns = ["arm", panel.column, *(["low_ms", "high_ms"] if panel.column == "latency_ms" else [])]
-    told = [panel.told(value) if value is not None else words.MISSING for value in means[panel.column]]
+    told = [panel.told(value) for value in means[panel.column]]
     base = alt.Chart(marks.data(means.select(columns).with_columns(pl.Series("told", told, dtype=pl.String)))).encode(
         y=y
     )

@@ -120,7 +120,9 @@ def test_several_senders_have_a_group_of_receivers_each(
         alone = network.senders[name].see(streams)
         student = type(alone)(encoded.receivers_by_block[group], encoded.receivers[group], None)
         parts.append(network.distill[name](student, alone))
-    torch.testing.assert_close(loss, torch.stack(parts).sum())
+    torch.testing.assert_close(loss, torch.stack(parts).mean())
+    mixed = network.head(network.fusion(encoded.own, torch.stack(encoded.receivers).mean(dim=0)))
+    torch.testing.assert_close(network.eval()(streams).logits_BC, mixed)
 
 
 def test_several_senders_start_from_their_own_phases(settings: ModelSettings, clip: ClipShape) -> None:

@@ -152,7 +152,7 @@ def test_the_network_runs_a_module_after_every_stage_it_names_as_far_as_its_gate
 
 
 def test_a_stage_that_is_not_there_is_refused(settings: ModelSettings) -> None:
-    with pytest.raises(ValidationError, match=r"temporal stages must lie below the last stage, 2"):
+    with pytest.raises(ValidationError, match=r"temporal\.stages: must lie below the last stage, 2"):
         ModelSettings.model_validate(settings.model_dump() | {"temporal": {"name": "shift", "stages": [2]}})
 
 

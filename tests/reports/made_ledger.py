@@ -196,12 +196,15 @@ def make_ledger(
 def make_probed_ledger(**changes: Any) -> Ledger:
     """Make an edition whose other arms are probes of the control: one with sender tokens, the rest with damage."""
     ledger = make_ledger(**changes)
+    control = next(arm["name"] for arm in ledger.plan["arms"] if arm["is_control"])
+    finals = {trial["seed"]: trial["final"] for trial in ledger.plan["trials"] if trial["arm"] == control}
     for place, arm in enumerate(arm["name"] for arm in ledger.plan["arms"] if not arm["is_control"]):
         probe = {"input": "clean", "tokens": "sender"} if place == 0 else {"input": "shuffled", "tokens": "receivers"}
         for trial in ledger.plan["trials"]:
             if trial["arm"] == arm:
                 ledger.plan["phases"][trial["final"]]["kind"] = "probe"
                 ledger.runs[trial["final"]]["settings"] = json.dumps({"probe": probe})
+                ledger.runs[trial["final"]]["parents"] = json.dumps({"joint": finals[trial["seed"]]})
     return ledger
 
 

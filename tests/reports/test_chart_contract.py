@@ -30,7 +30,7 @@ def name_of(chart: ModuleType) -> str:
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=name_of)
 VIEWS = {"finals", "differences", "curves", "costs", "failures"}
-TABLES = {"editions", "comparisons", "runs", "predictions"}
+TABLES = {"editions", "comparisons", "runs", "records", "predictions"}
 LEDGERS = {"signatures": make_probed_ledger, "inference_cost": make_cost_ledger}
 """Charts of what the usual edition does not have."""
 

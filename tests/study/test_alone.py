@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from study import alone
-from study.alone import among_others
+from study.alone import beside_others, by_itself
 from study.leg import Stopped
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys, time
-from study.alone import among_others
-with among_others(sys.argv[1] == "alone", lambda: None, lambda text: print(text, flush=True)):
+from study.alone import beside_others, by_itself
+with (by_itself if sys.argv[1] == "alone" else beside_others)(lambda: None, lambda text: print(text, flush=True)):
     print("at work", flush=True)
     time.sleep(60)
 """
@@ -59,7 +59,7 @@ def nothing() -> None:
 
 def test_trainings_bear_company(holder: Callable[[str], subprocess.Popen[str]]) -> None:
     assert [line(holder("with others")) for _ in range(2)] == ["at work"] * 2
-    with among_others(False, nothing, pytest.fail):
+    with beside_others(nothing, pytest.fail):
         pass
 
 
@@ -83,13 +83,13 @@ def test_a_wait_can_be_stopped_and_leaves_no_lock(holder: Callable[[str], subpro
     def stop() -> None:
         raise Stopped("interrupted")
 
-    with pytest.raises(Stopped), among_others(True, stop, said.append):
+    with pytest.raises(Stopped), by_itself(stop, said.append):
         pytest.fail("it was not alone")
     assert len(said) == 1
     assert str(alone.lock_path()) in said[0]
     trains.kill()
     trains.wait()
-    with among_others(True, nothing, pytest.fail):
+    with by_itself(nothing, pytest.fail):
         pass
 
 
@@ -97,10 +97,10 @@ def test_the_lock_is_let_go_in_one_process_too() -> None:
     order: list[str] = []
 
     def measure() -> None:
-        with among_others(True, nothing, lambda text: order.append("waits")):
+        with by_itself(nothing, lambda text: order.append("waits")):
             order.append("alone")
 
-    with among_others(False, nothing, pytest.fail):
+    with beside_others(nothing, pytest.fail):
         thread = threading.Thread(target=measure)
         thread.start()
         while not order:

@@ -7,12 +7,15 @@ import torch
 from rich.console import Console
 
 import study
+from experiments.problem import SpecError
 from models.build import BaselineModel, own_state
 from results.attempt import Store
 from study import campaign
 from study.checkpoint import load_weights
 from study.preparation import Request, prepare
+from study.runner import Outcome, run_all
 from study.training import started
+from tests.made_spec import SPEC
 
 FEWEST = {"data.limit": 4, "data.frames": 2, "data.size": 16, "data.margin": 2, "model.trunk.width": 8}
 
@@ -40,12 +43,30 @@ def test_the_same_question_is_asked_of_every_study(home: Path) -> None:
 
 @pytest.mark.slow
 def test_every_study_runs_to_its_answer_and_every_phase_has_learned(home: Path) -> None:
-    for request in campaign.requests(Request("", profile="smoke", overrides=FEWEST)):
-        outcome = study.run(request, "a test", Console(quiet=True))
+    asked = Request("", profile="smoke", overrides=FEWEST)
+    outcomes = dict(study.run_all(asked, "a test"))
+    for request in campaign.requests(asked):
+        outcome = outcomes[request.name]
+        assert isinstance(outcome, Outcome), outcome
         assert outcome.is_whole, request.name
         assert outcome.report.page.exists()
         _assert_learned(request)
     assert study.verify() == []
+
+
+def test_all_claims_stand_before_anything_is_trained(home: Path) -> None:
+    """Both studies need the same trainings: run one after the other, the second would have seen the first's results."""
+    names = ("one", "other", "broken")
+    for name in names:
+        changed = "" if name != "broken" else "  model.tokens.enter: 99\n"
+        (home / f"{name}.yaml").write_text(SPEC + changed)
+    asked = [Request(str(home / f"{name}.yaml")) for name in names]
+    ended = [(name, type(outcome)) for name, outcome in run_all(asked, "a test", Console(quiet=True))]
+    assert [(Path(name).stem, kind) for name, kind in ended] == [
+        ("broken", SpecError), ("one", Outcome), ("other", Outcome)
+    ]  # fmt: skip
+    before = study.sql("select edition, results_before from editions order by edition")
+    assert list(before.iter_rows()) == [("one", 0), ("other", 0)]
 
 
 def _assert_learned(request: Request) -> None:

@@ -40,7 +40,7 @@ def test_a_spec_admits_of_every_part_what_the_statistics_do() -> None:
     written = ClaimFile.model_json_schema()["properties"] | Says.model_json_schema()["properties"]
     meant = Claim.model_json_schema()["properties"]
     shared = {"metric", "split", "smallest", "alpha", "direction"}
-    assert meant.keys() == shared | {"control", "which", "over", "controls", "counterparts", "reference"}
+    assert meant.keys() == shared | {"control", "which", "over", "controls", "counterparts", "held", "within", "here"}
     assert {name: written[name] for name in shared} == {name: meant[name] for name in shared}
     assert [words.replace(" ", "_") for words in written["over"]["enum"]] == meant["over"]["enum"]
 
@@ -70,7 +70,7 @@ def test_within_groups_arms_have_the_control_of_their_own(write_spec: WriteSpec)
     }
     assert claim.controls == few
     assert claim.counterparts == {}
-    assert claim.reference == "count=20 with the same activities"
+    assert (claim.held, claim.within) == ("count=20", "activities")
     assert claim.claimed(arms) == ("activities=0.5, count=5", "activities=1.0, count=5")
 
 
@@ -79,7 +79,7 @@ def test_a_change_is_claimed_of_the_groups_that_are_not_the_controls(write_spec:
     claim, arms = edition.claim, tuple(arm.name for arm in edition.arms)
     assert claim.counterparts == {"activities=0.5, count=5": "activities=1.0, count=5"}
     assert claim.claimed(arms) == ("activities=0.5, count=5",)
-    assert claim.reference.endswith(", beyond the difference that there is with activities=1.0,")
+    assert (claim.held, claim.here) == ("count=20", "activities=1.0")
     assert claim.terms("activities=0.5, count=5") == {
         "activities=0.5, count=5": 1,
         "activities=0.5, count=20": -1,
@@ -110,3 +110,10 @@ def test_an_arm_whose_control_is_not_there_is_named(write_spec: WriteSpec) -> No
         SpecError, match=r"activities=0\.5, count=5 would be compared with activities=0\.5, count=20, but"
     ):
         claim_of(spec, arms)
+
+
+@pytest.mark.parametrize("which", ["activities=0.5, count=20", "activities=1.0, count=5"])
+def test_a_claim_of_a_change_is_about_an_arm_that_has_a_counterpart(write_spec: WriteSpec, which: str) -> None:
+    changed = {"smallest: 1.0": "smallest: 1.0\n  of: change", "which: any": f"which: '{which}'"}
+    with pytest.raises(SpecError, match=r"claim.says.which: activities=\d.\d, count=\d+: no such arm. Did you mean"):
+        resolve(write_spec(changed, text=GRID))

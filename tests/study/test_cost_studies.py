@@ -15,7 +15,7 @@ from experiments.problem import SpecError
 from experiments.spec import Spec
 from results.attempt import Store
 from study import costs, preflight, rates
-from study.alone import among_others
+from study.alone import beside_others
 from study.campaign import Campaign
 from study.declaration import declare, fixed_by_claim
 from study.executor import local
@@ -176,7 +176,7 @@ def test_ctrl_c_while_a_measurement_waits_for_others_stops_it(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     try:
-        with among_others(False, lambda: None, pytest.fail), pytest.raises(local.Interrupted):
+        with beside_others(lambda: None, pytest.fail), pytest.raises(local.Interrupted):
             run(prepared, press)
     finally:
         signal.signal(signal.SIGINT, before)

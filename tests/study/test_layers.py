@@ -59,3 +59,15 @@ def test_every_problem_is_named() -> None:
 def test_one_value_in_place_of_a_group_is_refused_though_a_layer_above_hides_it(value: object) -> None:
     message = refusal(layer("a", {"model": value}), layer("b", {"model.tokens.count": 5}))
     assert message.startswith(f"a:7  model: must be a group of settings, but got {value!r}. There are: trunk, tokens, ")
+
+
+def test_what_is_wrong_with_one_setting_beside_others_is_traced_to_where_that_one_is_given() -> None:
+    given, above = layer("a", {"model.tokens.enter": 9}), layer("b", {"model.tokens.count": 5})
+    depth = {"model.trunk.depth": 4, "model.trunk.stage_starts": [1]}
+    message = refusal(layer("below", depth), given, above)
+    assert message == "a:7  model.tokens.enter: must be a block of the trunk, from 0 to 3, but got 9."
+
+
+def test_what_is_wrong_with_two_groups_together_names_the_one_to_look_at() -> None:
+    message = refusal(layer("a", {"probe.tokens": "sender"}), layer("b", {"model.distill": "none"}))
+    assert message.startswith("a:7  probe.tokens: sender tokens need an arm whose receivers follow senders")

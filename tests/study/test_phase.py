@@ -16,9 +16,9 @@ from study.phase import Phase, TrainingSettings, phases_of, profile_of
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "923c1602b3cd4b23513ecad335f6c52580e9ce68943177f2cde08c5599e6c3bf",
-    "sender": "ef3659a8f17367aedc7c264d0b90bbf63ca25348802a2ff977ad769192814727",
-    "joint": "9078c9d39d0f66fe5394691c4188629909597d25cdb2406654987420a764c240",
+    "rgb": "f07fe178c82a5c5741c728f3de79e61272384a347a112ba8e45d6f9af39dee2e",
+    "sender": "a276c134628a4fe889806bf84391b601f30a4f1da53e4f2333e2e15e8b33580f",
+    "joint": "9a0b3955e3a338c73a727feb47b0fe36bc189969d87b43fc0700af3c9c5fb884",
 }
 
 
@@ -114,7 +114,7 @@ def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_b
     assert other["baseline"].key == phases["baseline"].key
 
 
-PROFILE = "eb9411f9ef5172976065c8be383ca1705298711a16b3afeb4358f4ee8a38e88b"
+PROFILE = "c3bd1015c5ae366cea603b84b479e0da5f6af19db5c310cf338371563677a877"
 BONES = Skeleton(3, 2, ((0, 1), (1, 2)))
 
 

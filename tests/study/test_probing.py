@@ -97,7 +97,10 @@ def test_a_probe_records_the_same_metrics_at_one_step(ran: Prepared) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ("  model.distill: none\n", r"asked.yaml:\d+  probe.tokens: sender tokens need an arm that follows senders"),
+        (
+            "  model.distill: none\n",
+            r"asked.yaml:\d+  probe.tokens: sender tokens need an arm whose receivers ",
+        ),
         ("  model.fusion: none\n", r"sender tokens need .* a fusion that reads receivers \(model.fusion\)"),
         (
             "  model.modality: skeleton\n",

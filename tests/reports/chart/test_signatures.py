@@ -1,13 +1,16 @@
 """Signatures of failure: each as the difference that it names, and on the right side of its threshold."""
 
+import json
 from itertools import combinations
 from statistics import fmean
 
+import numpy as np
 import polars as pl
 import pytest
 
 from reports import query
 from reports.chart import signatures
+from results.metric.average_precision import mean_average_precision
 from tests.reports.made_ledger import EDITION, Ledger, make_ledger, make_probed_ledger
 
 SENDER, SHUFFLED, CONTROL = "count=1", "count=5", "count=20"
@@ -32,7 +35,7 @@ def test_each_signature_is_the_difference_that_it_names() -> None:
     ledger = make_probed_ledger()
     frame = found_in(ledger)
     seen, unseen = (final(ledger, CONTROL, f"val_{each}") for each in ("seen", "unseen"))
-    assert value(frame, "overfitting") == pytest.approx(seen - unseen)
+    assert value(frame, "overfitting") == pytest.approx(seen - unseen), "chance is the same for both splits here"
     for signature, arm, sign in (("reliance", SENDER, 1), ("damage", SHUFFLED, -1)):
         gained = fmean(
             final(ledger, arm, split) - final(ledger, CONTROL, split) for split in ("val_seen", "val_unseen")
@@ -62,6 +65,28 @@ def test_instability_is_the_mean_difference_of_scores_of_alike_activities_where_
             spreads.append(fmean(abs(means[one][place] - means[other][place]) for place in agree))
     assert len(spreads) > 5
     assert value(found_in(ledger), "instability") == pytest.approx(fmean(spreads))
+
+
+def test_overfitting_is_measured_above_what_equal_scores_for_every_clip_reach() -> None:
+    ledger = make_probed_ledger()
+    ledger.predictions = [row for row in ledger.predictions if row[3] == "val_seen" or row[2].endswith(("0", "1"))]
+    (key,) = [each["final"] for each in ledger.plan["trials"] if (each["arm"], each["seed"]) == (CONTROL, 0)]
+    expected = 0.0
+    for split, sign in (("val_seen", 1), ("val_unseen", -1)):
+        labels_NC = np.array([row[7] for row in ledger.predictions if (row[0], row[3]) == (key, split)])
+        chance = mean_average_precision(np.zeros(labels_NC.shape), labels_NC)
+        expected += sign * (final(ledger, CONTROL, split) - chance)
+    assert value(found_in(ledger), "overfitting") == pytest.approx(expected)
+
+
+def test_a_probe_is_compared_with_the_training_that_it_probes_and_not_with_the_control() -> None:
+    ledger = make_probed_ledger()
+    other = {each["seed"]: each["final"] for each in ledger.plan["trials"] if each["arm"] == SENDER}
+    for trial in ledger.plan["trials"]:
+        if trial["arm"] == SHUFFLED:
+            ledger.runs[trial["final"]]["parents"] = json.dumps({"baseline": other[trial["seed"]]})
+    lost = fmean(final(ledger, SENDER, split) - final(ledger, SHUFFLED, split) for split in ("val_seen", "val_unseen"))
+    assert value(found_in(ledger), "damage") == pytest.approx(lost)
 
 
 def test_no_activities_alike_give_no_instability() -> None:
