@@ -114,9 +114,18 @@ class Submitter:
     def submit(self, groups: "Sequence[Group]", orders: "Orders", report: "ReportTask") -> Submission:
         """Submit everything, and the report after all of it.
 
+        SLURM's numbers are written down at the end: who is killed before has written the jobs' names.
+
         Raises:
             SubmissionError: SLURM refuses; what was submitted before is kept.
         """
+        try:
+            self._submit_all(groups, orders, report)
+        finally:
+            submission.write(self.folder, self._planned)
+        return self._planned
+
+    def _submit_all(self, groups: "Sequence[Group]", orders: "Orders", report: "ReportTask") -> None:
         from study.executor.task import PhaseTask
 
         packed, limit_s = pickle.dumps(orders), 60.0 * self.cluster.timeout_min
@@ -140,7 +149,6 @@ class Submitter:
         jobs = [array["job"] for array in self._planned["arrays"] if array["job"]]
         short = {"time": min(REPORT_MIN, self.cluster.timeout_min), "gpus_per_task": None}
         self._submit(len(groups), [report], short | {"dependency": self._after("afterany", jobs)}, 1)
-        return self._planned
 
     def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
         array = self._planned["arrays"][number]
@@ -148,7 +156,6 @@ class Submitter:
         with only(environment(self.cluster, self.code.folder, threads)), refusals(self.folder):
             jobs = executor.submit_array(list(tasks))
         array["job"] = jobs[0].job_id.partition("_")[0]
-        submission.write(self.folder, self._planned)
 
     def _after(self, how: str, jobs: Sequence[str]) -> str | None:
         return f"{how}:{':'.join(sorted(set(jobs)))}" if jobs else None

@@ -1,6 +1,6 @@
 """What was submitted to SLURM: which phase is which job. One folder a submission, `STORE/submissions/<token>/`.
 
-    submission.json   which key is which job; written before anything is submitted, and again as SLURM gives its numbers
+    submission.json   which key is which job; written before anything is submitted, and again with SLURM's numbers
     code/             the five packages as they were
     jobs/             submitit's files: what is run, what it printed
 
