@@ -165,6 +165,17 @@ class Phase:
         return self.settings
 
     @property
+    def probed(self) -> ProbePhaseSettings:
+        """The settings of a phase that measures a finished network.
+
+        Raises:
+            TypeError: it does not.
+        """
+        if not isinstance(self.settings, ProbePhaseSettings):
+            raise TypeError(f"a phase that probes is needed, but got one of kind {self.kind!r}.")
+        return self.settings
+
+    @property
     def profiled(self) -> ProfileSettings:
         """The settings of a phase that measures inference.
 

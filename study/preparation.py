@@ -155,13 +155,13 @@ def _planned(edition: Edition, store: Store, skip_bad: bool) -> Prepared:
 
 
 def _with_streams_there(edition: Edition, ways: Mapping[str, Way]) -> tuple[Edition, dict[str, Way]]:
-    """Leave out, and note, the arms that read a stream which their data do not have; the control must stay."""
+    """Leave out, and note, the arms that read a stream which their data do not have; controls must stay."""
     lacking: dict[str, str] = {}
     for arm, way in ways.items():
         try:
             refuse_missing_streams(way.source.dataset(), way.streams)
         except DataError as error:
-            if arm == edition.control.name:
+            if arm in (edition.control.name, *edition.claim.controls.values()):
                 raise
             lacking[arm] = str(error).partition(". ")[0]
     notes = [f"{arm}: left out, because {text}." for arm, text in lacking.items()]

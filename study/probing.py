@@ -4,6 +4,7 @@ It sees the hashed settings of its phase, the weights of its parents, and nothin
 """
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -28,7 +29,7 @@ from study.examiner import Examiner
 from study.leg import Place, Report, Stop, Superseded, publish, unheard, unstopped
 from study.loader import Batch, Loader
 from study.memory import start_peak
-from study.phase import Phase, ProbePhaseSettings
+from study.phase import Phase
 from study.training import be_deterministic, sender_weights, subset_of
 
 
@@ -49,16 +50,14 @@ def probe(
         Superseded: another attempt holds the phase now.
         StoreError: a parent is not done.
     """
-    settings = phase.settings
-    if not isinstance(settings, ProbePhaseSettings):
-        raise TypeError(f"a probe is needed, but got a phase of kind {phase.kind!r}.")
+    settings = phase.probed
     device = torch.device(place.resources.device)
     if device.type == "cuda":
         be_deterministic()
     start_peak(device)
     began = time.monotonic()
     dataset, subset = place.dataset, subset_of(phase, place.dataset)
-    network = finished(phase, settings, dataset, store)
+    network = finished(phase, dataset, store)
     shown: nn.Module = network
     streams = streams_of(settings.model)
     if settings.probe.tokens == "sender" and isinstance(network, TransM3E):
@@ -66,15 +65,20 @@ def probe(
     elif not isinstance(settings.model, BaselineModel):
         streams = ("rgb",)
 
-    def change(batch: Batch) -> Batch:
-        clips = [dataset.clips[index].name for index in batch.index_B.tolist()]
-        return batch._replace(streams=damaged(batch.streams, clips, settings.probe, phase.seed))
-
     workers = place.resources.loader_workers
     loader = Loader(dataset, settings.data, place.cache, subset, streams, loader_workers=workers)
     loss = variant(settings.model.loss).Loss(settings.model.loss)
     examiner = Examiner(
-        shown.to(device), loader, dataset, subset, loss, settings.batch, settings.precision, device, phase.seed, change
+        network=shown.to(device),
+        loader=loader,
+        dataset=dataset,
+        subset=subset,
+        loss=loss,
+        batch=settings.batch,
+        precision=settings.precision,
+        device=device,
+        seed=phase.seed,
+        change=damage_of(phase, dataset),
     )
     records = examiner.measure_all(attempt, 1, stop)
     took = time.monotonic() - began
@@ -85,13 +89,24 @@ def probe(
     return publish(attempt, place, network, took, (PREDICTIONS,))
 
 
-def finished(phase: Phase, settings: ProbePhaseSettings, dataset: DataSet, store: Store) -> Network:
+def damage_of(phase: Phase, dataset: DataSet) -> Callable[[Batch], Batch]:
+    """Give what `phase` does to every batch before the network sees it."""
+
+    def damage(batch: Batch) -> Batch:
+        clips = [dataset.clips[index].name for index in batch.index_B.tolist()]
+        return batch._replace(streams=damaged(batch.streams, clips, phase.probed.probe, phase.seed))
+
+    return damage
+
+
+def finished(phase: Phase, dataset: DataSet, store: Store) -> Network:
     """Build the network whose training is a parent of `phase`, with the weights that it ended with.
 
     Raises:
         StoreError: the training is not done.
     """
-    subset, model = subset_of(phase, dataset), settings.model
+    subset, settings = subset_of(phase, dataset), phase.probed
+    model = settings.model
     shape = ClipShape(settings.data.frames, settings.data.size, dataset.skeleton)
     network = build(model, len(subset.learned), shape)
     if isinstance(network, TransM3E) and isinstance(model, ModelSettings):

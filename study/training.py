@@ -170,7 +170,15 @@ class _Leg:
         steps = self.loader.steps(optim.batch)
         self.trainer = Trainer(self.network, loss, optim, settings.epochs, steps, self.seed, device)
         self.examiner = Examiner(
-            self.network, self.loader, place.dataset, subset, loss, optim.batch, optim.precision, device, phase.seed
+            network=self.network,
+            loader=self.loader,
+            dataset=place.dataset,
+            subset=subset,
+            loss=loss,
+            batch=optim.batch,
+            precision=optim.precision,
+            device=device,
+            seed=phase.seed,
         )
 
     def resume(self, attempt: Attempt) -> int:

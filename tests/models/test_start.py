@@ -234,3 +234,12 @@ def test_each_phase_finds_the_file_that_its_setting_names_and_the_joint_one_none
     assert start_of(sender) == ("model.modality.weights", file)
     assert start_of(peer("r3d_18", baseline={"name": "r3d_18", "weights": file})) == ("model.baseline.weights", file)
     assert start_of(peer("random")) is None
+
+
+@pytest.mark.parametrize("modality", ["rgb_difference", "depth", "grayscale_edges"])
+def test_a_sender_that_was_trained_on_clips_of_another_length_is_refused(modality: str) -> None:
+    longer = drawn(branch(modality), clip=ClipShape(8, 32), seed=1)
+    with pytest.raises(
+        WeightsError, match=r"clips of another length: \d+ of its tables .* has \d+ rows, \d+ are needed"
+    ):
+        load_start(drawn(branch(modality), clip=ClipShape(4, 32)), own_state(longer))

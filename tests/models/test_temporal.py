@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from models import catalog
-from models.build import ClipShape, ModelSettings, build, rgb_settings
+from models.build import ClipShape, ModelSettings, build, rgb_settings, sender_settings
 from models.frames import OverTime, TemporalSettings
 from models.geometry import Grid
 from models.settings import key_content
 from models.temporal.state_space import scan
+from models.transm3e import TransM3E
 
 OWN = sys.modules[__name__]
 MODULES = [catalog.load("models.temporal", name) for name in catalog.names("models.temporal") if name != "none"] + [OWN]
@@ -176,3 +177,47 @@ def test_an_open_shift_is_tsm() -> None:
     nn.init.ones_(temporal.gate)
     frames = torch.arange(12.0).view(1, 3, 4)
     assert temporal(frames)[0].tolist() == [[0, 5, 2, 3], [0, 9, 6, 7], [4, 0, 10, 11]]
+
+
+@every_module
+@pytest.mark.parametrize("enters", ["joint", "pretrain"])
+def test_arms_with_and_without_a_module_begin_from_one_seed_as_the_same_function(
+    module: ModuleType, enters: str, settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
+) -> None:
+    """As trainings do: weights are drawn from the seed, then the joint phase takes over those of its parents."""
+
+    def begun(asked: ModelSettings) -> tuple[Tensor, Tensor]:
+        torch.manual_seed(7)
+        rgb = build(rgb_settings(asked), 5, clip).eval()
+        torch.manual_seed(8)
+        joint = build(asked, 5, clip).eval()
+        assert isinstance(joint, TransM3E)
+        joint.load_parents(rgb.state_dict(), {"rgb_difference": sender})
+        return rgb(streams).logits_BC, joint(streams).logits_BC
+
+    sender = build(sender_settings(settings)["rgb_difference"], 5, clip).state_dict()
+    with_one = settings.model_copy(update={"temporal": module.Settings(enters=enters)})
+    for ours, theirs in zip(begun(with_one), begun(settings), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_modules_at_two_places_are_drawn_apart(settings: ModelSettings, clip: ClipShape) -> None:
+    module = catalog.load("models.temporal", "attention")
+    places = build(with_module(settings, module), 5, clip).state_dict()
+    drawn = [value for name, value in places.items() if ".temporal." in name and value.dim() > 1]
+    assert len({value.flatten()[0].item() for value in drawn}) == len(drawn)
+
+
+@every_module
+def test_the_gradient_goes_through_an_open_module(module: ModuleType) -> None:
+    temporal = module.Temporal(module.Settings(), 8, Grid(4, 2, 2), 3).eval()
+    sequence = torch.randn(2, 3 + 4 * 2 * 2, 8, requires_grad=True)
+    wanted = torch.randn_like(sequence)
+
+    def gradient() -> Tensor:
+        (found,) = torch.autograd.grad((temporal(sequence) * wanted).sum(), sequence)
+        return found
+
+    closed = gradient()
+    nn.init.ones_(temporal.gate)
+    assert not torch.allclose(gradient(), closed)

@@ -1,10 +1,14 @@
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from models.build import ClipShape, ModelSettings, build, load_own_state, own_state, rgb_settings, sender_settings
+from models.errors import UserError
+from models.geometry import Skeleton
 from models.tokens import Head
-from models.transm3e import SenderNetwork, TransM3E
+from models.transm3e import SenderNetwork, Taught, TransM3E
 from models.trunk import Trunk
 from models.weights import WeightsError
 
@@ -183,3 +187,34 @@ def test_a_checkpoint_holds_everything_but_the_sender_and_comes_back(
     assert torch.equal(again.eval()(streams).logits_BC, network.eval()(streams).logits_BC)
     with pytest.raises(WeightsError, match=r"the checkpoint.*1 missing \(head\.projection\.bias\)"):
         load_own_state(again, {name: value for name, value in kept.items() if name != "head.projection.bias"})
+
+
+def test_taught_by_true_tokens_fusion_gets_the_senders_last_ones(network: TransM3E, streams: dict[str, Tensor]) -> None:
+    taught, own = Taught(network).eval(), network.trunk(streams["rgb"]).own
+    sent = sender_of(network).sender(streams["rgb"]).own
+    torch.testing.assert_close(taught(streams).logits_BC, network.head(network.fusion(own, sent)))
+    before = taught(streams).logits_BC
+    nn.init.normal_(next(sender_of(network).parameters()))
+    assert not torch.allclose(taught(streams).logits_BC, before)
+
+
+def test_taught_by_several_senders_fusion_gets_the_mean_of_their_tokens(
+    settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
+) -> None:
+    both = {"modality": ["rgb_difference", "grayscale_edges"]}
+    network = build(ModelSettings.model_validate(settings.model_dump() | both), CLASSES, clip)
+    assert isinstance(network, TransM3E)
+    sent = [cast("SenderNetwork", each).sender(streams["rgb"]).own for each in network.eval().senders.values()]
+    fused = network.fusion(network.trunk(streams["rgb"]).own, torch.stack(sent).mean(dim=0))
+    torch.testing.assert_close(Taught(network)(streams).logits_BC, network.head(fused))
+
+
+def test_senders_of_another_width_cannot_take_the_receivers_place(
+    settings: ModelSettings, streams: dict[str, Tensor]
+) -> None:
+    chain = Skeleton(3, 2, ((0, 1), (1, 2)))
+    skeleton = ModelSettings.model_validate(settings.model_dump() | {"modality": "skeleton"})
+    network = build(skeleton, CLASSES, ClipShape(4, 32, chain))
+    assert isinstance(network, TransM3E)
+    with pytest.raises(UserError, match=r"sender skeleton have width 64, and those of the trunk 32: .* to 32"):
+        Taught(network)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from results import ledger, query
@@ -153,3 +154,39 @@ def test_what_inference_costs_is_a_row_of_its_own_split(tmp_path: Path) -> None:
     assert made.rows(store, "select epochs from runs") == [(0,)]
     repeats = made.rows(store, "select value from curves where metric = 'latency' order by step")
     assert repeats == [(9.0,), (10.0,), (11.0,)]
+
+
+def differences(store: Store, undo: str = "") -> list[tuple[object, ...]]:
+    ledger.sync(store)
+    with duckdb.connect(str(store.database)) as connection:
+        if undo:
+            connection.execute(undo)
+        return connection.execute("select arm, seed, split, difference from differences order by all").fetchall()
+
+
+def test_differences_are_those_of_finals_seed_by_seed(made_store: Store) -> None:
+    found = differences(made_store)
+    with duckdb.connect(str(made_store.database)) as connection:
+        expected = connection.execute(
+            "select arm.arm, arm.seed, arm.split, arm.map - control.map from finals as arm "
+            "join finals as control using (edition, seed, split) where control.is_control and not arm.is_control "
+            "order by all"
+        ).fetchall()
+    assert found == expected != []
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        "delete from records where metric = 'map' "
+        "and key = (select final from trials where arm = 'count=20' and seed = 0)",
+        "update records set value = 'nan' where metric = 'map' "
+        "and key = (select final from trials where arm = 'count=20' and seed = 0)",
+        "insert into runs by name select final as key, 9 as attempt, 'pruned' as state, edition as pruned_by "
+        "from trials where arm = 'count=20' and seed = 0",
+    ],
+    ids=["missing", "not a number", "pruned"],
+)
+def test_without_one_of_its_terms_a_difference_has_no_row(made_store: Store, undo: str) -> None:
+    assert {row[1] for row in differences(made_store)} == {0, 1}
+    assert {row[1] for row in differences(made_store, undo)} == {1}

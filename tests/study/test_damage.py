@@ -70,3 +70,12 @@ def test_blur_takes_away_detail_and_leaves_means_and_skeletons() -> None:
     wide = damaged({"rgb": edge}, ["a"], ProbeSettings(input="blurred", blur=0.1), 0)["rgb"]
     sharp = damaged({"rgb": edge}, ["a"], ProbeSettings(input="blurred", blur=0.02), 0)["rgb"]
     assert ((wide > 0.1) & (wide < 0.9)).sum() > ((sharp > 0.1) & (sharp < 0.9)).sum() > 0
+
+
+def test_the_least_damage_that_can_be_set_is_still_damage_and_the_most_still_works() -> None:
+    assert len(shown({"input": "dropped", "dropped": 0.01})[0].unique()) == 7
+    assert len(shown({"input": "dropped", "dropped": 0.99})[0].unique()) == 1
+    most = damaged({"rgb": torch.rand(1, 3, 2, 64, 64)}, ["a"], ProbeSettings(input="blurred", blur=0.3), 0)
+    assert most["rgb"].isfinite().all()
+    with pytest.raises(ValueError, match=r"less than or equal to 0\.3"):
+        ProbeSettings(blur=0.31)

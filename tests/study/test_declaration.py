@@ -47,7 +47,13 @@ def test_a_damaged_claim_is_named_before_anything_is_trained(request_: Request) 
 
 @pytest.mark.parametrize(
     "change",
-    [("width: 4", "width: 8"), ("smallest: 1.0", "smallest: 2.0"), ("seeds: 1", "seeds: 2"), ("limit: 4", "limit: 5")],
+    [
+        ("width: 4", "width: 8"),
+        ("smallest: 1.0", "smallest: 2.0"),
+        ("seeds: 1", "seeds: 2"),
+        ("limit: 4", "limit: 5"),
+        ("settings:\n", "settings:\n  signatures.overfitting: 99\n"),
+    ],
 )
 def test_whoever_changes_anything_after_a_result_declares_a_new_claim_that_says_so(
     request_: Request, change: tuple[str, str]

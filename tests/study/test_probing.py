@@ -1,19 +1,24 @@
 """Probes: the numbers of a finished network, measured again on other clips, and nothing trained."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from rich.console import Console
 
 import study
 from models.errors import UserError
 from results.attempt import Store
 from results.record import Record, read_records
+from study.checkpoint import load_weights
+from study.loader import Batch
 from study.phase import Phase, phases_of
 from study.preparation import Prepared, Request, prepare
+from study.probing import damage_of, finished
 from study.settings import Settings
 from tests.made_spec import SPEC
 
@@ -127,3 +132,25 @@ def test_a_probe_adds_a_phase_and_changes_no_key_of_the_training() -> None:
     assert probed == trained
     assert keys(probe={"input": "dropped"})["probe"] != keys(probe={"input": "dropped", "dropped": 0.25})["probe"]
     assert keys(signatures={"reliance": 3.0}) == trained
+
+
+def test_true_sender_tokens_are_those_that_the_sender_phase_learned(ran: Prepared) -> None:
+    """The network that is shown has the weights of both of its parents."""
+    trial = next(trial for trial in ran.plan.trials if trial.arm.name == "shown=true sender tokens")
+    dataset = ran.ways[trial.arm.name].source.dataset()
+    network = finished(trial.final, dataset, ran.store).state_dict()
+    sender = load_weights(ran.store.checkpoint(trial.phases["sender"].key))
+    joint = load_weights(ran.store.checkpoint(trial.phases["joint"].key))
+    assert all(torch.equal(network[name], value) for name, value in joint.items())
+    learned = {name: value for name, value in sender.items() if name.startswith("sender.")}
+    assert learned
+    assert all(torch.equal(network[f"senders.rgb_difference.{name}"], value) for name, value in learned.items())
+
+
+def test_every_seed_damages_a_clip_in_its_own_way(ran: Prepared) -> None:
+    phase = next(trial.final for trial in ran.plan.trials if trial.arm.name == "shown=shuffled")
+    dataset = ran.ways["shown=shuffled"].source.dataset()
+    batch = Batch({"rgb": torch.arange(8.0).view(1, 1, 8, 1, 1)}, torch.zeros(1, 20), torch.tensor([0]))
+    phases = [replace(phase, seed=seed) for seed in range(4)]
+    shown = [damage_of(each, dataset)(batch).streams["rgb"].flatten().tolist() for each in phases]
+    assert len({tuple(frames) for frames in shown}) == 4

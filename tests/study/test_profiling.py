@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -121,3 +122,14 @@ def test_it_can_be_stopped_before_every_pass(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         profiling.profile(phase, PLACE, store, attempt, stop=stop)
     assert not attempt.records.exists()
+
+
+def test_it_runs_with_the_threads_of_its_settings(tmp_path: Path) -> None:
+    phase = phase_of()
+    phase = replace(phase, settings=phase.profiled.model_copy(update={"threads": 3}))
+    store = Store(tmp_path / "store")
+    attempt = store.claim(phase.key, phase.content, Owner.current("a test"))
+    assert attempt is not None
+    seen: set[int] = set()
+    assert profiling.profile(phase, PLACE, store, attempt, stop=lambda: seen.add(torch.get_num_threads()))
+    assert seen == {3}

@@ -317,3 +317,33 @@ def test_data_that_is_varied_cannot_be_set(write_spec: WriteSpec) -> None:
     spec = write_spec({"model.tokens.count: 20": "data.source: synthetic", "model.tokens.count: [5, 20]": (
         "data.source: [synthetic, {name: synthetic, seed: 1}]")})  # fmt: skip
     assert message(spec, data="synthetic").startswith("--data synthetic  data.source: is varied by this study")
+
+
+DROPPED = {
+    "model.tokens.count: [5, 20]": "probe.dropped: [0.3, 0.5]",
+    "{model.tokens.count: 20}": "{probe.dropped: 0.5}",
+}
+
+
+def test_settings_that_change_no_number_make_no_other_arm(write_spec: WriteSpec) -> None:
+    spec = write_spec(DROPPED)
+    with pytest.raises(SpecError, match="there is no arm beside the control"):
+        resolve(spec)  # nothing is dropped at all
+
+
+def test_the_same_settings_make_arms_where_they_do_change_a_number(write_spec: WriteSpec) -> None:
+    spec = write_spec(DROPPED, added="settings: {probe.input: dropped}\n")
+    assert [arm.name for arm in resolve(spec).arms] == ["dropped=0.3", "dropped=0.5"]
+
+
+def test_arms_of_a_baseline_that_differ_in_what_it_does_not_read_are_one(write_spec: WriteSpec) -> None:
+    spec = write_spec(added="settings: {model.baseline: r3d_18}\n")
+    with pytest.raises(SpecError, match="there is no arm beside the control"):
+        resolve(spec)
+
+
+def test_what_cannot_change_a_cost_makes_no_other_arm_of_a_study_about_costs(write_spec: WriteSpec) -> None:
+    costs = {"claim:\n": "claim:\n  metric: latency\n", "model.tokens.count: [5, 20]": "optim.lr: [0.001, 0.002]"}
+    spec = write_spec(costs | {"{model.tokens.count: 20}": "{optim.lr: 0.001}"})
+    with pytest.raises(SpecError, match="there is no arm beside the control"):
+        resolve(spec)

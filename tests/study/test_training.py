@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from models.build import own_state
 from models.weights import WeightsError
 from results.attempt import Attempt, Store
+from results.metric.average_precision import mean_average_precision
 from results.owner import Owner
 from results.record import Record, read_records
 from study import preparation
@@ -21,7 +24,7 @@ from study.checkpoint import load_weights, save_weights
 from study.leg import Place, Progress, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-from study.training import started, train
+from study.training import started, subset_of, train
 
 EPOCHS = 4
 SETTINGS = {
@@ -291,3 +294,27 @@ def test_all_arms_share_what_they_agree_on(prepared: Prepared) -> None:
     assert prepared.plan.epochs == prepared.plan.epochs_unshared
     seeds = {trial.seed for trial in prepared.plan.trials}
     assert len(prepared.plan.phases) == 3 * 5 * len(seeds)
+
+
+def test_only_measured_muscle_groups_have_scores_and_count_in_the_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    labels = {"data.labels.trained": 10, "data.labels.measured": 5, "data.limit": 12}
+    prepared = prepare(Request("token_count_sweep", profile="smoke", overrides=SETTINGS | labels))
+    phase = phases(prepared)["rgb"]
+    attempt = claimed(phase, prepared.store)
+    assert train(phase, place(prepared), prepared.store, attempt)
+    subset = subset_of(phase, place(prepared).dataset)
+    rows = pl.read_parquet(attempt.predictions)
+    scores_NC = np.array(rows["scores"].to_list())
+    assert set(np.flatnonzero(~np.isnan(scores_NC).all(axis=0))) == set(subset.measured)
+    assert len(subset.measured) == 5
+    final = {(one.metric, one.split): one.value for one in read_records(attempt.records) if one.step == EPOCHS}
+    for split in ("val_seen", "val_unseen"):
+        on = (rows["split"] == split).to_numpy()
+        labels_NC = np.array(rows["labels"].to_list())[on]
+        assert final["map", split] == pytest.approx(mean_average_precision(scores_NC[on], labels_NC))
+        learned = {metric for metric, where in final if metric.startswith("ap.") and where == split}
+        assert len(learned) <= 10
+        assert learned <= {f"ap.{place(prepared).dataset.labels[label]}" for label in subset.learned}
