@@ -83,6 +83,16 @@ def unstopped() -> None:
     """Let it go on."""
 
 
+def refuse_superseded(attempt: Attempt) -> None:
+    """Stop an attempt that another one has taken over.
+
+    Raises:
+        Superseded: one has.
+    """
+    if attempt.superseded():
+        raise Superseded(f"{attempt.key}: attempt {attempt.number} was taken over by a later one.")
+
+
 def publish(
     attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str], device_name: str = ""
 ) -> bool:

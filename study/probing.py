@@ -26,7 +26,7 @@ from results.record import RecordWriter
 from study.checkpoint import load_weights
 from study.damage import damaged
 from study.examiner import Examiner
-from study.leg import Place, Report, Stop, Superseded, publish, unheard, unstopped
+from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
 from study.loader import Batch, Loader
 from study.memory import start_peak
 from study.phase import Phase
@@ -84,8 +84,7 @@ def probe(
     took = time.monotonic() - began
     with RecordWriter(attempt.records) as writer:
         writer.write(records)
-    if attempt.superseded():
-        raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
+    refuse_superseded(attempt)
     return publish(attempt, place, network, took, (PREDICTIONS,))
 
 

@@ -16,7 +16,7 @@ from results.metric.facts import COST_SPLIT
 from results.record import Record, RecordWriter
 from study import inference, made_up
 from study.flops import gflops, read_at_inference
-from study.leg import Place, Report, Stop, Superseded, publish, unheard, unstopped
+from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
 from study.memory import start_peak
 from study.phase import Phase, ProfileSettings
 from study.seeding import derive
@@ -62,8 +62,7 @@ def profile(
             records.append(Record("peak_memory", COST_SPLIT, len(taken_ms), memory, "bytes"))
         with RecordWriter(attempt.records) as writer:
             writer.write(records)
-        if attempt.superseded():
-            raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
+        refuse_superseded(attempt)
         named = inference.device_name(device)
         return publish(attempt, place, network, time.monotonic() - began, files=(), device_name=named)
 

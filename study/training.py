@@ -35,7 +35,7 @@ from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
 from study.examiner import SHOWN_SPLITS, Examiner
-from study.leg import Place, Progress, Report, Stop, Superseded, publish, unheard, unstopped
+from study.leg import Place, Progress, Report, Stop, publish, refuse_superseded, unheard, unstopped
 from study.loader import Loader
 from study.memory import start_peak
 from study.phase import Phase, senders_of
@@ -84,8 +84,7 @@ def train(
                 records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
             took = time.monotonic() - began
             writer.write([*records, Record("seconds", "train", epoch, took, "s")])
-            if attempt.superseded():
-                raise Superseded(f"{phase.key}: attempt {attempt.number} was taken over by a later one.")
+            refuse_superseded(attempt)
             if epoch < epochs:
                 leg.save(attempt, epoch)
             attempt.heartbeat()
