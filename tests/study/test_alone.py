@@ -16,8 +16,11 @@ from study.leg import Stopped
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys, time
-from study.alone import beside_others, by_itself
-with (by_itself if sys.argv[1] == "alone" else beside_others)(lambda: None, lambda text: print(text, flush=True)):
+from pathlib import Path
+from study import alone
+alone.SHARED = Path(sys.argv[2])
+how = alone.by_itself if sys.argv[1] == "alone" else alone.beside_others
+with how(lambda: None, lambda text: print(text, flush=True)):
     print("at work", flush=True)
     time.sleep(60)
 """
@@ -25,18 +28,18 @@ with (by_itself if sys.argv[1] == "alone" else beside_others)(lambda: None, lamb
 
 @pytest.fixture(autouse=True)
 def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep apart from what else runs on this machine."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+    """Keep apart from what else runs on this machine, other tests above all."""
+    monkeypatch.setattr(alone, "SHARED", tmp_path)
 
 
 @pytest.fixture
-def holder() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+def holder(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Give a function that starts a process which is at work, with others or alone, until it is killed."""
     started: list[subprocess.Popen[str]] = []
 
     def start(how: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen([sys.executable, "-c", HOLD, how], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        words = [sys.executable, "-c", HOLD, how, str(tmp_path)]
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
