@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import query
-from results.plan import PlanFile, label, parents
+from results.plan import PlanFile, labels, parents
 from results.state import with_blocked
 
 if TYPE_CHECKING:
@@ -50,17 +50,22 @@ def list_unfinished(connection: "duckdb.DuckDBPyConnection", edition: str, plan:
     known = {key: failures[key]["state"] if key in failures else "absent" for key in plan["phases"]}
     states = with_blocked(known, parents(plan))
     open_trials = [trial for trial in plan["trials"] if _name(trial) not in finished]
-    return [_trial(plan, trial, failures, states[trial["final"]]) for trial in open_trials]
+    names = labels(plan)
+    return [_trial(plan, trial, failures, states[trial["final"]], names) for trial in open_trials]
 
 
 def _trial(
-    plan: PlanFile, trial: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], final: str
+    plan: PlanFile,
+    trial: Mapping[str, Any],
+    failures: Mapping[str, Mapping[str, Any]],
+    final: str,
+    names: Mapping[str, str],
 ) -> Unfinished:
     """Describe an open trial by the first of its phases that has no result; `final` is the state of its last one."""
     for key in trial["phases"].values():
         if key in failures:
             state = "blocked" if final == "blocked" else failures[key]["state"]
-            return Unfinished(*_name(trial), state, label(plan, key), _why(failures[key]))
+            return Unfinished(*_name(trial), state, names[key], _why(failures[key]))
     measures = plan["phases"][trial["final"]]["kind"] == "profile"
     return Unfinished(
         *_name(trial), "waiting", "", f"not {'measured' if measures else 'trained'} yet, or still running"

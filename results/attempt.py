@@ -334,7 +334,8 @@ class Store:
 
     def states(self, keys: Iterable[str]) -> dict[str, State]:
         """Read the states of many keys from their files (a few system calls each); nothing is written."""
-        return {key: state.read(self.runs / key, self._live_in) for key in keys}
+        runs = str(self.runs)
+        return {key: state.read(f"{runs}/{key}", self._live_in) for key in keys}
 
     def is_live(self, attempt: Attempt) -> bool:
         """Tell whether a process works on `attempt` now."""

@@ -126,20 +126,23 @@ def study_of(edition: str) -> str:
     return edition.partition("--")[0]
 
 
-def label(plan: PlanFile, key: str) -> str:
-    """Name a phase as people do: kind, the arm or how many arms share it, seed.
+def labels(plan: PlanFile) -> dict[str, str]:
+    """Name every phase as people do, by key: its role, the arm or how many arms share it, seed.
 
     Example:
         ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``
-
-    Raises:
-        KeyError: the plan has no such phase.
     """
-    phase = plan["phases"][key]
-    uses = [(trial["arm"], role) for trial in plan["trials"] for role, own in trial["phases"].items() if own == key]
+    uses: dict[str, list[tuple[str, str]]] = {}
+    for trial in plan["trials"]:
+        for role, key in trial["phases"].items():
+            uses.setdefault(key, []).append((trial["arm"], role))
+    return {key: _label(own, plan["phases"][key]["seed"]) for key, own in uses.items()}
+
+
+def _label(uses: list[tuple[str, str]], seed: int) -> str:
     arm, role = uses[0]
     who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
-    return f"{role} {who} seed {phase['seed']}"
+    return f"{role} {who} seed {seed}"
 
 
 def parents(plan: PlanFile) -> dict[str, list[str]]:

@@ -29,7 +29,10 @@ class State:
     step: int | None = None
 
 
-def numbers(folder: Path) -> list[int]:
+DONE, ABSENT = State("done"), State("absent")
+
+
+def numbers(folder: Path | str) -> list[int]:
     """List the numbers of the attempts in a run's `folder`, ascending."""
     try:
         with os.scandir(folder) as entries:
@@ -38,16 +41,19 @@ def numbers(folder: Path) -> list[int]:
         return []
 
 
-def read(folder: Path, live: Callable[[Path], bool]) -> State:
-    """Read the state of the run in `folder`; `live` tells whether the claimant of an attempt still works on it."""
+def read(folder: str, live: Callable[[Path], bool]) -> State:
+    """Read the state of the run in `folder`; `live` tells whether the claimant of an attempt still works on it.
+
+    It is asked for thousands of runs at once: hence the path as text.
+    """
     try:
-        size = (folder / "done.json").stat().st_size
+        size = os.stat(f"{folder}/done.json").st_size
     except (FileNotFoundError, NotADirectoryError):
         pass
     else:
-        return State("done" if size >= LEAST_BYTES else "damaged")
+        return DONE if size >= LEAST_BYTES else State("damaged")
     there = numbers(folder)
-    return read_attempt(folder / str(there[-1]), live) if there else State("absent")
+    return read_attempt(Path(folder, str(there[-1])), live) if there else ABSENT
 
 
 def read_attempt(folder: Path, live: Callable[[Path], bool]) -> State:

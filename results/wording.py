@@ -1,11 +1,15 @@
 """The words of an answer: the sentence and the note, from the claim and its contrasts."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from results.claim import ALL, ANY, Claim
-from results.contrast import Contrast
-from results.power import MOST_SEEDS
+
+if TYPE_CHECKING:
+    from results.contrast import Contrast
 
 
 def sentence(
@@ -82,6 +86,8 @@ def _against(claim: Claim, word: str) -> str:
 
 def too_many_seeds() -> str:
     """Say that seeds would decide a claim, if there were thousands."""
+    from results.power import MOST_SEEDS
+
     return f"more than {MOST_SEEDS:,} seeds would be needed to decide it"
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from results.files import writing
 
+ALONE = frozenset({"profile"})
+"""Kinds of phases that need the machine for themselves."""
 POLL_S = 0.2
 SHARED = next(path for path in (Path("/tmp"), Path(tempfile.gettempdir())) if path.is_dir())
 

@@ -15,12 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.words import duration
-from results.plan import PlanFile, label, parents
+from results.plan import PlanFile, labels, parents
 from results.state import with_blocked
-from study.leg import Progress
-from study.phase import KINDS
+from study.alone import ALONE
+from study.event import Event, Progress
 from study.printing import STATES
-from study.worker import Event
 
 EPOCH_LINE_S = 30.0
 NO_EPOCH = float("nan")
@@ -44,7 +43,7 @@ class Board:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.edition = plan["edition"]
-        self.labels = {key: label(plan, key) for key in plan["phases"]}
+        self.labels = labels(plan)
         self.latest: dict[str, Progress] = {}
         self._workers = workers
         self._parents = parents(plan)
@@ -86,7 +85,7 @@ class Board:
         states = with_blocked(self._state, self._parents)
         open_keys = [key for key in self._left if states[key] in ("due", "running")]
         left = {key: self._left[key] * rates.get(self._kind[key], usual) for key in open_keys}
-        alone_s = sum(seconds for key, seconds in left.items() if KINDS[self._kind[key]].is_alone)
+        alone_s = sum(seconds for key, seconds in left.items() if self._kind[key] in ALONE)
         return alone_s + (sum(left.values()) - alone_s) / max(1, min(self._workers, len(open_keys)))
 
     def summary(self) -> str:

@@ -6,7 +6,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from results.attempt import Attempt
 from results.files import replace_json
 from study import provenance
 from study.cache import Cache
+from study.event import Progress
 from study.memory import peak_bytes
 from study.settings import Resources
 
@@ -27,26 +27,6 @@ class Superseded(Exception):
 
 class Stopped(Exception):
     """The run was asked to stop; the phase can be resumed."""
-
-
-class Progress(NamedTuple):
-    """One finished epoch, as it is shown while a study runs.
-
-    Attributes:
-        loss: mean training loss.
-        map: mean mAP (points) of the validation splits, if they were measured.
-        seconds: that it took, measuring included.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    map: float | None
-    seconds: float
-
-    def __str__(self) -> str:
-        measured = "" if self.map is None else f", map {self.map:.1f}"
-        return f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4g}{measured}"
 
 
 @dataclass(frozen=True)

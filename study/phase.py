@@ -25,6 +25,7 @@ from models.build import (
 from models.geometry import Skeleton
 from models.settings import Frozen, key_content
 from results.metric.facts import METRICS
+from study.alone import ALONE
 from study.damage import ProbeSettings
 from study.inference import InferenceSettings
 from study.key import NUMERICS, key_of
@@ -77,15 +78,10 @@ class ProfileSettings(PhaseSettings):
 
 
 class Kind(NamedTuple):
-    """What phases of one kind may see: their settings, and how the part `model.*` of these is read.
-
-    Attributes:
-        is_alone: it may only run while nothing else does.
-    """
+    """What phases of one kind may see: their settings, and how the part `model.*` of these is read."""
 
     settings: type[PhaseSettings]
     model: Callable[[Any], AnyModel]
-    is_alone: bool = False
 
 
 def whole_model(content: Mapping[str, Any]) -> AnyModel:
@@ -100,7 +96,7 @@ KINDS: dict[str, Kind] = {
     "joint": Kind(TrainingSettings, ModelSettings.model_validate),
     "baseline": Kind(TrainingSettings, BaselineModel.model_validate),
     "probe": Kind(ProbePhaseSettings, whole_model),
-    "profile": Kind(ProfileSettings, whole_model, is_alone=True),
+    "profile": Kind(ProfileSettings, whole_model),
 }
 """The phases of a trial in their order."""
 
@@ -189,7 +185,7 @@ class Phase:
     @property
     def is_alone(self) -> bool:
         """Tell whether it may only run while nothing else does."""
-        return KINDS[self.kind].is_alone
+        return self.kind in ALONE
 
 
 def senders_of(model: ModelSettings) -> dict[str, SenderModel]:

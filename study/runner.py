@@ -11,12 +11,13 @@ from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
+from study.event import Event
 from study.executor import local
 from study.leg import unstopped
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import workers_of
-from study.worker import Event, Orders
+from study.worker import Orders
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from models import catalog
 from models.errors import UserError
 from results.attempt import Attempt, Store
 from results.files import read_json
-from results.plan import PlanFile, Plans, label, parents, read_plans, study_of
+from results.plan import PlanFile, Plans, labels, parents, read_plans, study_of
 from results.state import WAITING, with_blocked
 from study.executor import submission
 from study.executor.queue import Row
@@ -99,12 +99,9 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     phases = plan["phases"]
     states = store.states(phases)
     names = with_blocked({key: state.name for key, state in states.items()}, parents(plan))
-    running = {
-        label(plan, key): (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"
-    }
-    failed = {
-        label(plan, key): _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"
-    }
+    words = labels(plan)
+    running = {words[key]: (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"}
+    failed = {words[key]: _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"}
     waiting = [key for key in phases if names[key] in (*WAITING, "failed", "blocked")]
     held, unknown = asked.held if waiting else ({}, "")
     ours = {key: held[key] for key in waiting if key in held and (names[key] in WAITING or held[key].will_start)}

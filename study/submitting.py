@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.attempt import Store, now
-from results.plan import PlanFile, label, parents
+from results.plan import labels, parents
 from results.state import with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
@@ -107,8 +107,8 @@ def submit(
         planned = slurm.Submitter(folder, planned, cluster, code, jobs).submit(groups, orders, report)
     is_over = done == len(names)
     answered = report_edition(store, plan.edition.name) if is_over else None
-    labels = _labels(declared, elsewhere)
-    return Submitted(plan.edition.name, plan.edition.notes, folder, planned, done, len(held), labels, answered)
+    names_elsewhere = tuple(map(labels(declared).__getitem__, elsewhere))
+    return Submitted(plan.edition.name, plan.edition.notes, folder, planned, done, len(held), names_elsewhere, answered)
 
 
 def refuse_other_device(resources: Resources, cluster: Cluster) -> None:
@@ -178,7 +178,3 @@ def _asked(request: Request, cluster: str | None) -> Asked:
 
 def _absolute(name_or_path: str) -> str:
     return str(Path(name_or_path).expanduser().absolute()) if Path(name_or_path).suffix else name_or_path
-
-
-def _labels(plan: PlanFile, keys: Collection[str]) -> tuple[str, ...]:
-    return tuple(label(plan, key) for key in keys)

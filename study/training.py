@@ -34,8 +34,9 @@ from models.weights import read
 from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
+from study.event import Progress
 from study.examiner import SHOWN_SPLITS, Examiner
-from study.leg import Place, Progress, Report, Stop, publish, refuse_superseded, unheard, unstopped
+from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
 from study.loader import Loader
 from study.memory import start_peak
 from study.phase import Phase, senders_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, NamedTuple, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from models.build import streams_of
 from results.attempt import Attempt, Store
@@ -22,26 +22,13 @@ from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.alone import beside_others, by_itself
 from study.dataset import NO_CLIPS, Source
-from study.leg import Place, Progress, Stop, Stopped, Superseded
+from study.event import Event, Progress
+from study.leg import Place, Stop, Stopped, Superseded
 from study.legs import leg_of
 from study.phase import Phase
 from study.settings import Resources
 
 HEARTBEAT_S = 10.0
-
-
-class Event(NamedTuple):
-    """What a worker says of a phase.
-
-    ``waiting``: it may not begin yet, `text` says for whom. ``elsewhere``: it is done already, or another run
-    holds it. ``failed``: `text` is the error's one line.
-    ``refused``: the store cannot be written, `text` says why; no phase could be kept.
-    """
-
-    key: str
-    state: Literal["start", "waiting", "epoch", "done", "failed", "stopped", "elsewhere", "refused"]
-    progress: Progress | None = None
-    text: str = ""
 
 
 class Hearer(Protocol):

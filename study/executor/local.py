@@ -17,9 +17,10 @@ from multiprocessing.connection import wait
 from models.errors import UserError
 from results.attempt import Store
 from results.files import UnwritableError
+from study.event import Event
 from study.phase import Phase
 from study.schedule import Schedule
-from study.worker import Event, Orders, work
+from study.worker import Orders, work
 
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "KINETO_LOG_LEVEL": "99"}
 """Workers do not spin while they wait; and torch's profiler, which counts memory, says nothing past Python."""

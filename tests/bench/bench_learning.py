@@ -21,11 +21,12 @@ from experiments.clip import DataSet  # noqa: E402 - the checkout must be on the
 from results.metric.average_precision import mean_average_precision  # noqa: E402
 from results.record import read_records  # noqa: E402
 from study import provenance  # noqa: E402
+from study.event import Event  # noqa: E402
 from study.executor import local  # noqa: E402
 from study.preparation import Prepared, Request, decode, prepare_store  # noqa: E402
 from study.settings import workers_of  # noqa: E402
 from study.training import SHOWN_SPLITS  # noqa: E402
-from study.worker import Event, Orders  # noqa: E402
+from study.worker import Orders  # noqa: E402
 
 ASKED = {"synthetic": {"val_seen": 2.0, "val_unseen": 1.3}}
 ASKED_OF_OTHERS = {"val_seen": 1.6}

@@ -6,7 +6,7 @@ import pytest
 
 from results.attempt import Store
 from results.files import StoreError, replace_json
-from results.plan import label, parents, read_plan, read_plans
+from results.plan import labels, parents, read_plan, read_plans
 from tests import made_store as made
 
 
@@ -36,13 +36,10 @@ def test_a_plan_that_lacks_a_part_is_told_with_what_to_do(made_store: Store) -> 
 def test_a_phase_is_named_by_kind_arms_and_seed(made_store: Store) -> None:
     plan = made.read_plan(made_store)
     phases = plan["trials"][-1]["phases"]
-    assert label(plan, phases["joint"]) == "joint count=20 seed 1"
-    assert label(plan, phases["rgb"]) == f"rgb of 3 arms ({plan['arms'][0]['name']} ...) seed 1"
-
-
-def test_a_phase_that_is_not_planned_has_no_name(made_store: Store) -> None:
-    with pytest.raises(KeyError):
-        label(made.read_plan(made_store), "f" * 64)
+    names = labels(plan)
+    assert names.keys() == plan["phases"].keys()
+    assert names[phases["joint"]] == "joint count=20 seed 1"
+    assert names[phases["rgb"]] == f"rgb of 3 arms ({plan['arms'][0]['name']} ...) seed 1"
 
 
 def test_a_phase_starts_from_its_parents(made_store: Store) -> None:

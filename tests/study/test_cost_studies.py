@@ -18,11 +18,12 @@ from study import costs, preflight, rates
 from study.alone import beside_others
 from study.campaign import Campaign
 from study.declaration import declare, fixed_by_claim
+from study.event import Event
 from study.executor import local
 from study.preparation import Prepared, Request, prepare
 from study.printing import print_campaign, print_plan
 from study.resolve import resolve
-from study.worker import Event, Orders
+from study.worker import Orders
 from tests import made_store as made
 from tests.made_spec import SPEC
 from tests.study.test_rates import finish

@@ -7,8 +7,7 @@ from rich.console import Console
 
 from results.attempt import Store
 from study.display import Board, Lines, draw
-from study.leg import Progress
-from study.worker import Event
+from study.event import Event, Progress
 from tests import made_store as made
 
 

@@ -21,7 +21,8 @@ from results.owner import Owner
 from results.record import Record, read_records
 from study import preparation
 from study.checkpoint import load_weights, save_weights
-from study.leg import Place, Progress, Stopped, Superseded
+from study.event import Progress
+from study.leg import Place, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
 from study.training import started, subset_of, train

@@ -11,10 +11,11 @@ from results.attempt import Attempt, Store
 from results.files import UnwritableError
 from results.owner import Owner
 from study import worker
-from study.leg import Progress, Superseded
+from study.event import Event, Progress
+from study.leg import Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
-from study.worker import Event, Orders, run_phase
+from study.worker import Orders, run_phase
 from tests.made_spec import SPEC
 
 

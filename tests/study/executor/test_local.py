@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from results.attempt import Store
+from study.event import Event
 from study.executor import local
 from study.preparation import Prepared, Request, prepare
 from study.schedule import Schedule
-from study.worker import Event, Orders
+from study.worker import Orders
 from tests.conftest import RunScript
 from tests.made_spec import SPEC
 
@@ -156,7 +157,8 @@ from study import provenance
 from study.declaration import declare
 from study.executor import local
 from study.preparation import Request, decode, prepare_store
-from study.worker import Event, Orders
+from study.event import Event
+from study.worker import Orders
 prepared = prepare_store(Request(str(disk / "asked.yaml"), overrides={{"phases.rgb_epochs": 20}}))
 prepared = decode(prepared, 1, lambda done, in_all: None)
 declare(prepared, "a test")
