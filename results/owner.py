@@ -25,6 +25,8 @@ class Owner:
         command: the command line, for people.
         slurm_job: SLURM's number of the job, or empty.
         slurm_restarts: how often SLURM had started that job again.
+        gpus: that are kept busy, or idle, for it: all that SLURM gave the job.
+        processors: likewise.
     """
 
     host: str
@@ -34,10 +36,17 @@ class Owner:
     machine: str = ""
     slurm_job: str = ""
     slurm_restarts: int = 0
+    gpus: int = 0
+    processors: int = 1
 
     @classmethod
-    def current(cls, command: str | None = None) -> Self:
-        """Describe the process that calls."""
+    def current(cls, command: str | None = None, gpus: int = 0, processors: int = 1) -> Self:
+        """Describe the process that calls.
+
+        Args:
+            gpus, processors: what it uses, where no SLURM gave it something.
+        """
+        nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
         return cls(
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -46,6 +55,8 @@ class Owner:
             machine=this_machine(),
             slurm_job=os.environ.get("SLURM_JOB_ID", ""),
             slurm_restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+            gpus=nodes * int(os.environ.get("SLURM_GPUS_ON_NODE", gpus)),
+            processors=nodes * int(os.environ.get("SLURM_CPUS_ON_NODE", processors)),
         )
 
     @classmethod

@@ -110,6 +110,27 @@ def read_records(path: Path) -> Iterator[Record]:
                 ) from error
 
 
+def read_new(path: Path, start: int) -> tuple[list[Record], int]:
+    """Read the whole lines from byte `start` on; give also where they end, from where to read the next ones.
+
+    Raises:
+        StoreError: a line is no record.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            block = file.read()
+    except FileNotFoundError:
+        return [], start
+    whole = block[: block.rfind(b"\n") + 1]
+    try:
+        return [Record.of(json.loads(line)) for line in whole.splitlines()], start + len(whole)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path}: holds a line after byte {start} that is no record. `study verify` names it."
+        ) from error
+
+
 def torn(path: Path) -> bool:
     """Tell whether the last line was cut off in the middle of writing it."""
     return _whole_bytes(path) < path.stat().st_size

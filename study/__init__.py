@@ -35,6 +35,7 @@ VERBS = (
     "submit",
     "sync",
     "verify",
+    "watch",
 )
 __all__ = list(VERBS)
 

@@ -353,6 +353,7 @@ def console() -> "Console":
 
 
 cli_slurm.add_verbs(app, command, console)
+cli_slurm.add_watch(app, console)
 
 
 def main() -> None:

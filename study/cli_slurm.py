@@ -1,5 +1,7 @@
 """What the command line says of SLURM: options of `study run` and `study doctor`, and the verbs that follow a study."""
 
+import signal
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,6 +84,29 @@ def add_verbs(app: typer.Typer, words: "Callable[[], str]", screen: "Callable[[]
         screen().print(f"{found.key}: {found.state}\n{found.text}")
         for path in found.files:
             screen().print(str(path))
+
+
+def add_watch(app: typer.Typer, screen: "Callable[[], Console]") -> None:
+    """Add the verb `watch` to `app`; `screen` gives where to print."""
+    import study
+
+    @app.command()
+    def watch(name: Annotated[str | None, typer.Argument(help="A study or edition; default: all.")] = None) -> None:
+        """Follow studies, here or on SLURM, until all has ended; Ctrl-C leaves that, and what runs goes on.
+
+        Exit code 0 if all of it is done, 1 if something failed or nobody works on what is left.
+
+        Example: study watch token_count_sweep
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            is_whole = study.watch(name, screen())
+        except KeyboardInterrupt:
+            sys.stderr.write("no longer watched; what runs goes on\n")
+            return
+        if not is_whole:
+            raise typer.Exit(1)
 
 
 def refuse_options(on: Executor, cluster: str | None, *, all_: bool = False, workers: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from statistics import fmean
 
@@ -72,6 +72,10 @@ class Board:
         names = {"start": "running", "waiting": "running", "epoch": "running", "elsewhere": "running", "stopped": "due"}
         self._state[event.key] = names.get(event.state, event.state)
 
+    def learn(self, key: str, seconds: float) -> None:
+        """Take in what an epoch of a phase like `key` took, or all of it if it has none, before anybody looked."""
+        self._took.setdefault(self._kind[key], []).append(seconds)
+
     def counts(self) -> Counter[str]:
         """Count the phases by state."""
         return Counter(with_blocked(self._state, self._parents).values())
@@ -86,7 +90,8 @@ class Board:
         open_keys = [key for key in self._left if states[key] in ("due", "running")]
         left = {key: self._left[key] * rates.get(self._kind[key], usual) for key in open_keys}
         alone_s = sum(seconds for key, seconds in left.items() if self._kind[key] in ALONE)
-        return alone_s + (sum(left.values()) - alone_s) / max(1, min(self._workers, len(open_keys)))
+        at_once = max(self._workers, sum(state == "running" for state in states.values()))
+        return alone_s + (sum(left.values()) - alone_s) / max(1, min(at_once, len(open_keys)))
 
     def summary(self) -> str:
         """Say in a line how far the run is."""
@@ -123,15 +128,21 @@ def decoding(console: Console) -> Iterator[Callable[[int, int], None]]:
 
 def draw(board: Board) -> Group:
     """Draw the running phases and how far the whole is."""
+    running = [(board.labels[key], progress) for key, progress in board.latest.items()]
+    return Group(draw_running(running), Text(f"{board.edition}: {board.summary()}"))
+
+
+def draw_running(running: Iterable[tuple[str, Progress]]) -> Table:
+    """Draw phases by label, each with its last epoch."""
     table = Table(box=None, pad_edge=False)
     for column in ("phase", "epoch", "", "loss", "map"):
         table.add_column(column, justify="right" if column in ("loss", "map") else "left")
-    for key, (epoch, epochs, loss, mean, _) in board.latest.items():
+    for label, (epoch, epochs, loss, mean, _) in running:
         measured = "" if mean is None else f"{mean:.1f}"
         bar = ProgressBar(total=epochs or None, completed=epoch, width=20)
         done = f"{epoch}/{epochs}" if epochs else "measures"
-        table.add_row(board.labels[key], done, bar, f"{loss:.3f}" if epoch else "", measured)
-    return Group(table, Text(f"{board.edition}: {board.summary()}"))
+        table.add_row(label, done, bar, f"{loss:.3f}" if epoch else "", measured)
+    return table
 
 
 class Lines:

@@ -36,7 +36,7 @@ def cancel(store: Store, name: str) -> list[str]:
         UserError: the store holds no such study.
         QueueError: SLURM does not answer.
     """
-    names = [array["name"] for one in submissions_of(store, name) for array in one["arrays"]]
+    names = {array["name"] for one in submissions_of(store, name) for array in one["arrays"]}
     jobs = [row.job for row in queue.rows(names)]
     for part in submission.pieces(jobs, MANY):
         queue.asked(["scancel", *part])

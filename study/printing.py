@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WIDEST = 1_000_000
 STATES = ("done", "running", "due", "failed", "blocked", "damaged")
+QUEUED_STATES = (*STATES[:2], "queued", *STATES[2:])
+"""Where SLURM may hold something."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -149,7 +151,7 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
         console.print("the store holds no study yet: study run token_count_sweep")
         return
     on_slurm = any(each.states["queued"] for each in standings)
-    states = [*STATES[:2], *(["queued"] if on_slurm else []), *STATES[2:]]
+    states = QUEUED_STATES if on_slurm else STATES
     rows = [(each.edition, *(each.states[state] for state in states)) for each in standings]
     console.print(table(("edition", *states), rows))
     for each in standings:

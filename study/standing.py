@@ -1,6 +1,7 @@
 """Where the studies in the store stand, read from files: no torch, no database, nothing written."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,13 +105,27 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     failed = {words[key]: _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"}
     waiting = [key for key in phases if names[key] in (*WAITING, "failed", "blocked")]
     held, unknown = asked.held if waiting else ({}, "")
-    ours = {key: held[key] for key in waiting if key in held and (names[key] in WAITING or held[key].will_start)}
-    queued = Counter(f"{row.state} {row.reason}" for row in ours.values())
-    names |= dict.fromkeys(ours, "queued")
+    names = with_queued(names, held)
+    queued = Counter(f"{held[key].state} {held[key].reason}" for key in waiting if names[key] == "queued")
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
     return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown)
+
+
+def with_queued(names: Mapping[str, str], held: Mapping[str, Row]) -> dict[str, str]:
+    """Call those phases ``queued`` that SLURM holds and has not begun, or begins again.
+
+    Args:
+        names: of the states, by key.
+    """
+
+    def is_queued(key: str, name: str) -> bool:
+        if key not in held:
+            return False
+        return name in WAITING or (name in ("failed", "blocked") and held[key].will_start)
+
+    return {key: "queued" if is_queued(key, name) else name for key, name in names.items()}
 
 
 def newest_answers(store: Store) -> dict[str, tuple[str, str]]:

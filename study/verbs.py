@@ -166,6 +166,16 @@ def status(name: str | None = None) -> list[Standing]:
     return standings(_store(), name)
 
 
+def watch(name: str | None = None, console: Console | None = None) -> bool:
+    """Show what becomes of one study, or of every one in the store, until it has ended; tell whether it is done."""
+    from rich.console import Console
+
+    from study.watch_screen import follow
+    from study.watching import Watch
+
+    return follow(Watch(_store(), name), console or Console(quiet=True))
+
+
 def report(name: str) -> list[Report]:
     """Answer every edition of a study from the store, and write their pages and the index."""
     from study.reporting import report_study

@@ -100,7 +100,7 @@ class _StopFlag:
 def run_phase(phase: Phase, orders: Orders, store: Store, hearer: Hearer, stop: Stop) -> Event:
     """Claim `phase`, train it in its own folder, and say how it ended."""
     try:
-        attempt = store.claim(phase.key, phase.content | {"key": phase.key}, Owner.current(orders.command))
+        attempt = store.claim(phase.key, phase.content | {"key": phase.key}, _owner(orders))
         if attempt is None:
             return Event(phase.key, "elsewhere")
         with writing(attempt.log):
@@ -144,6 +144,11 @@ def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, 
             attempt.fail(error)
             return Event(phase.key, "failed", text=f"{type(error).__name__}: {error}")
     return Event(phase.key, "done")
+
+
+def _owner(orders: Orders) -> Owner:
+    resources = orders.resources
+    return Owner.current(orders.command, int(resources.device.startswith("cuda")), resources.threads)
 
 
 def _place(phase: Phase, orders: Orders) -> Place:

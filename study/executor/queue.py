@@ -3,13 +3,15 @@
 import re
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Set
 from typing import NamedTuple
 
 from models.errors import UserError
 from results.owner import Owner, alive_here
 
 ANSWER_S = 30
+LONGEST_WORD = 128 * 1024
+"""Bytes of one word of a command, on Linux."""
 FRESH_S = 5.0
 """How long an answer about a claimant serves."""
 
@@ -48,7 +50,7 @@ class Row(NamedTuple):
         return self.state == "PENDING" and self.reason != NEVER
 
 
-def rows(names: Collection[str]) -> list[Row]:
+def rows(names: Set[str]) -> list[Row]:
     """List the jobs called one of `names` that wait or run.
 
     Raises:
@@ -56,9 +58,11 @@ def rows(names: Collection[str]) -> list[Row]:
     """
     if not names:
         return []
-    words = ["squeue", "--noheader", "--array", f"--name={','.join(sorted(names))}", "--format=%j|%A|%F|%K|%T|%r"]
-    found = [_row(line) for line in asked(words).splitlines() if line.count("|") >= 5]
-    return [row for row in found if row.state != "COMPLETING"]
+    named = f"--name={','.join(sorted(names))}"
+    words = ["squeue", "--noheader", "--array", "--format=%j|%A|%F|%K|%T|%r"]
+    answer = asked([*words, named] if len(named) < LONGEST_WORD else words)
+    found = [_row(line) for line in answer.splitlines() if line.count("|") >= 5]
+    return [row for row in found if row.name in names and row.state != "COMPLETING"]
 
 
 def is_preempted(job: str) -> bool:

@@ -9,10 +9,10 @@ nothing. Reading is quick and writes nothing.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -93,19 +93,45 @@ def read_all(store: Store) -> list[Submission]:
     return [_read(path) for path in sorted(folder_of(store).glob(f"*/{FILE}"))]
 
 
+class Job(NamedTuple):
+    """A job of a submission that has not ended.
+
+    Attributes:
+        key: of the phase that it runs; None if it is the one that waits for the phases and answers.
+    """
+
+    row: Row
+    edition: str
+    key: str | None
+
+
+def jobs(submissions: Iterable[Submission]) -> list[Job]:
+    """Ask SLURM, once, which jobs of `submissions` have not ended; those submitted later come later.
+
+    Raises:
+        queue.QueueError: SLURM does not answer.
+    """
+    arrays = {array["name"]: (one["edition"], array["keys"]) for one in submissions for array in one["arrays"]}
+    found = []
+    for row in sorted(queue.rows(arrays.keys()), key=lambda row: row.name):
+        edition, keys = arrays[row.name]
+        if row.task < len(keys) or not keys:
+            found.append(Job(row, edition, keys[row.task] if keys else None))
+    return found
+
+
 def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
     """Ask SLURM, once, which phases it holds: key -> its job, the newest one if there are several.
 
     Raises:
         queue.QueueError: SLURM does not answer.
     """
-    arrays = {array["name"]: array for submission in submissions for array in submission["arrays"]}
-    found: dict[str, Row] = {}
-    for row in sorted(queue.rows(list(arrays)), key=lambda row: row.name):
-        keys = arrays[row.name]["keys"]
-        if row.task < len(keys):
-            found[keys[row.task]] = row
-    return found
+    return rows_of(jobs(submissions))
+
+
+def rows_of(jobs: Iterable[Job]) -> dict[str, Row]:
+    """Give what SLURM holds of each phase: the newest job, if there are several."""
+    return {job.key: job.row for job in jobs if job.key is not None}
 
 
 def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
@@ -115,11 +141,19 @@ def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
         key -> its job; and why it is not known, or empty.
     """
     try:
-        concerned = [one for one in read_all(store) if any(not keys.isdisjoint(a["keys"]) for a in one["arrays"])]
-        found = queued(concerned)
+        found = queued(concerned(read_all(store), keys))
     except UserError as error:
         return {}, str(error)
     return {key: row for key, row in found.items() if key in keys}, ""
+
+
+def concerned(submissions: Iterable[Submission], keys: Set[str], editions: Collection[str] = ()) -> list[Submission]:
+    """Give the submissions of any of `editions`, and those that hold any of `keys`."""
+    return [
+        one
+        for one in submissions
+        if one["edition"] in editions or any(not keys.isdisjoint(array["keys"]) for array in one["arrays"])
+    ]
 
 
 def log_of(store: Store, key: str) -> Path | None:
