@@ -1,5 +1,6 @@
 """What a study's newest plan (`plan.json`) says about its phases."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,6 +141,11 @@ def label(plan: PlanFile, key: str) -> str:
     arm, role = uses[0]
     who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
     return f"{role} {who} seed {phase['seed']}"
+
+
+def seeds_of(plan: PlanFile) -> dict[str, int]:
+    """Count the seeds that are planned of each arm."""
+    return dict(Counter(trial["arm"] for trial in plan["trials"]))
 
 
 def parents(plan: PlanFile) -> dict[str, list[str]]:

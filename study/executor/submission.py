@@ -44,7 +44,7 @@ class Asked(TypedDict):
 
 
 class Submission(TypedDict):
-    """What `submission.json` holds; the arrays in the order of their submission, the report's last."""
+    """What `submission.json` holds; the arrays in the order of their submission, the look's last."""
 
     token: str
     edition: str
@@ -106,6 +106,16 @@ def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
         if row.task < len(keys):
             found[keys[row.task]] = row
     return found
+
+
+def is_followed(submissions: Iterable[Submission], edition: str, but: str) -> bool:
+    """Ask SLURM whether it holds a look at `edition`, other than the job `but`.
+
+    Raises:
+        queue.QueueError: SLURM does not answer.
+    """
+    names = [one["arrays"][-1]["name"] for one in submissions if one["edition"] == edition]
+    return any(row.job != but for row in queue.rows(names))
 
 
 def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
