@@ -3,11 +3,11 @@
 Only the form is checked here. Whether the settings it names exist is checked by `study.resolve`, which knows them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from experiments.lines import Layer
 from experiments.tree import Tree, nest
@@ -17,20 +17,35 @@ SEARCH_SEEDS = 1000
 """Seeds from here up belong to search and tuning; claims never use them."""
 
 
-def _seeds(written: Any) -> Any:
+UNTIL_DECIDED: Final = "until decided"
+"""Seeds that are added, at fixed looks, to what is undecided."""
+
+
+def _seeds(written: Any) -> tuple[int, ...] | Literal["until decided"]:
+    if written == UNTIL_DECIDED:
+        return UNTIL_DECIDED
     if isinstance(written, list | tuple):
-        return written
-    if not isinstance(written, int) or isinstance(written, bool):
-        raise ValueError(f"must be a number of seeds or a list of them, but got {written!r}.")
+        return _listed(written)
+    if not _is_number(written):
+        raise ValueError(f"must be a number of seeds, a list of them, or {UNTIL_DECIDED!r}, but got {written!r}.")
     if not 1 <= written <= SEARCH_SEEDS:
         raise ValueError(f"must be 1 to {SEARCH_SEEDS} seeds, but got {written}.")
     return tuple(range(written))
 
 
-def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _listed(seeds: Sequence[Any]) -> tuple[int, ...]:
+    if not seeds:
+        raise ValueError("must have at least 1 seed, but got [].")
+    for seed in seeds:
+        if not _is_number(seed) or not 0 <= seed < SEARCH_SEEDS:
+            raise ValueError(f"a seed must be a number from 0 to {SEARCH_SEEDS - 1}, but got {seed!r}.")
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"a seed is given twice in {list(seeds)}. Keep one.")
-    return seeds
+    return tuple(seeds)
+
+
+def _is_number(written: Any) -> bool:
+    return isinstance(written, int) and not isinstance(written, bool)
 
 
 def _levels(written: Any) -> Any:
@@ -49,12 +64,16 @@ def _design(written: Any) -> Any:
 
 
 Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0, lt=SEARCH_SEEDS)], ...],
-    BeforeValidator(_seeds),
-    Field(min_length=1),
-    AfterValidator(_distinct),
+    tuple[int, ...] | Literal["until decided"],
+    PlainValidator(_seeds),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]}
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+                {"const": UNTIL_DECIDED},
+            ]
+        }
     ),
 ]
 Levels = Annotated[list[Any] | dict[str, Tree], BeforeValidator(_levels)]
@@ -124,7 +143,7 @@ class SpecFile(Frozen):
     factors: dict[str, Levels] = Field(min_length=1)
     """What is varied: a setting's dotted path with its levels, or a name with named groups of settings."""
     seeds: Seeds = (0, 1, 2)
-    """How many seeds (from 0), or which."""
+    """How many seeds (from 0), or which; or `until decided`: 3, then 5, 8 and 12 of what is still undecided."""
     settings: Tree = Field(default_factory=dict)
     """What all arms change in the profile, dotted or nested."""
     control_again: bool = False

@@ -54,6 +54,7 @@ class Answer:
             the differences are as large as they look; None if it is decided, or if no number is known: sentence or
             note then say why.
         note: what a reader must know besides: what is missing, left out, corrected; empty if nothing.
+        looks: the seeds of the looks that were taken; empty where the seeds are fixed.
     """
 
     verdict: Verdict
@@ -61,6 +62,7 @@ class Answer:
     contrasts: tuple[Contrast, ...]
     further_seeds: int | None = None
     note: str = ""
+    looks: tuple[int, ...] = ()
 
 
 def answer_claim(claim: Claim, contrasts: Sequence[Contrast]) -> Answer:

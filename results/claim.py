@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -44,6 +45,19 @@ class Claim(Frozen):
     """What makes the groups: ``seen``."""
     here: str = ""
     """What the control's own group has of it: ``seen=all``."""
+    looks: tuple[Annotated[int, Field(ge=1)], ...] = Field((), exclude_if=lambda looks: not looks)
+    """How many seeds there are at each look, where seeds are added until the claim is decided; else empty."""
+
+    @model_validator(mode="after")
+    def _looks_can_be_taken(self) -> Self:
+        if any(fewer >= more for fewer, more in pairwise(self.looks)):
+            raise ValueError(f"claim.looks: must grow from look to look, but got looks={list(self.looks)}.")
+        if self.looks and self.is_sealed:
+            raise ValueError(
+                f"claim.split: must not be sealed where seeds are added until the claim is decided, but got "
+                f"{self.split!r}: each look would open it. Claim a validation split, or give a number of seeds."
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
@@ -79,6 +93,11 @@ class Claim(Frozen):
     def facts(self) -> Facts:
         """What its metric is."""
         return METRICS[self.metric]
+
+    @property
+    def alpha_of_look(self) -> float:
+        """The share of `alpha` that one look may use up; all of it for a claim about a fixed number of seeds."""
+        return self.alpha / max(1, len(self.looks))
 
     @property
     def is_about_cost(self) -> bool:

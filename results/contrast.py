@@ -15,6 +15,7 @@ Letters: S seeds, M models (an arm with a seed), R resamples.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Contrast:
     p: float
     """Twice the one-sided p of the claim's direction, against its smallest difference; at most 1."""
     p_adjusted: float
-    """Holm's: at most the claim's alpha exactly if the interval lies where the claim says."""
+    """Holm's, times the number of looks: at most the claim's alpha exactly if the interval lies where it says."""
     alpha: float
     """The level at which Holm's procedure tested this arm."""
     seeds: tuple[int, ...]
@@ -113,21 +114,38 @@ def contrasts(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES
 
 
 def compare_measured(
-    measured: Measured, claim: Claim, planned: tuple[str, ...], repeated: Collection[str]
+    measured: Measured,
+    claim: Claim,
+    planned: tuple[str, ...],
+    repeated: Collection[str],
+    stopped: Mapping[str, Contrast] = MappingProxyType({}),
 ) -> list[Contrast]:
     """Compare what was measured of every planned arm with its control, as `contrasts` does.
 
+    With looks, a look tests at the level `claim.alpha_of_look`, and Holm's procedure goes on from look to look: an arm
+    that an earlier look found to be as the claim says is rejected already and leaves the family, one that stopped
+    without that stays in it and is not tested again. A null hypothesis that is rejected falsely, falls first at some
+    look, and there by a p of at most alpha_of_look / (null hypotheses that are true), since none of these has left:
+    the chance is at most alpha_of_look for each look, and at most alpha for all of them, however arms came to stop.
+
     Args:
         repeated: arms that train the control once more.
+        stopped: contrasts of the arms that stopped at earlier looks: these stay as they are.
     """
     _check(planned, claim)
     arms = [arm for arm in planned if claim.compares(arm) or arm in repeated]
-    compared = {arm: _compare(arm, claim, measured) for arm in arms}
+    compared = {arm: _compare(arm, claim, measured) for arm in arms if arm not in stopped}
     claimed = set(claim.claimed(planned, repeated))
     steps: dict[str, Step] = {}
     for family in (sorted(claimed), sorted(set(arms) - claimed)):
-        steps |= zip(family, holm([p_value(compared[arm].estimate, claim) for arm in family], claim.alpha), strict=True)
-    return [_contrast(arm, compared[arm], steps[arm], claim, measured, arm in claimed) for arm in arms]
+        tested = [arm for arm in family if arm in compared]
+        untested = sum(stopped[arm].p_adjusted > claim.alpha for arm in family if arm in stopped)
+        p_values = [*(p_value(compared[arm].estimate, claim) for arm in tested), *[1.0] * untested]
+        steps |= zip(tested, holm(p_values, claim.alpha_of_look), strict=False)
+    return [
+        stopped[arm] if arm in stopped else _contrast(arm, compared[arm], steps[arm], claim, measured, arm in claimed)
+        for arm in arms
+    ]
 
 
 def p_value(estimate: Estimate, claim: Claim) -> float:
@@ -202,7 +220,7 @@ def _contrast(
         low=low,
         high=high,
         p=p_value(compared.estimate, claim),
-        p_adjusted=step.p,
+        p_adjusted=min(1.0, step.p * max(1, len(claim.looks))),
         alpha=step.alpha,
         seeds=compared.seeds,
         control_seeds=compared.control_seeds,

@@ -7,7 +7,8 @@ A mean of ratios would lean upwards, the more so the noisier the control's measu
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,10 @@ class Costs:
     values: Mapping[Model, float]
     repeated: frozenset[str] = frozenset()
 
+    def first(self, seeds: int) -> "Costs":
+        """Take the first `seeds` seeds, as if no other had been measured."""
+        return replace(self, values={model: value for model, value in self.values.items() if model[1] < seeds})
+
 
 def costs(connection: "DuckDBPyConnection", edition: str, claim: Claim) -> Costs:
     """Read what the finished trials of an edition cost, by the metric of `claim`."""
@@ -55,8 +60,13 @@ def costs(connection: "DuckDBPyConnection", edition: str, claim: Claim) -> Costs
     )
 
 
-def cost_contrasts(measured: Costs, claim: Claim) -> list[Contrast]:
+def cost_contrasts(
+    measured: Costs, claim: Claim, stopped: Mapping[str, Contrast] = MappingProxyType({})
+) -> list[Contrast]:
     """Compare every arm with the claim's control; an arm that shares no seed with it has no result.
+
+    Args:
+        stopped: as in `compare_measured`.
 
     Raises:
         UserError: the claim names an arm that is not there.
@@ -72,4 +82,4 @@ def cost_contrasts(measured: Costs, claim: Claim) -> list[Contrast]:
         parts=(),
         left_out=tuple(model for model in relative if model not in usable),
     )
-    return compare_measured(as_measured, claim, measured.arms, measured.repeated)
+    return compare_measured(as_measured, claim, measured.arms, measured.repeated, stopped)

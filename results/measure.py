@@ -4,7 +4,7 @@ Letters: M models (an arm with a seed), R resamples.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,12 @@ class SplitPart:
     activities: int
     resampled: Resampled | None
 
+    def only(self, rows: Sequence[int]) -> "SplitPart":
+        """Take some of the models."""
+        if self.resampled is None:
+            return self
+        return replace(self, resampled=replace(self.resampled, map_MR=self.resampled.map_MR[rows]))
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -49,6 +55,17 @@ class Measured:
     def seeds(self, arm: str) -> tuple[int, ...]:
         """List the seeds of `arm` that were measured, ascending."""
         return tuple(seed for name, seed in self.rows if name == arm)
+
+    def first(self, seeds: int) -> "Measured":
+        """Take the models of the first `seeds` seeds, as if no other had been measured."""
+        kept = [(model, row) for model, row in self.rows.items() if model[1] < seeds]
+        rows = [row for _, row in kept]
+        return Measured(
+            {model: place for place, (model, _) in enumerate(kept)},
+            self.map_M[rows],
+            tuple(part.only(rows) for part in self.parts),
+            tuple(model for model in self.left_out if model[1] < seeds),
+        )
 
     @property
     def vanished(self) -> float:

@@ -1,5 +1,6 @@
 """What a study's newest plan (`plan.json`) says about its phases."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,6 +144,11 @@ def _label(uses: list[tuple[str, str]], seed: int) -> str:
     arm, role = uses[0]
     who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
     return f"{role} {who} seed {seed}"
+
+
+def seeds_of(plan: PlanFile) -> dict[str, int]:
+    """Count the seeds that are planned of each arm."""
+    return dict(Counter(trial["arm"] for trial in plan["trials"]))
 
 
 def parents(plan: PlanFile) -> dict[str, list[str]]:

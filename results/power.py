@@ -6,6 +6,7 @@ It follows from the noncentral t distribution if the estimate and the spread tha
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from results.contrast import Contrast
 from results.interval import Estimate, Part, quantile
@@ -43,6 +44,24 @@ def clips_decide_nothing(contrast: Contrast, smallest: float, power: float = POW
         return False
     estimate = Estimate.of(contrast.difference, _clip_parts(contrast))
     return power_of(estimate, smallest, contrast.alpha) < power
+
+
+def seeds_cannot_decide(contrast: Contrast, smallest: float) -> bool:
+    """Tell whether more seeds are wasted on a contrast, because its clips are too few whatever the seeds will show.
+
+    `clips_decide_nothing` takes the difference to be what it looks like. After a few seeds it may move, and so this
+    asks for it wherever in the interval over seeds alone (95 %) it may come to lie.
+    """
+    if math.isnan(contrast.difference):
+        return False
+    if math.isnan(contrast.se_clips):  # a single activity
+        return True
+    if not contrast.se_clips or math.isnan(contrast.se_seed):
+        return False
+    half = quantile(_seed_df(contrast), 0.975) * contrast.se_seed
+    low, high = contrast.difference - half, contrast.difference + half
+    best = (low, high, min(max(low, 0.0), high))  # farthest out, or farthest inside
+    return all(clips_decide_nothing(replace(contrast, difference=value), smallest) for value in best)
 
 
 def power_of(estimate: Estimate, smallest: float, alpha: float) -> float:
@@ -99,6 +118,10 @@ def _with_seeds(contrast: Contrast, seeds: int) -> Estimate:
     arms = 1 if contrast.is_paired else 2
     variance = contrast.se_seed**2 * _effective(contrast) / seeds
     return Estimate.of(contrast.difference, (Part(variance, arms * (seeds - 1)), *_clip_parts(contrast)))
+
+
+def _seed_df(contrast: Contrast) -> int:
+    return sum(len(seeds) - 1 for seeds in (contrast.seeds, contrast.control_seeds)[: 1 if contrast.is_paired else 2])
 
 
 def _effective(contrast: Contrast) -> float:

@@ -38,8 +38,9 @@ def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
         *_single_split(claim, claimed),
         *(_excluded(claim, claimed) if verdict == "undecided" else []),
     ]
-    if len(claimed) > 1:
-        told.append(f"Intervals and p are corrected for {len(claimed)} arms (Holm).")
+    corrected = [f"{len(claimed)} arms (Holm)"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * bool(claim.looks)
+    if corrected:
+        told.append(f"Intervals and p are corrected for {' and '.join(corrected)}.")
     return " ".join(told)
 
 
@@ -49,6 +50,41 @@ def sealed(split: str, edition: str) -> str:
         f"Undecided: the claim is about {split}, which is sealed. `study reveal {edition}` opens the test splits "
         f"for all arms at once and for ever; then `study report {edition}` answers."
     )
+
+
+def before_looks(claim: Claim) -> str:
+    """Say how a claim is answered before the first look."""
+    return f"Undecided: the first look, at {_count(claim.looks[0])} of every arm, needs trainings that have no result."
+
+
+def looks_taken(taken: Sequence[int], planned: Sequence[int]) -> str:
+    """Say which looks were taken: ``Look 2 of 4, at 3 and then 5 seeds.``"""
+    return f"Look {len(taken)} of {len(planned)}, at {_then(taken)}."
+
+
+def stopped_at(seeds: int, arms: Sequence[str]) -> str:
+    """Say which arms got no more seeds, and are judged by those that they have."""
+    return f"Stopped at {_count(seeds)}: {', '.join(arms)}."
+
+
+def seeds_are_wasted(arms: Sequence[str]) -> str:
+    """Say that arms stay open because their clips are too few."""
+    return f"No number of seeds decides these, for their activities are too few: {', '.join(arms)}."
+
+
+def trainings(asked: Mapping[str, int], most: int) -> str:
+    """Say how many trainings the looks took, and how many fixed seeds would have: ``21 instead of 60``.
+
+    Args:
+        asked: arm -> seeds.
+        most: seeds of every arm at the last look.
+    """
+    return f"{sum(asked.values())} trainings instead of {most * len(asked)} ({most} seeds for all)."
+
+
+def look_to_come(seeds: int) -> str:
+    """Say that there is a look to come."""
+    return f"The look at {_count(seeds)} is to come."
 
 
 def more_seeds(number: int) -> str:
@@ -167,6 +203,16 @@ def _towards(claim: Claim, contrast: Contrast) -> float:
     return -contrast.difference if claim.says_lower else contrast.difference
 
 
+def _count(seeds: int) -> str:
+    return f"{seeds} seed{'s' * (seeds != 1)}"
+
+
+def _then(seeds: Sequence[int]) -> str:
+    """Say numbers of seeds one after another: ``3 seeds``, ``3, 5 and then 8 seeds``."""
+    *earlier, last = seeds
+    return f"{', '.join(map(str, earlier))} and then {_count(last)}" if earlier else _count(last)
+
+
 def _by(claim: Claim) -> str:
     if claim.direction == "equivalent":
         return f" within {_amount(claim)}"
@@ -198,7 +244,7 @@ def _where(claim: Claim) -> str:
 
 
 def _numbers(claim: Claim, contrast: Contrast) -> str:
-    seeds = f"{len(contrast.seeds)} seed{'s' * (len(contrast.seeds) != 1)}"
+    seeds = _count(len(contrast.seeds))
     if not contrast.is_paired and contrast.seeds:
         seeds = f"{len(contrast.seeds)} and {len(contrast.control_seeds)} unpaired seeds"
     interval = f" [{contrast.low:.1f}, {contrast.high:.1f}]" if contrast.has_interval else " without an interval"

@@ -15,8 +15,11 @@ from study.edition import Arm
 from study.levels import Value, short_names
 
 
-def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
+def claim_of(spec: Spec, arms: Sequence[Arm], looks: tuple[int, ...] = ()) -> Claim:
     """Translate the claim of `spec`.
+
+    Args:
+        looks: seeds at each look; empty where the seeds are fixed.
 
     Raises:
         SpecError: it names an arm or a factor that there is not, or cannot be decided.
@@ -37,6 +40,7 @@ def claim_of(spec: Spec, arms: Sequence[Arm]) -> Claim:
         **asked.says.model_dump(),
         "control": control,
         "over": asked.over.replace(" ", "_"),
+        "looks": looks,
         **groups,
     }
     if METRICS[asked.metric].is_cost:  # neither clips nor activities play a part in it: what is written must say so

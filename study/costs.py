@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from study import cache, rates
@@ -21,6 +21,8 @@ class PlanReport:
         left_hours: of one device, for what is not done; None if nothing is known.
         wall_hours: `left_hours` over the workers of this machine, but for phases that run alone.
         cache_folder: where decoded clips are kept.
+        first_look: what the first look costs, where seeds are added until the claim is decided; the rest is the most
+            that they can cost.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
@@ -31,6 +33,7 @@ class PlanReport:
     cache_folder: Path
     cache_bytes: int
     free_bytes: int
+    first_look: "PlanReport | None" = None
 
     def refuse_too_large(self) -> None:
         """Refuse a plan whose decoded clips do not fit on the disk.
@@ -43,8 +46,16 @@ class PlanReport:
 
 def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
     """Count and estimate what `prepared` costs: by earlier runs, or to `measure` by timing a few steps."""
-    plan, store = prepared.plan, prepared.store
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
+    report, plan = _report(prepared, known), prepared.plan
+    if not plan.edition.claim.looks:
+        return report
+    first = replace(prepared, plan=plan.first(plan.edition.first_look))
+    return replace(report, first_look=_report(first, known))
+
+
+def _report(prepared: Prepared, known: rates.Rates) -> PlanReport:
+    plan, store = prepared.plan, prepared.store
     states: dict[str, Counter[str]] = {}
     for key, state in plan.states(store).items():
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1

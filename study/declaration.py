@@ -1,6 +1,8 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from models.start import Start, start_of
 from results.attempt import now
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
-from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, read_plans
+from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, read_plans, seeds_of
 from study.arms import deciding
 from study.edition import Arm
 from study.key import NUMERICS
@@ -20,7 +22,10 @@ from study.rates import training_clips
 
 
 def declare(prepared: Prepared, command: str) -> PlanFile:
-    """Write the claim of a plan, if it is new, and the plan itself; return what `plan.json` holds."""
+    """Write the claim of a plan, if it is new, and the plan itself; return what `plan.json` holds.
+
+    Where seeds are added until the claim is decided, that is as much as looks have asked for, or the first one asks.
+    """
     plan, store = prepared.plan, prepared.store
     store.prepare()
     folder = store.editions / plan.edition.name
@@ -39,9 +44,26 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
         replace_json(folder / "skipped.json", skipped)
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
-    described = describe(prepared, digest, command)
-    replace_json(folder / "plan.json", described)
+    return write_plan(prepared, _asked(prepared, digest), digest, command)
+
+
+def write_plan(prepared: Prepared, seeds: Mapping[str, int] | None, digest: str, command: str) -> PlanFile:
+    """Write the newest plan: all of it, or the first so many seeds of each arm; return what `plan.json` holds."""
+    plan = prepared.plan if seeds is None else prepared.plan.first(seeds)
+    described = describe(replace(prepared, plan=plan), digest, command)
+    replace_json(prepared.store.editions / plan.edition.name / "plan.json", described)
     return described
+
+
+def _asked(prepared: Prepared, digest: str) -> dict[str, int] | None:
+    """Find how many seeds of each arm were asked for so far; None if all of them are, from the start."""
+    edition = prepared.plan.edition
+    if not edition.claim.looks:
+        return None
+    before = read_plans(prepared.store).whole.get(edition.name)
+    if before and before["claim_hash"] == digest:
+        return seeds_of(before)
+    return edition.first_look
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:

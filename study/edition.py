@@ -35,6 +35,7 @@ class Edition:
         overrides: those that can change a number: dotted path -> value.
         factors: factor -> its levels, as the ledger records them.
         arms: in the design's order; exactly one is the control.
+        seeds: of every arm; the most that an arm gets where seeds are added until the claim is decided.
         notes: what was merged or cut, in sentences.
     """
 
@@ -53,6 +54,11 @@ class Edition:
     def control(self) -> Arm:
         """The arm that the others are compared with."""
         return next(arm for arm in self.arms if arm.is_control)
+
+    @property
+    def first_look(self) -> dict[str, int]:
+        """How many seeds each arm has at the first look, where seeds are added until the claim is decided."""
+        return dict.fromkeys((arm.name for arm in self.arms), self.claim.looks[0])
 
     @property
     def settings(self) -> Settings:

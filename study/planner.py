@@ -4,7 +4,7 @@ Making a plan changes nothing. Resume is set difference: due = planned keys - do
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from models.errors import UserError
@@ -48,6 +48,11 @@ class Plan:
     def phases(self) -> dict[str, Phase]:
         """Every phase once, by key, parents before children, seed after seed."""
         return {phase.key: phase for trial in self.trials for phase in trial.phases.values()}
+
+    def first(self, seeds: Mapping[str, int]) -> "Plan":
+        """Take the first so many seeds of each arm."""
+        own = {arm: self.edition.seeds[:count] for arm, count in seeds.items()}
+        return replace(self, trials=[trial for trial in self.trials if trial.seed in own[trial.arm.name]])
 
     @property
     def epochs(self) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from study.campaign import Campaign
     from study.costs import PlanReport
+    from study.planner import Plan
     from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
@@ -74,7 +75,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print(f"note: the claim is about {edition.claim.split}: answered after study reveal {edition.name}")
     arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
     console.print(table(("arm", ""), arms))
-    console.print(f"seeds: {', '.join(map(str, edition.seeds))}; trials: {len(plan.trials)}")
+    console.print(_seeds(plan))
     rows = []
     for kind, states in report.states.items():
         epochs = sum(phase.epochs for phase in plan.phases.values() if phase.kind == kind)
@@ -86,6 +87,11 @@ def print_plan(report: PlanReport, console: Console) -> None:
     else:
         console.print("epochs: none; every phase measures, alone on the machine")
     console.print(_hours(report))
+    if report.first_look:
+        first, hours = report.first_look.plan, _hours(report.first_look)
+        console.print(
+            f"first look: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}"
+        )
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
 
@@ -126,7 +132,7 @@ def print_submitted(submitted: Submitted, console: Console) -> None:
     for label in submitted.elsewhere:
         console.print(f"not submitted: {label}: runs outside of SLURM, or waits for what does; run again later")
     for array in submitted.submission["arrays"] if submitted.submission else []:
-        what = f"{len(array['keys'])} phases" if array["keys"] else "the report, after all of them"
+        what = f"{len(array['keys'])} phases" if array["keys"] else "the look at all of them"
         console.print(f"job {array['job']}: {what}")
     console.print(f"{submitted.phases} phases submitted, {submitted.queued} in the queue before, {submitted.done} done")
     if submitted.report:
@@ -142,6 +148,8 @@ def print_report(report: Report, console: Console) -> None:
     for problem in report.problems:
         console.print(f"damaged: {problem}")
     console.print(report.answer.sentence)
+    if report.answer.looks:
+        console.print(report.answer.note)
     console.print(str(report.page))
 
 
@@ -169,6 +177,15 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
             console.print(f"running: {label}: {f'epoch {epoch} of {epochs}' if epochs else 'measures'}")
         for label, (error, folder) in each.failed.items():
             console.print(f"failed: {label}: {error}\n  {folder}")
+
+
+def _seeds(plan: Plan) -> str:
+    """Tell which seeds there are, or how many at each look, and how many trials that makes at most."""
+    looks, trials = plan.edition.claim.looks, len(plan.trials)
+    if looks:
+        then = f"{looks[0]}, then of what is undecided {', '.join(map(str, looks[1:]))}" if looks[1:] else looks[0]
+        return f"seeds: until decided: {then}; trials: at most {trials} (as everything below)"
+    return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
 
 
 def _hours(report: PlanReport) -> str:

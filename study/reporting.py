@@ -1,5 +1,6 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ from results.edition import read_edition
 from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
 from results.ledger import sync
+from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
 from results.plan import read_plan
 from results.query import connect
 from study.layout import pages_folder
@@ -28,11 +30,13 @@ class Report(NamedTuple):
 
     Attributes:
         problems: what of the store could not be taken in, and so is missing from the answer.
+        asked: arm -> how many seeds it is to have for the next look; None if there is none to come.
     """
 
     answer: Answer
     page: Path
     problems: tuple[str, ...]
+    asked: Mapping[str, int] | None = None
 
 
 def report_study(store: Store, name: str) -> list[Report]:
@@ -63,15 +67,25 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     read_edition(folder)  # so that a damaged claim is named before anything is said about it
     claim = Claim.model_validate(plan["claim"])
     is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
+    asked = None
     with connect(store) as connection:
         if is_sealed:
             found = answer_sealed(claim, edition)
+        elif claim.looks:
+            course = _course(connection, edition, claim)
+            found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
             found = answer_claim(claim, _contrasts(connection, edition, claim))
         out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, out, synced.problems)
+    return Report(found, out, synced.problems, asked)
+
+
+def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> Course:
+    if claim.is_about_cost:
+        return looks_at_costs(costs(connection, edition, claim), claim)
+    return looks_at_scores(predictions(connection, edition), claim)
 
 
 def _contrasts(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> list[Contrast]:

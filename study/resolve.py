@@ -10,10 +10,11 @@ from typing import Any
 from experiments.lines import Layer
 from experiments.problem import Problem, SpecError
 from experiments.read import Profile, read_profile
-from experiments.spec import Spec
+from experiments.spec import UNTIL_DECIDED, Spec
 from experiments.tree import at, leaves
 from models import catalog
 from models.settings import key_content
+from results.looks import LOOKS
 from study.arms import cells, content, merged, settled
 from study.claim import claim_of
 from study.edition import Arm, Edition
@@ -55,6 +56,7 @@ def resolve(
     arms, merges = merged(every, metric)
     _refuse_unclear(spec, arms)
     changes = _changes(every, options, arms_with, metric)
+    looks = _looks(spec, base)
     own_data, its_data = _data_of(own), _data_of([*own, *data_option, *options.values()])
     return Edition(
         name=edition_name(
@@ -64,13 +66,13 @@ def resolve(
             overrides=changes,
         ),
         spec=spec,
-        claim=claim_of(spec, arms),
+        claim=claim_of(spec, arms, looks),
         profile=base.name,
         data=its_data,
         overrides=changes,
         factors={name: [level.value for level in factor.levels.values()] for name, factor in factors.items()},
         arms=(*arms, *_control_again(spec, arms)),
-        seeds=spec.seeds[: base.seeds],
+        seeds=_seeds(spec, base, looks),
         notes=(*notes, *merges, *_seeds_cut(spec, base)),
     )
 
@@ -174,8 +176,22 @@ def _control_again(spec: Spec, arms: Sequence[Arm]) -> list[Arm]:
     return [replace(control, name=CONTROL_AGAIN, is_control=False, replicate=1)] if spec.control_again else []
 
 
+def _looks(spec: Spec, profile: Profile) -> tuple[int, ...]:
+    """Give the seeds at each look, no more than the profile allows; none where the seeds are fixed."""
+    if spec.seeds != UNTIL_DECIDED:
+        return ()
+    most = profile.seeds or LOOKS[-1]
+    return tuple(sorted({min(seeds, most) for seeds in LOOKS}))
+
+
+def _seeds(spec: Spec, profile: Profile, looks: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(range(looks[-1])) if spec.seeds == UNTIL_DECIDED else spec.seeds[: profile.seeds]
+
+
 def _seeds_cut(spec: Spec, profile: Profile) -> list[str]:
-    asked, allowed = len(spec.seeds), profile.seeds
-    if allowed is None or asked <= allowed:
+    asked = LOOKS[-1] if spec.seeds == UNTIL_DECIDED else len(spec.seeds)
+    if profile.seeds is None or asked <= profile.seeds:
         return []
-    return [f"profile {profile.name} trains {allowed} of the {asked} seeds."]
+    looks = _looks(spec, profile)
+    where = f", at {len(looks)} of {len(LOOKS)} looks ({', '.join(map(str, looks))} seeds)" if looks else ""
+    return [f"profile {profile.name} trains {profile.seeds} of the {asked} seeds{where}."]

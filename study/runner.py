@@ -1,7 +1,7 @@
 """Running a study: plan, declare the claim, train what is due, answer."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -14,6 +14,7 @@ from study.display import Board, Lines, decoding, shown
 from study.event import Event
 from study.executor import local
 from study.leg import unstopped
+from study.looking import plan_next, planned_so_far
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import workers_of
@@ -117,13 +118,24 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
 
 
 def train_due(declared: Declared, console: Console) -> Outcome:
-    """Train what is due of a study, then answer its question.
+    """Train what is due of a study, then answer its question; where a look asks for more seeds, go on with these.
 
     Raises:
         UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
     """
+    while True:
+        outcome = _train_planned(declared, console)
+        ahead = plan_next(declared.prepared, declared.plan, outcome.report)
+        if ahead is None:
+            return outcome
+        console.print(f"{outcome.report.answer.sentence} {outcome.report.answer.note}")
+        declared = replace(declared, plan=ahead)
+
+
+def _train_planned(declared: Declared, console: Console) -> Outcome:
+    """Train what is due of what is planned so far, and answer."""
     prepared = declared.prepared
-    plan, store = prepared.plan, prepared.store
+    plan, store = planned_so_far(prepared.plan, declared.plan), prepared.store
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
     board = Board(declared.plan, done, declared.workers)
     lines = Lines(board)

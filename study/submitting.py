@@ -1,29 +1,37 @@
 """Running a study on SLURM: plan, decode, declare the claim, submit what is due, and return.
 
 Everything is said by the files of the store and by SLURM's queue; nothing stays behind on the machine that submits.
+The last job of a submission looks at the results and, where seeds are added until the claim is decided, submits what
+the next look needs, as whoever gives the same command again does.
 """
 
-from collections.abc import Collection, Mapping
+import pickle
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from models.errors import UserError
 from results.attempt import Store, now
-from results.plan import labels, parents
+from results.claim import claim_hash
+from results.plan import PlanFile, labels, parents, read_plan
 from results.state import with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
-from study.declaration import declare, refuse_other_clips
+from study.declaration import declare, fixed_by_claim, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
-from study.executor.queue import Alive
+from study.executor.queue import Alive, Row
+from study.executor.snapshot import Code
 from study.executor.submission import Asked, Submission
-from study.executor.task import ReportTask
+from study.executor.task import LookTask, own_job
+from study.executor.turn import turn
 from study.fitting import PlanError
 from study.layout import pages_folder
 from study.leg import unstopped
+from study.looking import plan_next, planned_so_far
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
@@ -59,6 +67,33 @@ class Submitted:
         return sum(len(array["keys"]) for array in arrays)
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A study whose clips are decoded and whose claim is declared: what it needs can be submitted, by a job too.
+
+    Attributes:
+        most: phases of an array.
+        asked: what was asked for, so that it can be asked again.
+        command: what was typed.
+        commit: and difference of the checkout when it was typed.
+        pages: where they are written to.
+    """
+
+    prepared: Prepared
+    cluster: Cluster
+    most: int
+    asked: Asked
+    command: str
+    user: str
+    commit: Mapping[str, str | None]
+    pages: Path
+
+    @property
+    def store(self) -> Store:
+        """The store, whose claimants SLURM is asked about."""
+        return Store(self.prepared.store.root, alive=Alive())
+
+
 def submit(
     request: Request,
     cluster_name: str | None,
@@ -77,6 +112,42 @@ def submit(
     Raises:
         UserError: the request is wrong, or SLURM does not take it; nothing that was measured or submitted is lost.
     """
+    return _submit_planned(*make_ready(request, cluster_name, command, user, console), only=only)
+
+
+def submit_all(
+    requests: Iterable[Request], cluster_name: str | None, command: str, user: str, console: Console
+) -> Iterator[tuple[str, Submitted | UserError]]:
+    """Submit what is due of several studies; one that cannot be submitted does not keep the others from it.
+
+    All claims are declared before anything is submitted. Phases that studies share are submitted for the first of them;
+    the others find them in the queue, and their own phases and looks wait for those.
+
+    Yields:
+        The name of a study, and what became of it.
+    """
+    ready: dict[str, tuple[Ready, PlanFile]] = {}
+    for request in requests:
+        try:
+            ready[request.name] = make_ready(request, cluster_name, command, user, console)
+        except UserError as error:
+            yield request.name, error
+    for name, (one, declared) in ready.items():
+        console.print(f"== {name}")
+        try:
+            yield name, _submit_planned(one, declared)
+        except UserError as error:
+            yield name, error
+
+
+def make_ready(
+    request: Request, cluster_name: str | None, command: str, user: str, console: Console
+) -> tuple[Ready, PlanFile]:
+    """Plan a study, refuse what would fail, decode its clips and declare its claim.
+
+    Raises:
+        UserError: the request is wrong, or SLURM does not answer.
+    """
     prepared = prepare_store(request)
     cluster = read_cluster(cluster_name, prepared.plan.edition.profile)
     resources = prepared.plan.edition.settings.resources
@@ -87,28 +158,87 @@ def submit(
     with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, workers_of(resources), progress, skip_bad=request.skip_bad)
     declared = declare(prepared, command)
-    plan, store = prepared.plan, Store(prepared.store.root, alive=Alive())
-    names = {key: state.name for key, state in plan.states(store).items()}
-    held = {key: row for key, row in submission.queued(submission.read_all(store)).items() if key in names}
+    asked = _asked(request, cluster_name)
+    return Ready(prepared, cluster, most, asked, command, user, provenance.code(), pages_folder()), declared
+
+
+def look(ready: Ready, code: Code) -> str:
+    """Answer a study, and submit what its next look needs, with the `code` that ran so far; say what was done.
+
+    Nothing is submitted that failed or was cancelled, nor for a claim that was made anew since.
+
+    Raises:
+        UserError: SLURM does not take it, or the store cannot be read.
+    """
+    store, edition = ready.store, ready.prepared.plan.edition
+    report = report_edition(store, edition.name, ready.pages)
+    said = f"{report.answer.sentence} {report.answer.note}".strip()
+    declared = read_plan(store.editions / edition.name / "plan.json")
+    if report.asked is None or declared["claim_hash"] != claim_hash(fixed_by_claim(ready.prepared.plan)):
+        return said
+    ahead = plan_next(ready.prepared, declared, report)
+    if ahead is None:
+        return f"{said}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
+    submitted = _submit_planned(ready, ahead, code)
+    return f"{said}\n{submitted.phases} phases submitted for the next look"
+
+
+def _submit_planned(
+    ready: Ready, declared: PlanFile, code: Code | None = None, only: Collection[str] | None = None
+) -> Submitted:
+    """Submit what is due of what is planned so far, or of the first look after it that anything is due of.
+
+    Args:
+        code: a copy of the code to go on with; the checkout's if None.
+    """
+    store, edition = ready.store, ready.prepared.plan.edition
+    with turn(store, edition.name, store.alive):
+        while True:
+            plan = planned_so_far(ready.prepared.plan, declared)
+            names = {key: state.name for key, state in plan.states(store).items()}
+            done = sum(name == "done" for name in names.values())
+            if done < len(names):
+                return _submit_due(ready, declared, code, only)
+            report = report_edition(store, edition.name, ready.pages)
+            ahead = plan_next(ready.prepared, declared, report)
+            if ahead is None:
+                return Submitted(edition.name, edition.notes, None, None, done, 0, (), report)
+            declared = ahead
+
+
+def _submit_due(ready: Ready, declared: PlanFile, code: Code | None, only: Collection[str] | None) -> Submitted:
+    """Submit the phases that are due and a look after them; the look alone, if they are in the queue without it."""
+    store, edition = ready.store, ready.prepared.plan.edition
+    plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
+    jobs = submission.jobs(earlier)
+    names = {key: state.name for key, state in plan.states(store).items()}  # what SLURM no longer holds has ended
+    held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
     due, elsewhere = _due(plan, names, held)
     if only is not None:
         states = with_blocked(names, parents(declared))
         due = [phase for phase in due if states[phase.key] in only]
-    done = sum(name == "done" for name in names.values())
     folder, planned = None, None
-    if due:
-        orders = Orders(store.root, prepared.sources, resources, provenance.code(), command, prepared.weights)
-        groups = slurm.groups(due, held, most)
-        folder = submission.make_folder(store)
-        planned = _planned(folder, prepared, _asked(request, cluster_name), command, user, groups)
-        code = slurm.Code(folder / "code", planned["code"])
-        jobs = {key: row.job for key, row in held.items()}
-        report = ReportTask(code.folder, code.digest, store.root, plan.edition.name, pages_folder())
-        planned = slurm.Submitter(folder, planned, cluster, code, jobs).submit(groups, orders, report)
-    is_over = done == len(names)
-    answered = report_edition(store, plan.edition.name) if is_over else None
-    names_elsewhere = tuple(map(labels(declared).__getitem__, elsewhere))
-    return Submitted(plan.edition.name, plan.edition.notes, folder, planned, done, len(held), names_elsewhere, answered)
+    looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
+    if due or (held and not set(looks) - {own_job()}):
+        folder, planned = _submit(ready, due, held, submission.numbers(jobs, held), code)
+    done = sum(name == "done" for name in names.values())
+    words = tuple(map(labels(declared).__getitem__, elsewhere))
+    return Submitted(edition.name, edition.notes, folder, planned, done, len(held), words, None)
+
+
+def _submit(
+    ready: Ready, due: Sequence[Phase], held: Mapping[str, Row], awaited: Sequence[str], code: Code | None
+) -> tuple[Path, Submission]:
+    store, prepared = ready.store, ready.prepared
+    resources = prepared.plan.edition.settings.resources
+    orders = Orders(store.root, prepared.sources, resources, ready.commit, ready.command, prepared.weights)
+    groups = slurm.groups(due, held, ready.most)
+    folder = submission.make_folder(store)
+    copied = snapshot.take_again(code, folder / "code") if code else snapshot.take(folder / "code")
+    jobs = {key: row.job for key, row in held.items()}
+    task = LookTask(copied.folder, copied.digest, pickle.dumps(ready))
+    submitter = slurm.Submitter(folder, _planned(folder, ready, copied, groups), ready.cluster, copied, jobs, awaited)
+    return folder, submitter.submit(groups, orders, task)
 
 
 def refuse_other_device(resources: Resources, cluster: Cluster) -> None:
@@ -139,23 +269,16 @@ def _due(plan: Plan, names: Mapping[str, str], held: Collection[str]) -> tuple[l
     return due, elsewhere
 
 
-def _planned(
-    folder: Path,
-    prepared: Prepared,
-    asked: Asked,
-    command: str,
-    user: str,
-    groups: Collection[slurm.Group],
-) -> Submission:
-    """Copy the code, and say what is about to be submitted."""
+def _planned(folder: Path, ready: Ready, code: Code, groups: Collection[slurm.Group]) -> Submission:
+    """Say what is about to be submitted."""
     keys = [[phase.key for phase in group.phases] for group in groups]
     return {
         "token": folder.name,
-        "edition": prepared.plan.edition.name,
-        "asked": asked,
-        "code": snapshot.take(folder / "code"),
-        "command": command,
-        "user": user,
+        "edition": ready.prepared.plan.edition.name,
+        "asked": ready.asked,
+        "code": code.digest,
+        "command": ready.command,
+        "user": ready.user,
         "at": now(),
         "arrays": [
             {"name": submission.name_of(folder.name, number), "job": None, "keys": own}

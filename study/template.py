@@ -42,7 +42,7 @@ factors:                        # a setting with its levels; any dotted name of 
 #     plain: {{model.receivers: false, model.distill: none, model.fusion: none}}
 #     full: {{}}
 
-seeds: 3                        # how many, or a list
+seeds: 3                        # how many, or a list; or: until decided (3, then 5, 8 and 12 of what is undecided)
 
 # settings:                     # what all arms change in the profile
 #   optim.lr: 1e-3

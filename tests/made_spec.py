@@ -15,3 +15,14 @@ settings:
   data: {limit: 4, frames: 2, size: 16, margin: 2}
   model.trunk: {width: 4, depth: 2, stage_starts: [1]}
 """
+
+UNTIL_DECIDED = (
+    SPEC.replace("profile: smoke", "profile: tiny")
+    .replace("seeds: 1", "seeds: until decided")
+    .replace("smallest: 1.0", "smallest: 32.0\n  over: seeds")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 1}
+"""
+)
+"""The same with as many seeds as it takes: 3 leave it open whether the arms differ by 32 points, and 5 do not."""

@@ -10,7 +10,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,10 +17,11 @@ from models.errors import UserError
 from results.files import writing
 from study.executor import queue, submission
 from study.executor.cluster import Cluster
+from study.executor.snapshot import Code
 from study.executor.submission import Submission
 
 if TYPE_CHECKING:
-    from study.executor.task import ReportTask
+    from study.executor.task import LookTask
     from study.phase import Phase
     from study.worker import Orders
 
@@ -29,7 +29,7 @@ ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "S
 """Variables of the submitter that every job sees."""
 NEVER_TIRED = 1_000_000
 """submitit is never to give up after time-outs: it takes preemptions of short jobs for such; `PhaseTask` counts."""
-REPORT_MIN = 60
+LOOK_MIN = 60
 MAX_ARRAY_SIZE = 1001
 """What SLURM allows unless its configuration says otherwise."""
 
@@ -51,14 +51,6 @@ class Group(NamedTuple):
     parents: tuple[str, ...]
     is_alone: bool
     phases: "list[Phase]"
-
-
-@dataclass(frozen=True)
-class Code:
-    """The copy of the code that is submitted, and its digest."""
-
-    folder: Path
-    digest: str
 
 
 def groups(due: "Sequence[Phase]", pending: Mapping[str, Any], most: int) -> list[Group]:
@@ -97,22 +89,30 @@ class Submitter:
 
     Args:
         folder: of the submission.
-        planned: what `submission.json` says so far; its arrays are those of `groups`, the report's last.
+        planned: what `submission.json` says so far; its arrays are those of `groups`, the look's last.
         jobs: key -> SLURM's number of a job that holds it already.
+        awaited: SLURM's numbers of jobs that the look waits for too.
     """
 
     def __init__(
-        self, folder: Path, planned: Submission, cluster: Cluster, code: Code, jobs: Mapping[str, str]
+        self,
+        folder: Path,
+        planned: Submission,
+        cluster: Cluster,
+        code: Code,
+        jobs: Mapping[str, str],
+        awaited: Sequence[str],
     ) -> None:
         self.folder = folder
         self.cluster = cluster
         self.code = code
         self._planned = planned
         self._jobs = dict(jobs)
+        self._awaited = awaited
         submission.write(folder, planned)
 
-    def submit(self, groups: "Sequence[Group]", orders: "Orders", report: "ReportTask") -> Submission:
-        """Submit everything, and the report after all of it.
+    def submit(self, groups: "Sequence[Group]", orders: "Orders", look: "LookTask") -> Submission:
+        """Submit everything, and a look after all of it and all that is awaited.
 
         SLURM's numbers are written down at the end: who is killed before has written the jobs' names.
 
@@ -120,12 +120,12 @@ class Submitter:
             SubmissionError: SLURM refuses; what was submitted before is kept.
         """
         try:
-            self._submit_all(groups, orders, report)
+            self._submit_all(groups, orders, look)
         finally:
             submission.write(self.folder, self._planned)
         return self._planned
 
-    def _submit_all(self, groups: "Sequence[Group]", orders: "Orders", report: "ReportTask") -> None:
+    def _submit_all(self, groups: "Sequence[Group]", orders: "Orders", look: "LookTask") -> None:
         from study.executor.task import PhaseTask
 
         packed, limit_s = pickle.dumps(orders), 60.0 * self.cluster.timeout_min
@@ -146,9 +146,9 @@ class Submitter:
             self._submit(number, tasks, more | {"exclusive": group.is_alone or None}, orders.resources.threads)
             array = self._planned["arrays"][number]
             self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
-        jobs = [array["job"] for array in self._planned["arrays"] if array["job"]]
-        short = {"time": min(REPORT_MIN, self.cluster.timeout_min), "gpus_per_task": None}
-        self._submit(len(groups), [report], short | {"dependency": self._after("afterany", jobs)}, 1)
+        jobs = [array["job"] for array in self._planned["arrays"] if array["job"]] + list(self._awaited)
+        short = {"time": min(LOOK_MIN, self.cluster.timeout_min), "gpus_per_task": None}
+        self._submit(len(groups), [look], short | {"dependency": self._after("afterany", jobs)}, 1)
 
     def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
         array = self._planned["arrays"][number]

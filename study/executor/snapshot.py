@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from models.errors import UserError
 from results.files import writing
@@ -16,8 +17,15 @@ class ChangedCode(UserError):
     """A snapshot is no longer what was submitted."""
 
 
-def take(folder: Path) -> str:
-    """Copy the five packages into the new `folder`, as they lie in the checkout, and return the digest of the copy.
+class Code(NamedTuple):
+    """A copy of the code, and its digest."""
+
+    folder: Path
+    digest: str
+
+
+def take(folder: Path) -> Code:
+    """Copy the five packages into the new `folder`, as they lie in the checkout.
 
     Files that git ignores stay behind, uncommitted ones do not.
     """
@@ -26,7 +34,19 @@ def take(folder: Path) -> str:
             target = folder / source.relative_to(checkout())
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-    return digest(folder)
+    return Code(folder, digest(folder))
+
+
+def take_again(code: Code, folder: Path) -> Code:
+    """Copy a copy into the new `folder`.
+
+    Raises:
+        ChangedCode: it is not what was submitted.
+    """
+    with writing(folder):
+        shutil.copytree(code.folder, folder)
+    refuse_changed(folder, code.digest)
+    return Code(folder, code.digest)
 
 
 def digest(folder: Path) -> str:

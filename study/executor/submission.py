@@ -9,6 +9,7 @@ nothing. Reading is quick and writes nothing.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class Asked(TypedDict):
 
 
 class Submission(TypedDict):
-    """What `submission.json` holds; the arrays in the order of their submission, the report's last."""
+    """What `submission.json` holds; the arrays in the order of their submission, the look's last."""
 
     token: str
     edition: str
@@ -120,18 +121,21 @@ def jobs(submissions: Iterable[Submission]) -> list[Job]:
     return found
 
 
-def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
-    """Ask SLURM, once, which phases it holds: key -> its job, the newest one if there are several.
-
-    Raises:
-        queue.QueueError: SLURM does not answer.
-    """
-    return rows_of(jobs(submissions))
-
-
 def rows_of(jobs: Iterable[Job]) -> dict[str, Row]:
     """Give what SLURM holds of each phase: the newest job, if there are several."""
     return {job.key: job.row for job in jobs if job.key is not None}
+
+
+def numbers(jobs: Sequence[Job], keys: Collection[str]) -> list[str]:
+    """Give SLURM's numbers of the jobs of `keys`: an array's own, if all that is left of it is among them."""
+    left = Counter(_array(job) for job in jobs)
+    ours = [job for job in jobs if job.key in keys]
+    counts = Counter(map(_array, ours))
+    return sorted({_array(job) if counts[_array(job)] == left[_array(job)] else job.row.job for job in ours})
+
+
+def _array(job: Job) -> str:
+    return job.row.job.partition("_")[0]
 
 
 def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
@@ -141,7 +145,7 @@ def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
         key -> its job; and why it is not known, or empty.
     """
     try:
-        found = queued(concerned(read_all(store), keys))
+        found = rows_of(jobs(concerned(read_all(store), keys)))
     except UserError as error:
         return {}, str(error)
     return {key: row for key, row in found.items() if key in keys}, ""

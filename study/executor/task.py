@@ -1,4 +1,4 @@
-"""What SLURM runs on a node: one phase, or the report of a study, from the copy of the code that was submitted.
+"""What SLURM runs on a node: one phase, or a look at a study, from the copy of the code that was submitted.
 
 A phase is told to save by SIGUSR2 (its time is nearly up, or it is preempted) or SIGTERM (it is preempted or
 cancelled): it stops before its next step; it can go on from its last epoch. After SIGUSR2 submitit puts it back into
@@ -168,26 +168,39 @@ class PhaseTask:
 
 
 @dataclass
-class ReportTask:
-    """Answers a study from the store when all its jobs have ended, however they did."""
+class LookTask:
+    """Looks at a study when all its jobs have ended, however they did: answers it, and submits what it needs next.
+
+    Attributes:
+        code: the copy of the code.
+        digest: of that copy.
+        ready: pickled `study.submitting.Ready`.
+    """
 
     code: Path
     digest: str
-    store: Path
-    edition: str
-    pages: Path
+    ready: bytes
 
     def __call__(self) -> str:
-        """Write the page and give the answer.
+        """Write the page, submit the trainings that the next look needs, if there is one, and give the answer.
 
         Raises:
             ChangedCode: the copy of the code is not what was submitted.
+            SubmissionError: SLURM refuses what was to be submitted.
         """
+        forget_torn_writes()
         snapshot.refuse_changed(self.code, self.digest)
-        from results.attempt import Store
-        from study.reporting import report_edition
+        from study.submitting import look
 
-        return report_edition(Store(self.store), self.edition, self.pages).answer.sentence
+        said = look(pickle.loads(self.ready), snapshot.Code(self.code, self.digest))
+        sys.stdout.write(f"{said}\n")
+        return said
+
+    def checkpoint(self) -> Any:
+        """Look again when this is started again; submitit calls it."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
 
 
 def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None]) -> bool:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from experiments.problem import SpecError
 from experiments.read import read_spec
+from experiments.spec import UNTIL_DECIDED
 
 WriteSpec = Callable[..., Path]
 
@@ -21,6 +22,10 @@ def problem(path: Path) -> str:
 def test_a_number_of_seeds_counts_from_zero(write_spec: WriteSpec) -> None:
     assert read_spec(write_spec({"seeds: 2": "seeds: 3"})).seeds == (0, 1, 2)
     assert read_spec(write_spec({"seeds: 2": "seeds: [4, 7]"})).seeds == (4, 7)
+
+
+def test_seeds_may_be_added_until_the_claim_is_decided(write_spec: WriteSpec) -> None:
+    assert read_spec(write_spec({"seeds: 2": "seeds: until decided"})).seeds == UNTIL_DECIDED
 
 
 def test_three_seeds_are_the_default(write_spec: WriteSpec) -> None:
@@ -64,11 +69,12 @@ def test_settings_nest_and_keep_their_lines(write_spec: WriteSpec) -> None:
         ("better", "beter", "3  claim.says.direction: must be 'better', 'worse' or 'equivalent', but got 'beter'."),
         ("seeds: 2", "seeds: 0", "9  seeds: must be 1 to 1000 seeds, but got 0."),
         ("seeds: 2", "seeds: 1001", "9  seeds: must be 1 to 1000 seeds, but got 1001."),
-        ("seeds: 2", "seeds: []", "9  seeds: must have at least 1 item, but got []."),
+        ("seeds: 2", "seeds: []", "9  seeds: must have at least 1 seed, but got []."),
         ("seeds: 2", "seeds: [1, 1]", "9  seeds: a seed is given twice in [1, 1]. Keep one."),
-        ("seeds: 2", "seeds: [1000]", "9  seeds.0: must be less than 1000, but got 1000."),
-        ("seeds: 2", "seeds: true", "9  seeds: must be a number of seeds or a list of them, but got True."),
-        ("seeds: 2", "seeds: two", "9  seeds: must be a number of seeds or a list of them, but got 'two'."),
+        ("seeds: 2", "seeds: [1000]", "9  seeds: a seed must be a number from 0 to 999, but got 1000."),
+        ("seeds: 2", "seeds: true", "9  seeds: must be a number of seeds, a list of them, or 'until decided', but"),
+        ("seeds: 2", "seeds: [1, x]", "9  seeds: a seed must be a number from 0 to 999, but got 'x'."),
+        ("seeds: 2", "seeds: two", "9  seeds: must be a number of seeds, a list of them, or 'until decided', but"),
         ("seeds: 2", "budget: {epochs: -3}", "9  budget.epochs: must be greater than or equal to 0, but got -3."),
         ("seeds: 2", "prune: {pruner: median}", "9  prune: no such key. There are: question,"),
         ("seeds: 2", "lines: {}", "9  lines: no such key."),

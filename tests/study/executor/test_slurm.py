@@ -74,7 +74,7 @@ def test_a_time_out_is_told_from_a_preemption(
 
 
 def test_a_snapshot_is_the_five_packages_and_is_known_by_what_is_in_it(tmp_path: Path) -> None:
-    digest = snapshot.take(tmp_path / "code")
+    _, digest = snapshot.take(tmp_path / "code")
     assert {path.name for path in (tmp_path / "code").iterdir()} == set(snapshot.PACKAGES)
     assert list((tmp_path / "code").rglob("*.pyc")) == []
     snapshot.refuse_changed(tmp_path / "code", digest)
