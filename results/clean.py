@@ -5,7 +5,7 @@ Never anything of a published result, and never a failure's traceback or log.
 
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +31,17 @@ class Item:
     reason: str
 
 
-def leftovers(store: Store, caches_in_use: Collection[str] | None = None) -> list[Item]:
+def leftovers(
+    store: Store, caches_in_use: Collection[str] | None = None, others: Mapping[Path, str] | None = None
+) -> list[Item]:
     """List what may go.
 
     Args:
         caches_in_use: names of the files in the cache that an edition needs; None leaves whole caches alone.
+        others: what else may go, and why.
     """
     store.check_version()
-    paths = dict(_paths(store, caches_in_use))
+    paths = dict(_paths(store, caches_in_use)) | dict(others or {})
     return [
         Item(path, _size_bytes(path), reason)
         for path, reason in paths.items()
@@ -46,13 +49,19 @@ def leftovers(store: Store, caches_in_use: Collection[str] | None = None) -> lis
     ]
 
 
-def clean(store: Store, *, dry_run: bool, caches_in_use: Collection[str] | None = None) -> list[Item]:
+def clean(
+    store: Store,
+    *,
+    dry_run: bool,
+    caches_in_use: Collection[str] | None = None,
+    others: Mapping[Path, str] | None = None,
+) -> list[Item]:
     """Remove what `leftovers` lists, unless it is a dry run; return the list.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    items = leftovers(store, caches_in_use)
+    items = leftovers(store, caches_in_use, others)
     for item in [] if dry_run else items:
         with writing(item.path):
             if item.path.is_dir():
@@ -66,10 +75,10 @@ def _paths(store: Store, caches_in_use: Collection[str] | None) -> Iterator[tupl
     for folder in sorted(path for path in store.runs.glob("*") if path.is_dir()):
         yield from _of_run(store, folder.name)
     for path in [*store.root.glob("*.tmp*"), *store.runs.rglob("*.tmp"), *store.editions.rglob("*.tmp")]:
-        if _is_abandoned(path):
+        if is_abandoned(path):
             yield path, CUT_OFF
     for path in sorted(store.cache.iterdir()) if store.cache.is_dir() else []:
-        if not _is_abandoned(path):  # a run that starts decodes its clips before its plan names them
+        if not is_abandoned(path):  # a run that starts decodes its clips before its plan names them
             continue
         if path.suffix == ".part":
             yield path, "decoding that was cut off"
@@ -112,7 +121,8 @@ def _large(attempt: Attempt) -> list[Path]:
     return [path for path in (attempt.checkpoint, attempt.predictions) if path.exists()]
 
 
-def _is_abandoned(path: Path) -> bool:
+def is_abandoned(path: Path) -> bool:
+    """Tell whether nobody has written to `path` for long."""
     try:
         return time.time() - path.stat().st_mtime > ABANDONED_S
     except FileNotFoundError:  # its writer has just finished

@@ -33,6 +33,7 @@ VERBS = (
     "sql",
     "status",
     "submit",
+    "submit_all",
     "sync",
     "verify",
     "watch",

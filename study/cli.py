@@ -132,21 +132,22 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command
 
     Example: study run token_count_sweep --data ../shared/data/exercise_clips/manifest.csv
     """
-    cli_slurm.refuse_options(on, cluster, all_=all_, workers=workers)
+    cli_slurm.refuse_options(on, cluster, workers=workers)
+    if all_:
+        refuse_both(name)
+    asked = request("" if all_ else refuse_neither(name), profile, data, set_, skip_bad)
     if on is Executor.slurm:
-        asked = request(refuse_neither(name), profile, data, set_, skip_bad)
-        cli_slurm.submit(asked, cluster, command(), console())
+        submit = cli_slurm.submit_all if all_ else cli_slurm.submit
+        submit(asked, cluster, command(), console())
         return
     from study import runner  # noqa: F401 - long to import, and nothing is to be ended in order before
     from study.printing import print_outcome
 
     _stop_in_order()
     if all_:
-        refuse_both(name)
-        _run_all(request("", profile, data, set_, skip_bad), workers)
+        _run_all(asked, workers)
         return
-    name = refuse_neither(name)
-    outcome = study.run(request(name, profile, data, set_, skip_bad), command(), console(), workers)
+    outcome = study.run(asked, command(), console(), workers)
     print_outcome(outcome, console())
     if not outcome.is_whole:
         raise typer.Exit(1)
@@ -269,16 +270,20 @@ def verify() -> None:
 def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
 ) -> None:
-    """Free what is no longer needed: states of finished phases, abandoned attempts, unused caches. Never a result.
+    """Free what is no longer needed: states of finished phases, abandoned attempts, unused caches, ended submissions.
+
+    Never a result, and never the log of a phase that is not done.
 
     Example: study clean --dry-run
     """
     from study.printing import table
 
-    items = study.clean(dry_run=dry_run)
+    items, why_not_more = study.clean(dry_run=dry_run)
     console().print(table(("what", "MB", "why"), [(i.path, f"{i.size_bytes / 1e6:.1f}", i.reason) for i in items]))
     freed_bytes = sum(item.size_bytes for item in items)
     console().print(f"{'would free' if dry_run else 'freed'} {freed_bytes / 1e6:.1f} MB")
+    if why_not_more:
+        console().print(why_not_more)
 
 
 @app.command()

@@ -41,6 +41,24 @@ def submit(request: "Request", cluster: str | None, command: str, console: "Cons
         raise typer.Exit(1)
 
 
+def submit_all(request: "Request", cluster: str | None, command: str, console: "Console") -> None:
+    """Submit every study; one that cannot be submitted does not keep the others from it."""
+    import study
+    from study.printing import print_submitted
+
+    failed: list[str] = []
+    for name, submitted in study.submit_all(request, cluster, command, console):
+        if isinstance(submitted, UserError):
+            sys.stderr.write(f"{name}: {submitted}\n")
+            failed.append(name)
+            continue
+        print_submitted(submitted, console)
+        failed += [name] if submitted.report and submitted.report.problems else []
+    if failed:
+        sys.stderr.write(f"not submitted, or damaged: {', '.join(failed)}. The same command goes on from there\n")
+        raise typer.Exit(1)
+
+
 def add_verbs(app: typer.Typer, words: "Callable[[], str]", screen: "Callable[[], Console]") -> None:
     """Add the verbs to `app`.
 
@@ -54,9 +72,14 @@ def add_verbs(app: typer.Typer, words: "Callable[[], str]", screen: "Callable[[]
     def cancel(name: Annotated[str, typer.Argument(help="A study or edition that was submitted.")]) -> None:
         """Cancel the jobs of a study in SLURM's queue, and those that run. Nothing that was measured is lost.
 
+        Phases that another study in the queue needs go on.
+
         Example: study cancel token_count_sweep
         """
-        screen().print(f"{len(study.cancel(name))} jobs cancelled")
+        jobs, kept = study.cancel(name)
+        screen().print(f"{len(jobs)} jobs cancelled")
+        for edition, count in kept.items():
+            screen().print(f"{count} go on: {edition} waits for them; study cancel {edition}  cancels them too")
 
     @app.command()
     def retry(
@@ -109,7 +132,7 @@ def add_watch(app: typer.Typer, screen: "Callable[[], Console]") -> None:
             raise typer.Exit(1)
 
 
-def refuse_options(on: Executor, cluster: str | None, *, all_: bool = False, workers: int | None = None) -> None:
+def refuse_options(on: Executor, cluster: str | None, *, workers: int | None = None) -> None:
     """Refuse options that say nothing where phases run.
 
     Raises:
@@ -119,5 +142,3 @@ def refuse_options(on: Executor, cluster: str | None, *, all_: bool = False, wor
         raise UserError("--cluster: this is about this machine. Give --on slurm too, or leave it out.")
     if workers is not None and on is Executor.slurm:
         raise UserError("--workers: SLURM decides how many phases run at once. Set array_parallelism of the cluster.")
-    if all_ and on is Executor.slurm:
-        raise UserError("--all: --on slurm takes one study at a time. Name it.")

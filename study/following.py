@@ -1,10 +1,13 @@
 """What can be done from any shell with a study that was submitted to SLURM: cancel it, read what failed."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import UserError
 from results.attempt import Store
+from results.plan import read_plans
 from study.executor import queue, submission
 from study.executor.submission import Submission
 from study.standing import editions
@@ -13,6 +16,18 @@ TAIL_LINES = 60
 MANY = 200
 """Jobs in one call of `scancel`."""
 LEAST_DIGITS = 4
+
+
+class Cancelled(NamedTuple):
+    """What became of the jobs of a study.
+
+    Attributes:
+        jobs: SLURM's numbers of those that were cancelled.
+        kept: edition -> how many go on since it waits for them.
+    """
+
+    jobs: list[str]
+    kept: Mapping[str, int]
 
 
 class Log(NamedTuple):
@@ -29,18 +44,26 @@ class Log(NamedTuple):
     files: tuple[Path, ...]
 
 
-def cancel(store: Store, name: str) -> list[str]:
-    """Cancel the jobs of a study or edition, in the queue or running; return their numbers.
+def cancel(store: Store, name: str) -> Cancelled:
+    """Cancel the jobs of a study or edition, in the queue or running, whoever submitted them.
+
+    A phase that another study needs, whose look is in the queue, goes on: that study waits for it.
 
     Raises:
         UserError: the store holds no such study.
         QueueError: SLURM does not answer.
     """
-    names = {array["name"] for one in submissions_of(store, name) for array in one["arrays"]}
-    jobs = [row.job for row in queue.rows(names)]
+    own = {one["edition"] for one in submissions_of(store, name)}
+    plans, everything = read_plans(store).whole, submission.jobs(submission.read_all(store))
+    wanted = {key for edition in own & plans.keys() for key in plans[edition]["phases"]}
+    waiting = sorted({job.edition for job in everything if job.key is None} - own)
+    awaited = {key: edition for edition in waiting if edition in plans for key in plans[edition]["phases"]}
+    ours = [job for job in everything if job.edition in own or job.key in wanted]
+    kept = Counter(awaited[job.key] for job in ours if job.key in awaited)
+    jobs = [job.row.job for job in ours if job.key not in awaited]
     for part in submission.pieces(jobs, MANY):
         queue.asked(["scancel", *part])
-    return jobs
+    return Cancelled(jobs, kept)
 
 
 def submissions_of(store: Store, name: str) -> list[Submission]:

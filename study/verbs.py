@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from results.soundness import Problem
     from study.campaign import Campaign
     from study.costs import PlanReport
-    from study.following import Log
+    from study.following import Cancelled, Log
     from study.machine import Finding
     from study.preflight import Size
     from study.preparation import Request
@@ -116,6 +116,18 @@ def submit(
     return submit_study(request, cluster, command, _user(), console or Console(quiet=True))
 
 
+def submit_all(
+    request: Request, cluster: str | None = None, command: str = "", console: Console | None = None
+) -> Iterator[tuple[str, Submitted | UserError]]:
+    """Declare the claims of all studies, then submit what is due of each; give their names and what became of them."""
+    from rich.console import Console
+
+    from study.campaign import requests
+    from study.submitting import submit_all as submit_every
+
+    return submit_every(requests(request), cluster, command, _user(), console or Console(quiet=True))
+
+
 def retry(name: str, command: str = "", console: Console | None = None) -> list[Submitted]:
     """Submit again what failed of a study, and what waits for it, as it was submitted last."""
     from rich.console import Console
@@ -133,8 +145,8 @@ def retry(name: str, command: str = "", console: Console | None = None) -> list[
     return submitted
 
 
-def cancel(name: str) -> list[str]:
-    """Cancel the jobs of a study in SLURM's queue, and those that run; give their numbers."""
+def cancel(name: str) -> Cancelled:
+    """Cancel the jobs of a study in SLURM's queue, and those that run, but for those that another study waits for."""
     from study.following import cancel as cancel_jobs
 
     return cancel_jobs(_store(), name)
@@ -221,15 +233,17 @@ def verify() -> list[Problem]:
     return prove(_store(), key_of)
 
 
-def clean(*, dry_run: bool) -> list[Item]:
-    """Free what is no longer needed, or list it; never a result."""
+def clean(*, dry_run: bool) -> tuple[list[Item], str]:
+    """Free what is no longer needed, or list it; never a result. Say also why submissions to SLURM stay, if they do."""
     from results.clean import clean as free
+    from study.executor.ended import ended
     from study.standing import editions
 
     store = _store()
     plans = editions(store)
     in_use = {name for plan in plans.whole.values() for name in plan["caches"]}
-    return free(store, dry_run=dry_run, caches_in_use=None if plans.damaged else in_use)
+    submissions, why = ended(store)
+    return free(store, dry_run=dry_run, caches_in_use=None if plans.damaged else in_use, others=submissions), why
 
 
 def schema() -> Path:

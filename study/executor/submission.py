@@ -68,7 +68,7 @@ def folder_of(store: Store) -> Path:
 
 def make_folder(store: Store) -> Path:
     """Make the folder of a new submission; its name is its token, and those of later ones sort after it."""
-    token = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    token = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
     folder = folder_of(store) / token
     with writing(folder):
         (folder / "jobs").mkdir(parents=True)
@@ -163,11 +163,17 @@ def concerned(submissions: Iterable[Submission], keys: Set[str], editions: Colle
 def log_of(store: Store, key: str) -> Path | None:
     """Find what the newest job of a phase printed, submitit's own words included."""
     for one in reversed(read_all(store)):
-        jobs: Path = folder_of(store) / one["token"] / "jobs"
-        for path in (jobs / f"{job}_0_log.out" for own, job in jobs_of(one) if own == key and job):
-            if path.exists():
+        jobs = folder_of(store) / one["token"] / "jobs"
+        for path in (log_in(jobs, job) for own, job in jobs_of(one) if own == key):
+            if path:
                 return path
     return None
+
+
+def log_in(folder: Path, job: str | None) -> Path | None:
+    """Find what a job printed, if it did; `folder` holds submitit's files."""
+    path = folder / f"{job}_0_log.out"
+    return path if path.exists() else None
 
 
 def jobs_of(submission: Submission) -> Iterator[tuple[str, str | None]]:

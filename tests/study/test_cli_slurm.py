@@ -14,7 +14,6 @@ from study.executor import inspection
     [
         (Executor.local, {"cluster": "lab"}, "--cluster: this is about this machine. Give --on slurm too"),
         (Executor.slurm, {"cluster": None, "workers": 2}, "--workers: SLURM decides"),
-        (Executor.slurm, {"cluster": None, "all_": True}, "--all: --on slurm takes one study at a time"),
     ],
 )
 def test_an_option_that_says_nothing_is_refused(on: Executor, given: dict[str, object], said: str) -> None:

@@ -1,0 +1,55 @@
+"""Submissions that may go: their jobs have ended, and they hold no log that explains what became of a phase."""
+
+from pathlib import Path
+
+from models.errors import UserError
+from results.attempt import Store
+from results.clean import is_abandoned
+from study.executor import submission
+from study.executor.submission import Submission
+
+ENDED, CUT_OFF = "submission whose jobs have ended", "submission that was cut off"
+
+
+def ended(store: Store) -> tuple[dict[Path, str], str]:
+    """List the folders of submissions from which nothing is needed any more.
+
+    One is needed while SLURM holds any of its jobs, and while it holds the newest log of a phase that is not done.
+    Where SLURM does not answer, all of them are.
+
+    Returns:
+        folder -> why it may go; and why submissions stay, or empty.
+    """
+    try:
+        submissions = submission.read_all(store)
+        held = {job.row.name for job in submission.jobs(submissions)}
+    except UserError as error:
+        return {}, f"submissions stay: {error}"
+    logs = _with_logs(store, submissions)
+    found = {}
+    for one in submissions:
+        folder = submission.folder_of(store) / one["token"]
+        names = {array["name"] for array in one["arrays"]}
+        was_submitted = all(array["job"] for array in one["arrays"]) or is_abandoned(folder / submission.FILE)
+        if was_submitted and not names & held and one["token"] not in logs:
+            found[folder] = ENDED
+    return found | dict.fromkeys(_cut_off(store), CUT_OFF), ""
+
+
+def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
+    """Name the submissions that hold the newest log of a phase that is not done."""
+    keys = {key for one in submissions for key, _ in submission.jobs_of(one)}
+    open_keys = {key for key, state in store.states(keys).items() if state.name != "done"}
+    tokens = set()
+    for one in reversed(submissions):
+        jobs = submission.folder_of(store) / one["token"] / "jobs"
+        here = {key for key, job in submission.jobs_of(one) if key in open_keys and submission.log_in(jobs, job)}
+        tokens |= {one["token"]} if here else set()
+        open_keys -= here
+    return tokens
+
+
+def _cut_off(store: Store) -> list[Path]:
+    """Find folders that nothing was ever submitted from: whoever made them was killed."""
+    folders = [path for path in submission.folder_of(store).glob("*") if path.is_dir()]
+    return [path for path in folders if not (path / submission.FILE).exists() and is_abandoned(path)]
