@@ -7,10 +7,13 @@ OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/bench/bench_slurm.py
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +29,22 @@ ARMS = 84
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="study-bench-"))
-    own = {"STUDY_SLURM_RUN": str(folder / "run"), "STUDY_HOME": str(folder / "home")}
-    os.environ.update(
-        own, PATH=f"{os.environ['PATH']}:/usr/sbin", SLURM_CONF=str(folder / "run" / "etc" / "slurm.conf")
-    )
-    try:
-        subprocess.run([ROOT / "tests/slurm/start.sh"], stdout=subprocess.DEVNULL, check=True)
+    with cluster() as folder:
         hold()
         measure(folder)
+
+
+@contextmanager
+def cluster() -> Iterator[Path]:
+    """Start a cluster, point SLURM's programs at it, give a folder to work in, and stop it."""
+    folder = Path(tempfile.mkdtemp(prefix="study-bench-"))
+    own = {"STUDY_SLURM_RUN": str(folder / "run"), "STUDY_HOME": str(folder / "home")}
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the cluster is stopped
+    os.environ.update(own, PATH=path, SLURM_CONF=str(folder / "run" / "etc" / "slurm.conf"))
+    try:
+        subprocess.run([ROOT / "tests/slurm/start.sh"], stdout=subprocess.DEVNULL, check=True)
+        yield folder
     finally:
         subprocess.run([ROOT / "tests/slurm/stop.sh"], stdout=subprocess.DEVNULL)
         shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from results.files import StoreError
-from results.record import Record, RecordWriter, count, last_step, read_records, torn
+from results.record import Record, RecordWriter, count, last_step, read_new, read_records, torn
 
 LOSS = Record("loss", "train", 1, 0.5)
 
@@ -125,3 +125,22 @@ def test_no_acknowledged_record_is_lost_or_doubled_by_a_kill(tmp_path: Path) -> 
         assert sorted(set(steps)) == list(range(1, steps[-1] + 1))
         assert steps[-1] >= acknowledged
         assert all(steps.count(step) == 1 + step % 7 for step in range(1, acknowledged + 1))
+
+
+def test_of_a_file_that_grows_only_what_is_new_and_whole_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    assert read_new(path, 0) == ([], 0)
+    second = Record("loss", "train", 2, 0.25)
+    write(path, LOSS)
+    first, end = read_new(path, 0)
+    assert (first, end) == ([LOSS], path.stat().st_size)
+    half = second.line().encode()
+    with path.open("ab") as file:
+        file.write(half[:10])
+    assert read_new(path, end) == ([], end)
+    with path.open("ab") as file:
+        file.write(half[10:])
+    assert read_new(path, end) == ([second], path.stat().st_size)
+    path.write_text("no record\n")
+    with pytest.raises(StoreError, match="is no record"):
+        read_new(path, 0)

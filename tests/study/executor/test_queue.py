@@ -35,16 +35,23 @@ def test_jobs_are_known_by_name_and_number(answers: Answers) -> None:
         "squeue",
         "echo 'a|12|12|N/A|RUNNING|None'; echo 'b|14|13|1|PENDING|Dependency'; echo 'b|15|13|2|COMPLETING|None'",
     )
-    assert queue.rows(["a", "b"]) == [
+    assert queue.rows({"a", "b"}) == [
         Row("a", 0, "12", "RUNNING", "None"),
         Row("b", 1, "13_1", "PENDING", "Dependency"),
     ]
 
 
+def test_more_names_than_a_command_may_be_long_are_looked_for_in_the_whole_queue(answers: Answers) -> None:
+    answers("squeue", "echo \"study-7|12|12|N/A|RUNNING|$#\"; echo 'other|13|13|N/A|RUNNING|None'")
+    few, many = ({f"study-{number}" for number in range(count)} for count in (10, 50_000))
+    assert queue.rows(few) == [Row("study-7", 0, "12", "RUNNING", "4")]
+    assert queue.rows(many) == [Row("study-7", 0, "12", "RUNNING", "3")]
+
+
 def test_slurm_that_refuses_is_quoted(answers: Answers) -> None:
     answers("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(QueueError, match="squeue: SLURM refuses: Unable to contact slurm controller"):
-        queue.rows(["a"])
+        queue.rows({"a"})
 
 
 @pytest.mark.parametrize(
