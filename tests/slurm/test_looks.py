@@ -8,12 +8,17 @@ import pytest
 import study
 from results.files import read_json
 from study.executor import submission
-from tests.made_slurm import Asked, hold, in_queue, numbers, release, wait, wait_for_the_end
+from tests.made_slurm import Asked, hold, in_queue, numbers, release, wait
 from tests.made_spec import UNTIL_DECIDED
 
 pytestmark = pytest.mark.slow
 
 PHASES_AT = {3: 12, 5: 20}
+
+
+def wait_for_all_looks() -> None:
+    """Wait until SLURM holds nothing: a look submits the next one before it ends."""
+    wait(lambda: not in_queue(), 600)
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def test_a_study_that_is_submitted_once_goes_from_look_to_look_to_its_end(
     said = submitter.communicate()[0]
     assert submitter.returncode == 0, said
     assert f"{PHASES_AT[3]} phases submitted" in said
-    wait_for_the_end()
+    wait_for_all_looks()
     assert sequential.states() == {"done": PHASES_AT[5]}
     found = answer(tmp_path / "home")
     assert (found["verdict"], found["looks"]) == ("equivalent", [3, 5])
@@ -76,11 +81,11 @@ def test_a_look_that_was_cancelled_is_taken_by_whoever_runs_the_study_again(sequ
     assert sequential.submit().folder is None
     subprocess.run(["scancel", str(again.submission["arrays"][-1]["job"])], check=True)
     release()
-    wait_for_the_end()
+    wait_for_all_looks()
     assert sequential.states() == {"done": PHASES_AT[3]}
 
     later = sequential.submit()
     assert (later.phases, later.done) == (PHASES_AT[5] - PHASES_AT[3], PHASES_AT[3])
-    wait_for_the_end()
+    wait_for_all_looks()
     assert sequential.states() == {"done": PHASES_AT[5]}
     assert answer(sequential.folder / "home")["looks"] == [3, 5]
