@@ -13,12 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from results.attempt import Store, now
-from results.claim import claim_hash
 from results.plan import PlanFile, label, parents, read_plan
 from results.state import with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
-from study.declaration import declare, fixed_by_claim, refuse_other_clips
+from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
@@ -71,6 +70,7 @@ class Ready:
     """A study whose clips are decoded and whose claim is declared: what it needs can be submitted, by a job too.
 
     Attributes:
+        claim_hash: of the claim.
         most: phases of an array.
         asked: what was asked for, so that it can be asked again.
         command: what was typed.
@@ -79,6 +79,7 @@ class Ready:
     """
 
     prepared: Prepared
+    claim_hash: str
     cluster: Cluster
     most: int
     asked: Asked
@@ -122,7 +123,8 @@ def submit(
         prepared = decode(prepared, workers_of(resources), progress, skip_bad=request.skip_bad)
     declared = declare(prepared, command)
     asked = _asked(request, cluster_name)
-    ready = Ready(prepared, cluster, most, asked, command, user, provenance.code(), pages_folder())
+    code, pages = provenance.code(), pages_folder()
+    ready = Ready(prepared, declared["claim_hash"], cluster, most, asked, command, user, code, pages)
     return _submit_planned(ready, declared, only=only)
 
 
@@ -138,7 +140,7 @@ def look(ready: Ready, code: Code) -> str:
     report = report_edition(store, edition.name, ready.pages)
     said = f"{report.answer.sentence} {report.answer.note}".strip()
     declared = read_plan(store.editions / edition.name / "plan.json")
-    if report.asked is None or declared["claim_hash"] != claim_hash(fixed_by_claim(ready.prepared.plan)):
+    if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return said
     ahead = plan_next(ready.prepared, declared, report)
     if ahead is None:

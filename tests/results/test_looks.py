@@ -81,7 +81,9 @@ def test_a_look_waits_until_all_its_trainings_have_results() -> None:
     first = look(measured(control=[0.0] * 5, a=[1.0, -1.0, 3.0, 2.0]), claim(), ("control", "a"))
     assert (first.taken, first.asked["a"]) == ((3,), 5)
     assert first.contrasts[0].seeds == (0, 1, 2), "a seed of a look that is not whole counts for nothing yet"
-    assert answer_looks(claim(), first).note.endswith("Look 1 of 4, at 3 seeds. The look at 5 seeds is to come.")
+    answer = answer_looks(claim(), first)
+    assert answer.sentence.endswith(". The look at 5 seeds is to come.")
+    assert answer.note.endswith("Look 1 of 4, at 3 seeds.")
 
 
 def test_the_last_look_is_the_end() -> None:

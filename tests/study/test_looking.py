@@ -16,6 +16,7 @@ from tests import made_store as made
 from tests.made_spec import UNTIL_DECIDED
 
 THREE = UNTIL_DECIDED.replace("[1, 2]", "[1, 2, 3]").replace("which: any", "which: all").replace("32.0", "1.0")
+THREE += "charts: []\n"
 SIGNALS = {"count=1": 9.0, "count=2": 1.0, "count=3": 1.0}
 """The first arm is far better than the control, the last one is as good."""
 CLIPS = 120
