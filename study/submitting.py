@@ -131,7 +131,7 @@ def submit(
 def look(ready: Ready, code: Code) -> str:
     """Answer a study, and submit what its next look needs, with the `code` that ran so far; say what was done.
 
-    Nothing is submitted that failed or was cancelled, nor for a claim that was made anew since.
+    What was submitted before is not submitted again, however it ended; nor anything for a claim that is another now.
 
     Raises:
         UserError: SLURM does not take it, or the store cannot be read.
@@ -142,20 +142,26 @@ def look(ready: Ready, code: Code) -> str:
     declared = read_plan(store.editions / edition.name / "plan.json")
     if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return said
-    ahead = plan_next(ready.prepared, declared, report)
-    if ahead is None:
+    ahead = plan_next(ready.prepared, declared, report) or declared
+    new = _submit_planned(ready, ahead, code, but=submission.submitted(submission.read_all(store))).phases
+    if not new:
         return f"{said}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
-    submitted = _submit_planned(ready, ahead, code)
-    return f"{said}\n{submitted.phases} phases submitted for the next look"
+    return f"{said}\n{new} phases submitted for the next look"
 
 
 def _submit_planned(
-    ready: Ready, declared: PlanFile, code: Code | None = None, only: Collection[str] | None = None
+    ready: Ready,
+    declared: PlanFile,
+    code: Code | None = None,
+    only: Collection[str] | None = None,
+    but: Collection[str] = (),
 ) -> Submitted:
     """Submit what is due of what is planned so far, or of the first look after it that anything is due of.
 
     Args:
         code: a copy of the code to go on with; the checkout's if None.
+        only: names of states: nothing that is in another one.
+        but: keys of phases that are not to be submitted.
     """
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, store.alive):
@@ -164,7 +170,8 @@ def _submit_planned(
             names = {key: state.name for key, state in plan.states(store).items()}
             done = sum(name == "done" for name in names.values())
             if done < len(names):
-                return _submit_due(ready, declared, names, code, only)
+                wanted = _wanted(declared, names, only, but)
+                return _submit_due(ready, declared, names, wanted, code)
             report = report_edition(store, edition.name, ready.pages)
             ahead = plan_next(ready.prepared, declared, report)
             if ahead is None:
@@ -172,14 +179,18 @@ def _submit_planned(
             declared = ahead
 
 
+def _wanted(
+    declared: PlanFile, names: Mapping[str, str], only: Collection[str] | None, but: Collection[str]
+) -> set[str]:
+    """List the phases that may be submitted if they are due."""
+    states = with_blocked(names, parents(declared))
+    return {key for key, state in states.items() if key not in but and (only is None or state in only)}
+
+
 def _submit_due(
-    ready: Ready,
-    declared: PlanFile,
-    names: Mapping[str, str],
-    code: Code | None,
-    only: Collection[str] | None,
+    ready: Ready, declared: PlanFile, names: Mapping[str, str], wanted: Collection[str], code: Code | None
 ) -> Submitted:
-    """Submit the phases that are due, and a look after them; the look alone, if it was lost and they are queued.
+    """Submit the phases that are due and wanted, and a look after them; it alone, if it was lost and they are queued.
 
     Args:
         names: the state of every phase that is planned so far, by key.
@@ -188,9 +199,7 @@ def _submit_due(
     plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
     held = {key: row for key, row in submission.queued(earlier).items() if key in names}
     due, elsewhere = _due(plan, names, held)
-    if only is not None:
-        states = with_blocked(names, parents(declared))
-        due = [phase for phase in due if states[phase.key] in only]
+    due = [phase for phase in due if phase.key in wanted]
     folder, planned = None, None
     if due or (held and not submission.is_followed(earlier, edition.name, but=own_job())):
         folder, planned = _submit(ready, due, held, code)

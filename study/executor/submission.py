@@ -108,6 +108,11 @@ def queued(submissions: Iterable[Submission]) -> dict[str, Row]:
     return found
 
 
+def submitted(submissions: Iterable[Submission]) -> set[str]:
+    """Collect the phases that SLURM has taken, whatever became of them."""
+    return {key for one in submissions for array in one["arrays"] if array["job"] for key in array["keys"]}
+
+
 def is_followed(submissions: Iterable[Submission], edition: str, but: str) -> bool:
     """Ask SLURM whether it holds a look at `edition`, other than the job `but`.
 

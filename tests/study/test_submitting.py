@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from results.files import read_json
-from study.declaration import declare
-from study.executor.cluster import Cluster
 from study.executor.snapshot import Code
-from study.preparation import Prepared, Request, prepare
+from study.preparation import Prepared
 from study.submitting import Ready, look
 from tests import made_store as made
+from tests.made_slurm import make_ready
 from tests.made_spec import SPEC, UNTIL_DECIDED
 
 CLIPS = 8
@@ -25,10 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ready_for(folder: Path, text: str) -> Ready:
     (folder / "asked.yaml").write_text(text + "charts: []\n")
-    prepared = prepare(Request(str(folder / "asked.yaml")))
-    digest = declare(prepared, "study run asked")["claim_hash"]
-    asked = {"name": "asked", "profile": None, "data": None, "overrides": {}, "skip_bad": False, "cluster": None}
-    return Ready(prepared, digest, Cluster(), 1000, asked, "study run asked", "me", {}, folder / "out")  # type: ignore[arg-type]
+    return make_ready(folder)
 
 
 def make_results(prepared: Prepared, trials: slice) -> None:
@@ -48,7 +44,7 @@ def test_a_look_whose_trainings_failed_says_so_and_submits_nothing(home: Path) -
     assert "the first look, at 3 seeds of every arm, needs trainings that have no result" in said
     assert said.endswith("This look waits for trainings that have no result: `study status asked` says why.")
     assert not list(ready.store.root.glob("submissions/*"))
-    assert (home / "out" / "asked.html").exists()
+    assert (home / "home" / "out" / "asked.html").exists()
 
 
 def test_a_look_at_a_study_of_fixed_seeds_answers(home: Path) -> None:
