@@ -130,6 +130,8 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
         Fact("Trials", done, words.count(len(plan["arms"]), "arm")),
         Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"),
     ]
+    if answer.looks:
+        facts.append(Fact("Looks", f"{len(answer.looks)} of {len(plan['claim']['looks'])}", _looks(answer, plan)))
     lead = find_leading(answer.contrasts, plan["claim"])
     if lead is None:
         return facts
@@ -148,6 +150,12 @@ def _compared(lead: "Contrast", claim: Mapping[str, Any], relation: str) -> str:
         f", beyond {claim['counterparts'][lead.arm]} minus {claim['control']}" if claim.get("counterparts") else ""
     )
     return f"{lead.arm} {relation} {lead.control}{changed}"
+
+
+def _looks(answer: "Answer", plan: PlanFile) -> str:
+    """Say at how many seeds, and how many trials that took; of all arms with the seeds of the last look it is more."""
+    most = len(plan["arms"]) * plan["claim"]["looks"][-1]
+    return f"at {words.listing(answer.looks)} seeds; {len(plan['trials'])} trials instead of {most}"
 
 
 def _which(lead: "Contrast") -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from results import wording
 from results.claim import Claim
-from results.metric.facts import Facts
 
 MISSING = "–"
 
@@ -115,25 +114,30 @@ def claim(stated: Mapping[str, Any]) -> str:
     """Say a claim in one sentence: what would be said, on what, and with which error rate."""
     which = {"any": "At least one arm is", "all": "Every arm is"}.get(stated["which"], f"{stated['which']} is")
     made = Claim.model_validate(stated)
-    facts = made.facts
-    if facts.is_cost:
-        return _claim_of_cost(which, facts, stated)
+    if made.is_about_cost:
+        return _claim_of_cost(which, made)
     margin = points(stated["smallest"])
     amount = f"to within {margin} points" if stated["direction"] == "equivalent" else f"by more than {margin} points"
     over = "seeds and activities" if stated["over"] == "seeds_and_activities" else "seeds, for this set of clips"
     return (
         f"{which} {wording.relation(made)} {amount} of {metric(stated['metric'])} on {split(stated['split'])} "
-        f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over})."
+        f"(error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over {over}{_looks(made)})."
     )
 
 
-def _claim_of_cost(which: str, facts: Facts, stated: Mapping[str, Any]) -> str:
-    relation = {"better": f"{facts.better} than", "worse": f"{facts.worse} than"}.get(stated["direction"])
+def _claim_of_cost(which: str, made: Claim) -> str:
+    facts = made.facts
+    relation = {"better": f"{facts.better} than", "worse": f"{facts.worse} than"}.get(made.direction)
     how = "to within" if relation is None else "by more than"
     return (
-        f"{which} {relation or 'equivalent to'} {stated['control']} {how} {facts.amount(stated['smallest'])} "
-        f"at inference (error rate {100 * stated['alpha']:g}\N{NO-BREAK SPACE}%, over seeds, each another measurement)."
+        f"{which} {relation or 'equivalent to'} {made.control} {how} {facts.amount(made.smallest)} "
+        f"at inference (error rate {100 * made.alpha:g}\N{NO-BREAK SPACE}%, "
+        f"over seeds, each another measurement{_looks(made)})."
     )
+
+
+def _looks(claim: Claim) -> str:
+    return f", split evenly over looks at {listing(claim.looks)} seeds" if claim.looks else ""
 
 
 def compared_with(claim: Mapping[str, Any]) -> str:

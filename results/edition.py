@@ -125,6 +125,7 @@ def _edition(folder: Path, plan: PlanFile, claims: list[Row]) -> Row:
         "overrides": plan["overrides"],
         "factors": plan["factors"],
         "labels": plan["labels"],
+        "looks": plan["claim"].get("looks", []),
         "settings": plan["settings"],
         "claim_hash": plan["claim_hash"],
         "declared_at": declared.get("declared_at"),

@@ -73,7 +73,9 @@ def answer_looks(claim: Claim, course: Course) -> Answer:
     if not course.taken:
         return Answer("undecided", wording.before_looks(claim), ())
     answer = answer_claim(claim, course.contrasts)
-    return replace(answer, note=f"{answer.note} {_note(claim, course)}".strip(), looks=course.taken)
+    after = "" if course.is_over else f" {wording.look_to_come(claim.looks[len(course.taken)])}"
+    note = f"{answer.note} {_note(claim, course)}"
+    return replace(answer, sentence=answer.sentence + after, note=note, looks=course.taken)
 
 
 def take_looks(claim: Claim, arms: Sequence[str], there: Mapping[str, Collection[int]], compare: Compare) -> Course:
@@ -113,8 +115,7 @@ def list_going_on(claim: Claim, contrasts: Sequence[Contrast]) -> tuple[str, ...
 
 
 def _note(claim: Claim, course: Course) -> str:
-    """Say which looks were taken, and which arms stopped when, and why."""
-    after = claim.looks[len(course.taken) :]
+    """Say which looks were taken, which arms stopped when, and why, and in the end what that saved."""
     claimed = [contrast for contrast in course.contrasts if contrast.is_claimed]
     hopeless = [
         contrast.arm
@@ -125,5 +126,5 @@ def _note(claim: Claim, course: Course) -> str:
     told = [wording.looks_taken(course.taken, claim.looks)]
     told += [wording.stopped_at(seeds, arms) for seeds, arms in ends.items() if arms]
     told += [wording.seeds_are_wasted(hopeless)] if hopeless else []
-    told += [wording.trainings(course.asked, claim.looks[-1]) if course.is_over else wording.look_to_come(after[0])]
+    told += [wording.trainings(course.asked, claim.looks[-1])] if course.is_over else []
     return " ".join(told)

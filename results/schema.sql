@@ -13,6 +13,7 @@ create table editions (
     overrides json,
     factors json,
     labels varchar[],
+    looks integer[],
     settings json,
     claim_hash varchar,
     declared_at timestamp,
@@ -25,6 +26,7 @@ create table editions (
 );
 comment on table editions is 'a study with one profile, data set and set of overrides; never mix editions in a mean';
 comment on column editions.settings is 'all settings of the control';
+comment on column editions.looks is 'seeds at each look, where seeds are added until the claim is decided; else empty';
 comment on column editions.results_before is 'final results that existed when the claim was declared; 0 = blind to them';
 comment on column editions.revealed_at is 'when its test splits were opened by study reveal; null = sealed';
 

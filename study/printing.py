@@ -184,7 +184,7 @@ def _seeds(plan: Plan) -> str:
     looks, trials = plan.edition.claim.looks, len(plan.trials)
     if looks:
         then = f"{looks[0]}, then of what is undecided {', '.join(map(str, looks[1:]))}" if looks[1:] else looks[0]
-        return f"seeds: until decided: {then}; trials: at most {trials} (as everything below)"
+        return f"seeds: until decided: {then}; trials: at most {trials}, and so is what follows"
     return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
 
 

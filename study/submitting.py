@@ -14,12 +14,11 @@ from rich.console import Console
 
 from models.errors import UserError
 from results.attempt import Store, now
-from results.claim import claim_hash
 from results.plan import PlanFile, labels, parents, read_plan
 from results.state import with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
-from study.declaration import declare, fixed_by_claim, refuse_other_clips
+from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
@@ -72,6 +71,7 @@ class Ready:
     """A study whose clips are decoded and whose claim is declared: what it needs can be submitted, by a job too.
 
     Attributes:
+        claim_hash: of the claim.
         most: phases of an array.
         asked: what was asked for, so that it can be asked again.
         command: what was typed.
@@ -80,6 +80,7 @@ class Ready:
     """
 
     prepared: Prepared
+    claim_hash: str
     cluster: Cluster
     most: int
     asked: Asked
@@ -159,13 +160,15 @@ def make_ready(
         prepared = decode(prepared, workers_of(resources), progress, skip_bad=request.skip_bad)
     declared = declare(prepared, command)
     asked = _asked(request, cluster_name)
-    return Ready(prepared, cluster, most, asked, command, user, provenance.code(), pages_folder()), declared
+    code, pages = provenance.code(), pages_folder()
+    ready = Ready(prepared, declared["claim_hash"], cluster, most, asked, command, user, code, pages)
+    return ready, declared
 
 
 def look(ready: Ready, code: Code) -> str:
     """Answer a study, and submit what its next look needs, with the `code` that ran so far; say what was done.
 
-    Nothing is submitted that failed or was cancelled, nor for a claim that was made anew since.
+    What was submitted before is not submitted again, however it ended; nor anything for a claim that is another now.
 
     Raises:
         UserError: SLURM does not take it, or the store cannot be read.
@@ -174,22 +177,28 @@ def look(ready: Ready, code: Code) -> str:
     report = report_edition(store, edition.name, ready.pages)
     said = f"{report.answer.sentence} {report.answer.note}".strip()
     declared = read_plan(store.editions / edition.name / "plan.json")
-    if report.asked is None or declared["claim_hash"] != claim_hash(fixed_by_claim(ready.prepared.plan)):
+    if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return said
-    ahead = plan_next(ready.prepared, declared, report)
-    if ahead is None:
+    ahead = plan_next(ready.prepared, declared, report) or declared
+    new = _submit_planned(ready, ahead, code, but=submission.submitted(submission.read_all(store))).phases
+    if not new:
         return f"{said}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
-    submitted = _submit_planned(ready, ahead, code)
-    return f"{said}\n{submitted.phases} phases submitted for the next look"
+    return f"{said}\n{new} phases submitted for the next look"
 
 
 def _submit_planned(
-    ready: Ready, declared: PlanFile, code: Code | None = None, only: Collection[str] | None = None
+    ready: Ready,
+    declared: PlanFile,
+    code: Code | None = None,
+    only: Collection[str] | None = None,
+    but: Collection[str] = (),
 ) -> Submitted:
     """Submit what is due of what is planned so far, or of the first look after it that anything is due of.
 
     Args:
         code: a copy of the code to go on with; the checkout's if None.
+        only: names of states: nothing that is in another one.
+        but: keys of phases that are not to be submitted.
     """
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, store.alive):
@@ -198,7 +207,8 @@ def _submit_planned(
             names = {key: state.name for key, state in plan.states(store).items()}
             done = sum(name == "done" for name in names.values())
             if done < len(names):
-                return _submit_due(ready, declared, code, only)
+                wanted = _wanted(declared, names, only, but)
+                return _submit_due(ready, declared, wanted, code)
             report = report_edition(store, edition.name, ready.pages)
             ahead = plan_next(ready.prepared, declared, report)
             if ahead is None:
@@ -206,17 +216,23 @@ def _submit_planned(
             declared = ahead
 
 
-def _submit_due(ready: Ready, declared: PlanFile, code: Code | None, only: Collection[str] | None) -> Submitted:
-    """Submit the phases that are due and a look after them; the look alone, if they are in the queue without it."""
+def _wanted(
+    declared: PlanFile, names: Mapping[str, str], only: Collection[str] | None, but: Collection[str]
+) -> set[str]:
+    """List the phases that may be submitted if they are due."""
+    states = with_blocked(names, parents(declared))
+    return {key for key, state in states.items() if key not in but and (only is None or state in only)}
+
+
+def _submit_due(ready: Ready, declared: PlanFile, wanted: Collection[str], code: Code | None) -> Submitted:
+    """Submit the phases that are due and wanted and a look after them; it alone, if they are queued without one."""
     store, edition = ready.store, ready.prepared.plan.edition
     plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
     jobs = submission.jobs(earlier)
     names = {key: state.name for key, state in plan.states(store).items()}  # what SLURM no longer holds has ended
     held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
     due, elsewhere = _due(plan, names, held)
-    if only is not None:
-        states = with_blocked(names, parents(declared))
-        due = [phase for phase in due if states[phase.key] in only]
+    due = [phase for phase in due if phase.key in wanted]
     folder, planned = None, None
     looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
     if due or (held and not set(looks) - {own_job()}):

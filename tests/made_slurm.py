@@ -11,8 +11,11 @@ from pathlib import Path
 
 import study
 from results.attempt import Store
-from study.preparation import Request
-from study.submitting import Submitted
+from study.declaration import declare
+from study.executor.cluster import Cluster
+from study.executor.submission import Asked as Asking
+from study.preparation import Request, prepare
+from study.submitting import Ready, Submitted
 
 ROOT = Path(__file__).resolve().parents[1]
 LAB = "partition: low\nmemory_gb: 0.9\ntimeout_min: 5\nsignal_delay_s: 20\n"
@@ -54,6 +57,22 @@ class Asked:
     def states(self) -> dict[str, int]:
         (standing,) = study.status()
         return {state: count for state, count in standing.states.items() if count}
+
+
+def make_ready(folder: Path) -> Ready:
+    """Declare the study `asked.yaml`, and make what a look at it is told."""
+    prepared = prepare(Request(str(folder / "asked.yaml")))
+    asked: Asking = {
+        "name": "asked",
+        "profile": None,
+        "data": None,
+        "overrides": {},
+        "skip_bad": False,
+        "cluster": None,
+    }
+    digest = declare(prepared, "study run asked")["claim_hash"]
+    cluster = Cluster(partition="low", timeout_min=5, signal_delay_s=20)
+    return Ready(prepared, digest, cluster, 1000, asked, "study run asked", "me", {}, folder / "home" / "out")
 
 
 def numbers(home: Path) -> dict[str, list[tuple[object, ...]]]:

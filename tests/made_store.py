@@ -141,11 +141,11 @@ def claim(store: Store, content: Content, owner: Owner | None = None) -> Attempt
     return store.claim(key, content | {"key": key}, owner or Owner.current("study run"))
 
 
-def train(store: Store, content: Content, clips: int = 8) -> Attempt | None:
+def train(store: Store, content: Content, clips: int = 8, signal: float | None = None) -> Attempt | None:
     """Claim, measure and publish a phase; None if it is done already or somebody holds it."""
     attempt = claim(store, content)
     if attempt is not None:
-        measure(attempt, content, clips)
+        measure(attempt, content, clips, signal)
         assert attempt.publish(seconds=1.0)
     return attempt
 
@@ -163,12 +163,16 @@ def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def measure(attempt: Attempt, content: Content, clips: int = 8) -> None:
-    """Write every file that publishing asks for."""
+def measure(attempt: Attempt, content: Content, clips: int = 8, signal: float | None = None) -> None:
+    """Write every file that publishing asks for.
+
+    Args:
+        signal: what a positive label adds to a score, beside noise of 1; by the level of the arm if None.
+    """
     generator = np.random.default_rng(int(attempt.key[:8], 16))
     epochs = content["settings"]["epochs"]
     labels_NC, activities = _truth(clips)
-    signal = 0.5 * np.log1p(content["settings"].get("count", 0))
+    signal = 0.5 * np.log1p(content["settings"].get("count", 0)) if signal is None else signal
     scores = {
         split: (generator.normal(size=labels_NC.shape) + signal * labels_NC).astype(np.float32) for split in SPLITS
     }

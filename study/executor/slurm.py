@@ -147,7 +147,8 @@ class Submitter:
             array = self._planned["arrays"][number]
             self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
         jobs = [array["job"] for array in self._planned["arrays"] if array["job"]] + list(self._awaited)
-        short = {"time": min(LOOK_MIN, self.cluster.timeout_min), "gpus_per_task": None}
+        short: dict[str, Any] = {"time": min(LOOK_MIN, self.cluster.timeout_min), "nodes": 1, "ntasks_per_node": 1}
+        short |= {"gpus_per_task": None}
         self._submit(len(groups), [look], short | {"dependency": self._after("afterany", jobs)}, 1)
 
     def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:

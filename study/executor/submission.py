@@ -126,6 +126,11 @@ def rows_of(jobs: Iterable[Job]) -> dict[str, Row]:
     return {job.key: job.row for job in jobs if job.key is not None}
 
 
+def submitted(submissions: Iterable[Submission]) -> set[str]:
+    """Collect the phases that SLURM has taken, whatever became of them."""
+    return {key for one in submissions for array in one["arrays"] if array["job"] for key in array["keys"]}
+
+
 def numbers(jobs: Sequence[Job], keys: Collection[str]) -> list[str]:
     """Give SLURM's numbers of the jobs of `keys`: an array's own, if all that is left of it is among them."""
     left = Counter(_array(job) for job in jobs)

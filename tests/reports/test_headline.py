@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -42,3 +43,13 @@ def test_the_card_weighs_the_answer(ledger: Ledger) -> None:
         ("Time spent", "4 min 00 s", "all phases, shared ones once"),
     ]
     assert card.declared == "Declared 2026-11-22 20:09 UTC, before the first result."
+
+
+def test_the_card_says_what_looks_saved(ledger: Ledger) -> None:
+    plan = ledger.plan | {"claim": ledger.plan["claim"] | {"looks": [3, 5, 8, 12]}}
+    answer = replace(make_answer(plan), looks=(3,))
+    with ledger.connect() as connection:
+        card = headline.word_headline(answer, plan, collect(connection, EDITION, plan))  # type: ignore[arg-type]
+    (fact,) = [fact for fact in card.facts if fact.name == "Looks"]
+    assert (fact.value, fact.detail) == ("1 of 4", "at 3 seeds; 9 trials instead of 36")
+    assert card.claim.endswith(", split evenly over looks at 3, 5, 8 and 12 seeds).")

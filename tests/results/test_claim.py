@@ -29,6 +29,14 @@ def test_equal_contents_have_equal_hashes_and_any_change_has_another() -> None:
     assert len({claim_hash(FIXED), *(claim_hash(FIXED | change) for change in changes)}) == 1 + len(changes)
 
 
+def test_looks_belong_to_a_claim_and_a_claim_without_them_is_written_as_ever() -> None:
+    assert "looks" not in Claim(**NAMED).model_dump()
+    assert Claim(**NAMED).alpha_of_look == 0.05
+    looks = Claim(**NAMED, looks=(3, 5, 8, 12))
+    assert looks.alpha_of_look == 0.0125
+    assert Claim.model_validate(looks.model_dump(mode="json")) == looks
+
+
 def test_what_is_no_number_has_no_hash() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         claim_hash({"smallest": float("nan")})
@@ -45,6 +53,8 @@ def test_what_is_no_number_has_no_hash() -> None:
         ({"metric": "accuracy"}, "'map'"),
         ({"split": "train"}, "val_seen"),
         ({"margin": 1.0}, "not permitted"),
+        ({"looks": (3, 3)}, "must grow from look to look"),
+        ({"looks": (3, 5), "split": "test"}, "each look would open it"),
     ],
 )
 def test_a_claim_that_data_cannot_decide_is_refused(change: dict[str, Any], message: str) -> None:

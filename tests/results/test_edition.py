@@ -21,6 +21,14 @@ def test_an_edition_becomes_rows_of_every_table(made_store: Store) -> None:
     assert tables["phases"][1]["epochs"] == 2
 
 
+def test_the_looks_of_a_claim_are_a_column(made_store: Store) -> None:
+    folder = made_store.editions / made.EDITION
+    assert read_edition(folder)["editions"][0]["looks"] == []
+    plan = made.read_plan(made_store)
+    replace_json(folder / "plan.json", plan | {"claim": plan["claim"] | {"looks": [3, 5]}})
+    assert read_edition(folder)["editions"][0]["looks"] == [3, 5]
+
+
 def test_a_plan_that_lacks_a_part_is_named(made_store: Store) -> None:
     plan = made.read_plan(made_store)
     del plan["trials"][0]["final"]

@@ -12,7 +12,7 @@ from study.costs import report_plan
 from study.preparation import Request, prepare
 from study.printing import as_csv, print_plan, print_rows, print_standing, table
 from study.standing import Standing
-from tests.made_spec import SPEC
+from tests.made_spec import SPEC, UNTIL_DECIDED
 
 
 def printed(*things: object, width: int = 80) -> str:
@@ -84,3 +84,16 @@ def test_standings_name_what_runs_what_failed_and_what_is_damaged() -> None:
     empty = Console(file=StringIO(), width=80)
     print_standing([], empty)
     assert "study run token_count_sweep" in empty.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_plan_with_looks_says_what_the_first_one_and_all_of_them_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(UNTIL_DECIDED)
+    console = Console(file=StringIO(), width=120)
+    print_plan(report_plan(prepare(Request(str(tmp_path / "asked.yaml")))), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "seeds: until decided: 3, then of what is undecided 5, 8, 12; trials: at most 24" in text
+    assert "first look: 6 trials, 12 phases, 12 epochs; time left: unknown" in text
+    assert "epochs: 48 with sharing" in text

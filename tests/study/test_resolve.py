@@ -77,6 +77,21 @@ def test_the_smoke_profile_is_short(write_spec: WriteSpec) -> None:
     assert edition.settings.data.limit == 16
 
 
+def test_a_profile_cuts_the_looks(write_spec: WriteSpec) -> None:
+    edition = resolve(write_spec({"seeds: 2": "seeds: until decided"}))
+    assert (edition.claim.looks, edition.seeds) == ((2,), (0, 1))
+    assert edition.notes == ("profile smoke trains 2 of the 12 seeds, at 1 of 4 looks (2 seeds).",)
+    whole = resolve(write_spec({"seeds: 2": "seeds: until decided", "profile: smoke": "profile: tiny"}))
+    assert (whole.claim.looks, whole.seeds, whole.notes) == ((3, 5, 8, 12), tuple(range(12)), ())
+    assert whole.first_look == {"count=5": 3, "count=20": 3}
+
+
+def test_looks_at_sealed_splits_are_refused(write_spec: WriteSpec) -> None:
+    spec = write_spec({"seeds: 2": "seeds: until decided", "smallest: 1.0": "smallest: 1.0\n  split: test"})
+    with pytest.raises(SpecError, match=r"asked.yaml:5  claim.split: must not be sealed where seeds are added until"):
+        resolve(spec)
+
+
 def test_the_order_in_a_spec_changes_no_arm(write_spec: WriteSpec) -> None:
     factors = {"  model.fusion: [none, mctf]": "  model.fusion: [mctf, none]"}
     lines = ["  model.fusion: [none, mctf]", "  model.tokens.count: [5, 20]", "  optim.lr: [1e-3, 2e-3]"]

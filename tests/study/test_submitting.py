@@ -1,0 +1,63 @@
+"""What a look on a cluster says when there is nothing for it to submit; no cluster is needed."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from results.files import read_json
+from study.executor.snapshot import Code
+from study.preparation import Prepared
+from study.submitting import Ready, look
+from tests import made_store as made
+from tests.made_slurm import make_ready
+from tests.made_spec import SPEC, UNTIL_DECIDED
+
+CLIPS = 8
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def ready_for(folder: Path, text: str) -> Ready:
+    (folder / "asked.yaml").write_text(text + "charts: []\n")
+    return make_ready(folder)
+
+
+def make_results(prepared: Prepared, trials: slice) -> None:
+    for trial in prepared.plan.trials[trials]:
+        for phase in trial.phases.values():
+            made.train(prepared.store, phase.content, CLIPS)
+
+
+def nowhere(folder: Path) -> Code:
+    return Code(folder / "no code is copied", "")
+
+
+def test_a_look_whose_trainings_failed_says_so_and_submits_nothing(home: Path) -> None:
+    ready = ready_for(home, UNTIL_DECIDED)
+    make_results(ready.prepared, slice(5))
+    said = look(pickle.loads(pickle.dumps(ready)), nowhere(home))
+    assert "the first look, at 3 seeds of every arm, needs trainings that have no result" in said
+    assert said.endswith("This look waits for trainings that have no result: `study status asked` says why.")
+    assert not list(ready.store.root.glob("submissions/*"))
+    assert (home / "home" / "out" / "asked.html").exists()
+
+
+def test_a_look_at_a_study_of_fixed_seeds_answers(home: Path) -> None:
+    ready = ready_for(home, SPEC)
+    make_results(ready.prepared, slice(None))
+    said = look(ready, nowhere(home))
+    assert said.startswith(read_json(ready.store.editions / "asked" / "answer.json")["sentence"])
+    assert not list(ready.store.root.glob("submissions/*"))
+
+
+def test_nothing_is_submitted_for_a_claim_that_was_made_anew(home: Path) -> None:
+    ready = ready_for(home, UNTIL_DECIDED.replace("32.0", "1.0"))
+    make_results(ready.prepared, slice(6))
+    ready_for(home, UNTIL_DECIDED.replace("32.0", "1.1"))
+    assert "The look at 5 seeds is to come." in look(ready, nowhere(home))
+    assert not list(ready.store.root.glob("submissions/*"))
