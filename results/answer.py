@@ -64,6 +64,9 @@ class Answer:
     note: str = ""
     looks: tuple[int, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.note}".strip()
+
 
 def answer_claim(claim: Claim, contrasts: Sequence[Contrast]) -> Answer:
     """Decide `claim` by the truth table."""

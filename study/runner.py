@@ -128,7 +128,7 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
         if ahead is None:
             return outcome
-        console.print(f"{outcome.report.answer.sentence} {outcome.report.answer.note}")
+        console.print(str(outcome.report.answer))
         declared = replace(declared, plan=ahead)
 
 

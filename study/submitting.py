@@ -175,15 +175,17 @@ def look(ready: Ready, code: Code) -> str:
     """
     store, edition = ready.store, ready.prepared.plan.edition
     report = report_edition(store, edition.name, ready.pages)
-    said = f"{report.answer.sentence} {report.answer.note}".strip()
     declared = read_plan(store.editions / edition.name / "plan.json")
     if report.asked is None or declared["claim_hash"] != ready.claim_hash:
-        return said
+        return str(report.answer)
     ahead = plan_next(ready.prepared, declared, report) or declared
-    new = _submit_planned(ready, ahead, code, but=submission.submitted(submission.read_all(store))).phases
-    if not new:
-        return f"{said}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
-    return f"{said}\n{new} phases submitted for the next look"
+    left = {key for key, state in store.states(ahead["phases"]).items() if state.name != "done"}
+    before = submission.submitted(submission.read_all(store))
+    if left and left <= before:
+        why = f"This look waits for trainings that have no result: `study status {edition.name}` says why."
+        return f"{report.answer}\n{why}"
+    then = _submit_planned(ready, ahead, code, but=before)
+    return str(then.report.answer) if then.report else f"{report.answer}\n{then.phases} phases submitted for a look"
 
 
 def _submit_planned(

@@ -101,6 +101,6 @@ def test_a_look_that_was_cut_off_goes_on_where_it_was_and_submits_nothing_twice(
     report = report_edition(ready.store, "asked", ready.pages)
     assert plan_next(ready.prepared, declared, report) is not None, "planned, and cut off before anything is submitted"
     code = snapshot.take(tmp_path / "code")
-    assert look(ready, code).endswith("\n8 phases submitted for the next look")
+    assert look(ready, code).endswith("\n8 phases submitted for a look")
     assert "This look waits for trainings that have no result" in look(ready, code)
     assert len(in_queue()) == 8 + 1

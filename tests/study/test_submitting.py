@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from results.attempt import now
 from results.files import read_json
+from study.executor import submission
 from study.executor.snapshot import Code
 from study.preparation import Prepared
 from study.submitting import Ready, look
@@ -40,10 +42,15 @@ def nowhere(folder: Path) -> Code:
 def test_a_look_whose_trainings_failed_says_so_and_submits_nothing(home: Path) -> None:
     ready = ready_for(home, UNTIL_DECIDED)
     make_results(ready.prepared, slice(5))
+    folder = submission.make_folder(ready.store)
+    keys = list(ready.prepared.plan.first({"count=1": 3, "count=2": 3}).phases)
+    arrays: list[submission.Array] = [{"name": "study-0", "job": "1", "keys": keys}]
+    told = {"asked": ready.asked, "code": "", "command": "", "user": "me", "at": now()}
+    submission.write(folder, {"token": folder.name, "edition": "asked", "arrays": arrays, **told})  # type: ignore[typeddict-item]
     said = look(pickle.loads(pickle.dumps(ready)), nowhere(home))
     assert "the first look, at 3 seeds of every arm, needs trainings that have no result" in said
     assert said.endswith("This look waits for trainings that have no result: `study status asked` says why.")
-    assert not list(ready.store.root.glob("submissions/*"))
+    assert list(ready.store.root.glob("submissions/*")) == [folder]
     assert (home / "home" / "out" / "asked.html").exists()
 
 
