@@ -3,7 +3,7 @@
 Everything is said by the files of the store and by SLURM's queue; nothing stays behind on the machine that submits.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,7 @@ def submit(
     if only is not None:
         states = with_blocked(names, parents(declared))
         due = [phase for phase in due if states[phase.key] in only]
+    refuse_idle_processes(due, cluster)
     done = sum(name == "done" for name in names.values())
     folder, planned = None, None
     if due:
@@ -122,6 +123,21 @@ def refuse_other_device(resources: Resources, cluster: Cluster) -> None:
         raise PlanError(
             f"resources.device: {resources.device} with gpus_per_task {cluster.gpus_per_task}: SLURM gives phases "
             f"processors (cpu), or GPUs of their own (cuda, with gpus_per_task: 1). Change one of the two."
+        )
+
+
+def refuse_idle_processes(due: Sequence[Phase], cluster: Cluster) -> None:
+    """See that every process has something to train.
+
+    Raises:
+        PlanError: a batch has fewer clips than a phase has processes.
+    """
+    batches = [phase.training.optim.batch for phase in due if phase.is_divisible]
+    if batches and min(batches) < cluster.processes:
+        raise PlanError(
+            f"optim.batch: {min(batches)} clips for {cluster.processes} processes (nodes {cluster.nodes} x "
+            f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
+            f"Ask for fewer processes, or raise the batch, which is another training."
         )
 
 
