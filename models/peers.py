@@ -25,6 +25,8 @@ class AnyBaseline(Frozen):
     is_none: ClassVar[bool] = False
     trains: ClassVar[bool] = False
     """It has weights to train; an estimate without any gets one epoch, in which nothing changes."""
+    normalises_over_batch: ClassVar[bool] = False
+    """In training it looks at all clips of a batch together, as batch normalisation does."""
 
 
 class PeerSettings(AnyBaseline):

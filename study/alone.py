@@ -16,7 +16,7 @@ from pathlib import Path
 
 from results.files import writing
 
-ALONE = frozenset({"profile"})
+ALONE_KINDS = frozenset({"profile"})
 """Kinds of phases that need the machine for themselves."""
 POLL_S = 0.2
 SHARED = next(path for path in (Path("/tmp"), Path(tempfile.gettempdir())) if path.is_dir())
@@ -28,44 +28,51 @@ def lock_path() -> Path:
 
 
 @contextmanager
-def beside_others(stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
+def beside_others(
+    stop: Callable[[], None], say: Callable[[str], None], anywhere: Callable[[bool], bool] = bool
+) -> Iterator[None]:
     """Be at work beside others, and not beside one who is alone.
 
     Args:
         stop: called again and again while waiting; what it raises ends the wait.
         say: told once, if there is a wait.
+        anywhere: tells whether something is so in any process of those, on whatever machine, that are to begin together.
 
     Raises:
         UnwritableError: the file cannot be made.
     """
-    with _locked(fcntl.LOCK_SH, "a measurement that runs alone", stop, say):
+    with _locked(fcntl.LOCK_SH, "a measurement that runs alone", stop, say, anywhere):
         yield
 
 
 @contextmanager
-def by_itself(stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
+def by_itself(
+    stop: Callable[[], None], say: Callable[[str], None], anywhere: Callable[[bool], bool] = bool
+) -> Iterator[None]:
     """Be at work alone, once nobody else is: others may begin meanwhile, so that one measurement never keeps a machine
     idle while a long training ends.
 
     Args:
-        stop, say: as in `beside_others`.
+        stop, say, anywhere: as in `beside_others`.
 
     Raises:
         UnwritableError: the file cannot be made.
     """
-    with _locked(fcntl.LOCK_EX, "phases of other runs", stop, say):
+    with _locked(fcntl.LOCK_EX, "phases of other runs", stop, say, anywhere):
         yield
 
 
 @contextmanager
-def _locked(mode: int, others: str, stop: Callable[[], None], say: Callable[[str], None]) -> Iterator[None]:
+def _locked(
+    mode: int, others: str, stop: Callable[[], None], say: Callable[[str], None], anywhere: Callable[[bool], bool]
+) -> Iterator[None]:
     path = lock_path()
     with writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        if not _taken(descriptor, mode):
+        if anywhere(not _taken(descriptor, mode)):
             say(f"waits for {others} on this machine ({path})")
-            while not _taken(descriptor, mode):
+            while anywhere(not _taken(descriptor, mode)):
                 stop()
                 time.sleep(POLL_S)
         yield

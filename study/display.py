@@ -17,7 +17,7 @@ from rich.text import Text
 from reports.words import duration
 from results.plan import PlanFile, labels, parents
 from results.state import with_blocked
-from study.alone import ALONE
+from study.alone import ALONE_KINDS
 from study.event import Event, Progress
 from study.printing import STATES
 
@@ -89,7 +89,7 @@ class Board:
         states = with_blocked(self._state, self._parents)
         open_keys = [key for key in self._left if states[key] in ("due", "running")]
         left = {key: self._left[key] * rates.get(self._kind[key], usual) for key in open_keys}
-        alone_s = sum(seconds for key, seconds in left.items() if self._kind[key] in ALONE)
+        alone_s = sum(seconds for key, seconds in left.items() if self._kind[key] in ALONE_KINDS)
         at_once = max(self._workers, sum(state == "running" for state in states.values()))
         return alone_s + (sum(left.values()) - alone_s) / max(1, min(at_once, len(open_keys)))
 

@@ -4,7 +4,7 @@ Letters: N clips, B batch, C classes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from experiments.clip import DataSet
 from models.loss import Criterion
 from results.metric.average_precision import average_precision, mean_average_precision
 from results.record import Record
+from study.compute import Compute
 from study.loader import Batch
-from study.optim import autocast
+from study.optim import Precision, autocast
 from study.subset import Subset
 
 
@@ -40,46 +41,65 @@ class Evaluation:
     loss: float
 
 
+@dataclass
+class _Sums:
+    """What one process has seen; scores and motion of a clip are added up over its views."""
+
+    scores: dict[int, Tensor] = field(default_factory=dict)
+    views: dict[int, int] = field(default_factory=dict)
+    labels: dict[int, Tensor] = field(default_factory=dict)
+    motion: dict[int, float] = field(default_factory=dict)
+    loss: float = 0.0
+
+    def add(self, batch: Batch, scores_BC: Tensor, loss: float) -> None:
+        self.loss += loss * len(batch.index_B)
+        if batch.motion_B is not None:
+            for index, moved in zip(batch.index_B.tolist(), batch.motion_B.tolist(), strict=True):
+                self.motion[index] = self.motion.get(index, 0.0) + moved
+        for index, score_C, label_C in zip(batch.index_B.tolist(), scores_BC, batch.labels_BC, strict=True):
+            self.scores[index] = self.scores[index] + score_C if index in self.scores else score_C
+            self.views[index] = self.views.get(index, 0) + 1
+            self.labels[index] = label_C
+
+    def join(self, other: "_Sums") -> None:
+        """Take in what another process has seen: other clips."""
+        for name in ("scores", "views", "labels", "motion"):
+            getattr(self, name).update(getattr(other, name))
+        self.loss += other.loss
+
+
 @torch.no_grad()
 def evaluate(
     network: nn.Module,
     split: str,
     batches: Iterable[Batch],
     loss: Criterion,
-    precision: str = "fp32",
-    device: torch.device = torch.device("cpu"),  # noqa: B008 - a device is a value
+    precision: Precision,
+    compute: Compute,
 ) -> Evaluation:
-    """Score the clips of `split`; a clip that comes several times (views) gets its mean score.
+    """Score the clips of `split`, each in one process; a clip that comes several times (views) gets its mean score.
 
     Args:
         loss: is measured, and its scores are kept.
     """
     network.eval()
-    summed: dict[int, Tensor] = {}
-    views: dict[int, int] = {}
-    labels: dict[int, Tensor] = {}
-    motion: dict[int, float] = {}
-    total = 0.0
-    for part in batches:
-        with autocast(precision, device):
-            streams = {name: stream.to(device) for name, stream in part.streams.items()}
-            logits_BC = network(streams).logits_BC.float().cpu()
-        total += float(loss(logits_BC, part.labels_BC)) * len(part.labels_BC)
-        if part.motion_B is not None:
-            for index, moved in zip(part.index_B.tolist(), part.motion_B.tolist(), strict=True):
-                motion[index] = motion.get(index, 0.0) + moved
-        for index, score_C, label_C in zip(part.index_B.tolist(), loss.scores(logits_BC), part.labels_BC, strict=True):
-            summed[index] = summed[index] + score_C if index in summed else score_C
-            views[index] = views.get(index, 0) + 1
-            labels[index] = label_C
-    order = sorted(summed)
+    own = _Sums()
+    for batch in batches:
+        if batch.is_counted:
+            with autocast(precision, compute.device):
+                logits_BC = network(compute.moved(batch.streams)).logits_BC.float().cpu()
+            own.add(batch, loss.scores(logits_BC), float(loss(logits_BC, batch.labels_BC)))
+    seen, *others = compute.group.gathered(own)
+    for other in others:
+        seen.join(other)
+    order = sorted(seen.scores)
     return Evaluation(
         split,
         np.array(order, dtype=np.int64),
-        torch.stack([summed[index] / views[index] for index in order]).numpy(),
-        torch.stack([labels[index] for index in order]).numpy() > 0,
-        np.array([motion.get(index, np.nan) / views[index] for index in order], dtype=np.float32),
-        total / sum(views.values()),
+        torch.stack([seen.scores[index] / seen.views[index] for index in order]).numpy(),
+        torch.stack([seen.labels[index] for index in order]).numpy() > 0,
+        np.array([seen.motion.get(index, np.nan) / seen.views[index] for index in order], dtype=np.float32),
+        seen.loss / sum(seen.views.values()),
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from experiments.clip import DataSet
@@ -17,9 +16,11 @@ from results import predictions
 from results.attempt import Attempt
 from results.record import Record, RecordWriter
 from study import evaluator
+from study.compute import Compute
 from study.evaluator import Evaluation
 from study.leg import Stop
 from study.loader import Batch, Loader
+from study.optim import Precision
 from study.subset import Subset
 
 SHOWN_SPLITS = ("val_seen", "val_unseen")
@@ -35,7 +36,7 @@ def as_it_is(batch: Batch) -> Batch:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Measures a network on the clips of a data set.
+    """Measures a network on the clips of a data set; each process measures some, and all know what came of it.
 
     Attributes:
         batch: clips at once.
@@ -49,8 +50,8 @@ class Examiner:
     subset: Subset
     loss: Criterion
     batch: int
-    precision: str
-    device: torch.device
+    precision: Precision
+    compute: Compute
     seed: int
     change: Callable[[Batch], Batch] = as_it_is
 
@@ -62,6 +63,9 @@ class Examiner:
     def measure_all(self, attempt: Attempt, epoch: int, stop: Stop) -> list[Record]:
         """Measure every evaluation split after the last epoch, seal the test splits and keep all predictions."""
         evaluations = self._evaluate(SHOWN_SPLITS + SEALED_SPLITS, stop)
+        return self.compute.group.first(self._keep, attempt, epoch, evaluations)
+
+    def _keep(self, attempt: Attempt, epoch: int, evaluations: Sequence[Evaluation]) -> list[Record]:
         measured = {one.split: evaluator.records(one, self.dataset, self.subset, epoch) for one in evaluations}
         with RecordWriter(attempt.sealed) as sealed:
             sealed.write([record for split in SEALED_SPLITS for record in measured.get(split, [])])
@@ -75,7 +79,7 @@ class Examiner:
                 yield self.change(batch)
 
         return [
-            evaluator.evaluate(self.network, split, batches(split), self.loss, self.precision, self.device)
+            evaluator.evaluate(self.network, split, batches(split), self.loss, self.precision, self.compute)
             for split in splits
             if self.loader.indices(split)
         ]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from models.settings import Frozen
-from study.optim import autocast
+from study.optim import Precision, autocast
 
 _PROCESSORS = Path("/proc/cpuinfo")
 
@@ -37,7 +37,7 @@ def latencies_ms(
     network: nn.Module,
     streams: Streams,
     settings: InferenceSettings,
-    precision: str,
+    precision: Precision,
     stop: Callable[[], None],
 ) -> list[float]:
     """Time passes of `network`, warm: milliseconds a clip, one number a repeat.
@@ -59,7 +59,7 @@ def latencies_ms(
 
 
 @torch.inference_mode()
-def peak_bytes(network: nn.Module, streams: Streams, precision: str) -> int | None:
+def peak_bytes(network: nn.Module, streams: Streams, precision: Precision) -> int | None:
     """Give the most memory that torch holds for a pass at once: weights, clips and what the pass adds to them.
 
     It is what torch allocates, not what the process occupies: so it does not depend on what the process did before,

@@ -16,6 +16,8 @@ from results.attempt import Attempt
 from results.files import replace_json
 from study import provenance
 from study.cache import Cache
+from study.compute import Compute
+from study.distributed import ALONE, ProcessGroup
 from study.event import Progress
 from study.memory import peak_bytes
 from study.settings import Resources
@@ -39,6 +41,7 @@ class Place:
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
         weights: digest -> where the file with that content lies, for phases that start from one.
+        group: the processes that run the phase together; all but the first follow it and write nothing.
     """
 
     dataset: DataSet
@@ -47,6 +50,7 @@ class Place:
     code: Mapping[str, str | None]
     command: str
     weights: Mapping[str, Path] = field(default_factory=dict)
+    group: ProcessGroup = ALONE
 
 
 Report = Callable[[Progress], None]
@@ -61,6 +65,21 @@ def unheard(progress: Progress) -> None:
 
 def unstopped() -> None:
     """Let it go on."""
+
+
+def agreed(stop: Stop, group: ProcessGroup) -> Stop:
+    """Give what stops all processes of `group` at the same step, whichever of them is told to."""
+
+    def stop_together() -> None:
+        reason = None
+        try:
+            stop()
+        except Stopped as told:
+            reason = told
+        if group.anywhere(reason is not None):
+            raise reason or Stopped("another process of this phase was told to stop")
+
+    return stop if group.size == 1 else stop_together
 
 
 def refuse_superseded(attempt: Attempt) -> None:
@@ -86,6 +105,7 @@ def publish(
     trained, in_all = parameter_count(network)
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
     cost |= {"parameters": trained, "parameters_total": in_all}
-    ran = provenance.describe(place.code, place.command, device_name or str(device), torch.get_num_threads(), cost)
+    where = device_name or Compute.of(place.resources, place.group).name
+    ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), place.group.size, cost)
     replace_json(attempt.provenance, ran)
     return attempt.publish(seconds, files)

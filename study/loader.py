@@ -16,6 +16,7 @@ from study import augment, sampling
 from study.augment import Draw
 from study.cache import Cache
 from study.decoder import Decoder, Item, cut, mirror_of
+from study.distributed import ALONE, ProcessGroup
 from study.seeding import derive
 from study.settings import SeenSettings
 from study.subset import Subset
@@ -29,6 +30,8 @@ class Batch(NamedTuple):
             (B, T, J, 2 or 3), NaN where a joint is missing.
         labels_BC: 1 where a muscle group works, else 0.
         index_B: positions in the data set's clips.
+        whole: how many clips all processes together have of this batch.
+        is_counted: they count; a process that would have none has one that does not.
         motion_B: mean change of a pixel's channels from one frame to the next, in grey levels from 0 to 255; known in
             evaluation, where there are pictures, else None.
     """
@@ -36,7 +39,36 @@ class Batch(NamedTuple):
     streams: dict[str, Tensor]
     labels_BC: Tensor
     index_B: Tensor
+    whole: int
+    is_counted: bool = True
     motion_B: Tensor | None = None
+
+    @property
+    def share(self) -> float:
+        """The part of the whole batch that these clips are."""
+        return len(self.index_B) / self.whole if self.is_counted else 0.0
+
+    def pieces(self, count: int) -> "list[Batch]":
+        """Split it into `count` pieces of the same whole batch, or into single clips if there are fewer."""
+        size = -(-len(self.index_B) // count)
+        places = [slice(first, first + size) for first in range(0, len(self.index_B), size)]
+        return [
+            self._replace(
+                streams={name: stream[place] for name, stream in self.streams.items()},
+                labels_BC=self.labels_BC[place],
+                index_B=self.index_B[place],
+                motion_B=None if self.motion_B is None else self.motion_B[place],
+            )
+            for place in places
+        ]
+
+
+class _Part(NamedTuple):
+    """What one process has of a batch, as `Batch` says."""
+
+    items: Sequence[Item]
+    whole: int
+    is_counted: bool
 
 
 class Loader:
@@ -44,6 +76,9 @@ class Loader:
 
     With a cache, batches are put together in this process: that takes no longer than to receive them from another.
     Without one, `loader_workers` processes decode ahead, or this one with none; then one iteration may run at a time.
+
+    Of every batch each process of a group has its part; how many processes or workers there are changes neither the
+    batches nor a clip's augmentation.
 
     Args:
         subset: which clips are trained on, and the labels that are learned.
@@ -57,7 +92,9 @@ class Loader:
         subset: Subset,
         streams: Sequence[str] = ("rgb",),
         loader_workers: int = 0,
+        group: ProcessGroup = ALONE,
     ) -> None:
+        self._group = group
         self._clips = dataset.clips
         self._settings = settings
         self._mirror = mirror_of(dataset)
@@ -88,7 +125,7 @@ class Loader:
         def item(index: int) -> Item:
             return Item(index, augment.draw(drawn, seed, epoch, self._clips[index].name))
 
-        return self._batches([item(index) for index in chunk] for chunk in _chunks(shuffled, batch))
+        return self._batches(self._part([item(index) for index in chunk]) for chunk in _chunks(shuffled, batch))
 
     def evaluate(self, split: str, batch: int) -> Iterator[Batch]:
         """Go through a split in order, without augmentation.
@@ -98,31 +135,36 @@ class Loader:
         """
         times = sampling.view_times(self._settings.views)
         chunks = _chunks(self.indices(split), batch)
-        items = ([Item(index, Draw(time=time)) for index in chunk] for chunk in chunks for time in times)
+        items = (self._part([Item(index, Draw(time=time)) for index in chunk]) for chunk in chunks for time in times)
         for one in self._batches(items):
             yield one._replace(motion_B=self._motion(one.streams["rgb"])) if "rgb" in one.streams else one
 
-    def _batches(self, batches: Iterable[list[Item]]) -> Iterator[Batch]:
-        if self._source is None:
-            for items in batches:
-                yield self._batch(items, {name: self._cached(name, items) for name in self._arrays})
-            return
-        remembered: list[list[Item]] = []  # the workers are a few batches ahead
+    def _part(self, whole: list[Item]) -> _Part:
+        """Give what this process has of a batch: at least one clip, so that all of them take every step."""
+        own = self._group.part(whole)
+        return _Part(own or whole[:1], len(whole), bool(own))
 
-        def handed() -> Iterator[list[Item]]:
-            for items in batches:
-                remembered.append(items)
-                yield items
+    def _batches(self, parts: Iterable[_Part]) -> Iterator[Batch]:
+        if self._source is None:
+            for part in parts:
+                yield self._batch(part, {name: self._cached(name, part.items) for name in self._arrays})
+            return
+        remembered: list[_Part] = []  # the workers are a few batches ahead
+
+        def handed() -> Iterator[Sequence[Item]]:
+            for part in parts:
+                remembered.append(part)
+                yield part.items
 
         for streams in self._source.decode(handed()):
             yield self._batch(remembered.pop(0), streams)
 
-    def _batch(self, items: list[Item], streams: dict[str, Tensor]) -> Batch:
-        index_B = torch.tensor([item.position for item in items])
+    def _batch(self, part: _Part, streams: dict[str, Tensor]) -> Batch:
+        index_B = torch.tensor([item.position for item in part.items])
         done = {name: self._normalised(stream) for name, stream in streams.items()}
-        return Batch(done, self._labels_NC[index_B], index_B)
+        return Batch(done, self._labels_NC[index_B], index_B, part.whole, part.is_counted)
 
-    def _cached(self, name: str, items: list[Item]) -> Tensor:
+    def _cached(self, name: str, items: Sequence[Item]) -> Tensor:
         array, settings = self._arrays[name], self._settings
         first = cut(self._row(array, items[0]), items[0].draw, settings, self._mirror)
         done: NDArray[Any] = np.empty((len(items), *first.shape), first.dtype)

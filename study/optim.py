@@ -1,7 +1,8 @@
 """The optimiser of every phase: AdamW, what it decays, and its learning rate at every step."""
 
 import math
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import torch
@@ -10,7 +11,8 @@ from torch import nn
 
 from models.settings import Frozen
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class OptimSettings(Frozen):
@@ -28,6 +30,8 @@ class OptimSettings(Frozen):
     """Global batch: all devices together."""
     clip_norm: float | None = Field(1.0, gt=0)
     precision: Precision = "fp32"
+    """fp32, or its products with 10 bits where the device can (tf32); or half of the bits in the forward pass, bf16, or
+    fp16 with a scaled loss."""
 
     def pretraining(self) -> "OptimSettings":
         """Give what the phases before the joint one see: not the joint phase's own factor."""
@@ -38,9 +42,24 @@ class OptimSettings(Frozen):
         return self.model_copy(update={"lr": self.lr * self.joint_lr_factor, "joint_lr_factor": 1.0})
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
     """Enter the precision that the forward pass runs in."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.type, _HALVES.get(precision, torch.bfloat16), enabled=precision in _HALVES)
+
+
+@contextmanager
+def products(precision: Precision) -> Iterator[None]:
+    """Have matrix products and convolutions of fp32 numbers computed as `precision` says, and as before afterwards.
+
+    torch's own default is neither: it uses TF32 in convolutions and not in products.
+    """
+    with torch.backends.flags(fp32_precision="tf32" if precision == "tf32" else "ieee"):
+        yield
+
+
+def gradient_scaler(precision: Precision, device: torch.device) -> torch.amp.GradScaler:
+    """Give what keeps small gradients of fp16 from vanishing; it does nothing for another precision."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 def lr_at(step: int, steps: int, settings: OptimSettings) -> float:

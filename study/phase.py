@@ -25,7 +25,7 @@ from models.build import (
 from models.geometry import Skeleton
 from models.settings import Frozen, key_content
 from results.metric.facts import METRICS
-from study.alone import ALONE
+from study.alone import ALONE_KINDS
 from study.damage import ProbeSettings
 from study.inference import InferenceSettings
 from study.key import NUMERICS, key_of
@@ -183,9 +183,31 @@ class Phase:
         return self.settings
 
     @property
+    def precision(self) -> Precision:
+        """In which it is computed.
+
+        Raises:
+            TypeError: it computes nothing.
+        """
+        match self.settings:
+            case TrainingSettings(optim=optim):
+                return optim.precision
+            case ProbePhaseSettings(precision=precision) | ProfileSettings(precision=precision):
+                return precision
+        raise TypeError(f"a phase that computes is needed, but got one of kind {self.kind!r}.")
+
+    @property
+    def is_divisible(self) -> bool:
+        """Tell whether it comes to the same numbers in several processes, or in pieces of a batch: it trains, and what
+        its network makes of a clip does not depend on the clips beside it."""
+        model = self.settings.model
+        mixes = isinstance(model, BaselineModel) and model.baseline.normalises_over_batch
+        return isinstance(self.settings, TrainingSettings) and not mixes
+
+    @property
     def is_alone(self) -> bool:
         """Tell whether it may only run while nothing else does."""
-        return self.kind in ALONE
+        return self.kind in ALONE_KINDS
 
 
 def senders_of(model: ModelSettings) -> dict[str, SenderModel]:

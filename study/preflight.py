@@ -1,5 +1,7 @@
 """What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
@@ -43,6 +45,7 @@ def check(prepared: Prepared) -> None:
     """
     check_splits(prepared)
     due = {phase.key for phase in left(prepared)}
+    refuse_mixed_pieces(prepared)
     sizes(prepared, {trial.arm.name for trial in prepared.plan.trials if trial.final.key in due})
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
@@ -72,10 +75,10 @@ def check_splits(prepared: Prepared) -> None:
 
 
 def check_device(resources: Resources) -> None:
-    """Refuse a device that this machine has not.
+    """Refuse a device, or a compiler, that this machine has not.
 
     Raises:
-        PlanError: it does not answer.
+        PlanError: it does not answer, or is not there.
     """
     try:
         torch.ones(1, device=resources.device).sum().item()
@@ -85,6 +88,29 @@ def check_device(resources: Resources) -> None:
             f"resources.device: {resources.device} does not answer: {reason}. "
             f"Run where it does, or train on the processor (--set resources.device=cpu)."
         ) from error
+    compiler = os.environ.get("CXX", "g++")
+    if resources.compile and shutil.which(compiler) is None:
+        raise PlanError(
+            f"resources.compile: there is no C++ compiler ({compiler}), which torch.compile needs. "
+            f"Install one, name another in the variable CXX, or run uncompiled (--set resources.compile=false)."
+        )
+
+
+def refuse_mixed_pieces(prepared: Prepared) -> None:
+    """Refuse to take batches in pieces where a network looks at a whole batch: it would come to other numbers.
+
+    Raises:
+        PlanError: an arm has such a network.
+    """
+    pieces = prepared.plan.edition.settings.resources.accumulate
+    if pieces == 1:
+        return
+    for trial in prepared.plan.trials:
+        if any(phase.epochs and not phase.is_divisible for phase in trial.phases.values()):
+            raise PlanError(
+                f"resources.accumulate: {pieces}, but the network of arm {trial.arm.name} normalises over its batch: "
+                f"in pieces it would come to other numbers. Set it to 1, lower optim.batch, or leave the arm out."
+            )
 
 
 def sizes(prepared: Prepared, arms: Collection[str]) -> list[Size]:

@@ -6,7 +6,6 @@ It sees the hashed settings of its phase, the weights of its parents, and nothin
 import time
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from experiments.clip import DataSet
@@ -24,6 +23,7 @@ from models.transm3e import Taught, TransM3E
 from results.attempt import PREDICTIONS, Attempt, Store
 from results.record import RecordWriter
 from study.checkpoint import load_weights
+from study.compute import Compute
 from study.damage import damaged
 from study.examiner import Examiner
 from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
@@ -51,10 +51,10 @@ def probe(
         StoreError: a parent is not done.
     """
     settings = phase.probed
-    device = torch.device(place.resources.device)
-    if device.type == "cuda":
+    compute = Compute.of(place.resources, place.group)
+    if compute.device.type == "cuda":
         be_deterministic()
-    start_peak(device)
+    start_peak(compute.device)
     began = time.monotonic()
     dataset, subset = place.dataset, subset_of(phase, place.dataset)
     network = finished(phase, dataset, store)
@@ -64,19 +64,20 @@ def probe(
         shown = Taught(network)
     elif not isinstance(settings.model, BaselineModel):
         streams = ("rgb",)
+    compute.ready(shown)
 
     workers = place.resources.loader_workers
     loader = Loader(dataset, settings.data, place.cache, subset, streams, loader_workers=workers)
     loss = variant(settings.model.loss).Loss(settings.model.loss)
     examiner = Examiner(
-        network=shown.to(device),
+        network=shown,
         loader=loader,
         dataset=dataset,
         subset=subset,
         loss=loss,
         batch=settings.batch,
         precision=settings.precision,
-        device=device,
+        compute=compute,
         seed=phase.seed,
         change=damage_of(phase, dataset),
     )

@@ -39,13 +39,19 @@ def versions() -> dict[str, str]:
 
 
 def describe(
-    code: Mapping[str, str | None], command: str, device: str, threads: int, cost: Mapping[str, float]
+    code: Mapping[str, str | None],
+    command: str,
+    device: str,
+    threads: int,
+    processes: int,
+    cost: Mapping[str, float],
 ) -> dict[str, Any]:
     """Describe a finished training.
 
     Args:
         code: what `code` gave when the run began.
         command: what the user typed.
+        threads: of each of the `processes` that trained together.
         cost: what was measured: seconds, peak_memory_bytes, parameters.
     """
     slurm = {name.lower(): os.environ[name] for name in SLURM_VARIABLES if name in os.environ}
@@ -54,7 +60,7 @@ def describe(
         "versions": versions(),
         "device": device,
         "threads": threads,
-        "world_size": 1,
+        "world_size": processes,
         "command": command,
         "host": socket.gethostname(),
         "slurm": slurm,

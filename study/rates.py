@@ -14,11 +14,12 @@ from results.attempt import Store
 from results.files import StoreError, canonical
 from results.plan import read_plans
 from study import made_up
+from study.compute import Compute
 from study.examiner import SEALED_SPLITS, SHOWN_SPLITS
 from study.flops import read_at_inference
 from study.inference import latencies_ms, threads
 from study.loader import Batch
-from study.optim import autocast
+from study.optim import Precision, autocast, products
 from study.phase import Phase, PhaseSettings, ProbePhaseSettings, ProfileSettings, TrainingSettings
 from study.preparation import Prepared
 from study.settings import Resources
@@ -129,7 +130,7 @@ def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
 def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
     """Time a batch, and add up what an epoch has of them; a probe evaluates every split once."""
     device, settings = torch.device(resources.device), phase.settings
-    with threads(resources.threads):
+    with threads(resources.threads), products(phase.precision):
         if not isinstance(settings, ProbePhaseSettings):
             return _timed_training_epoch(phase.training, classes, clips, device)
         network, streams = _made_up(settings, classes, settings.batch, device)
@@ -184,11 +185,11 @@ def _timed_training(
 ) -> float:
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
     loss = variant(settings.model.loss).Loss(settings.model.loss)
-    trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, device)
+    trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, Compute(device))
     network.eval()
     with torch.no_grad():
         labels_BC = torch.zeros_like(network({name: each.to(device) for name, each in streams.items()}).logits_BC)
-    clips = [Batch(streams, labels_BC.cpu(), torch.arange(len(labels_BC)))]
+    clips = [Batch(streams, labels_BC.cpu(), torch.arange(len(labels_BC)), len(labels_BC))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
     trainer.epoch(1, clips * TIMED_STEPS)
@@ -197,7 +198,7 @@ def _timed_training(
 
 @torch.no_grad()
 def _timed_evaluation(
-    network: nn.Module, streams: Mapping[str, torch.Tensor], precision: str, device: torch.device
+    network: nn.Module, streams: Mapping[str, torch.Tensor], precision: Precision, device: torch.device
 ) -> float:
     network.eval()
     began = time.perf_counter()

@@ -100,7 +100,11 @@ class PhasesSettings(Frozen):
 
 
 class Resources(Frozen):
-    """Where and with how much a phase runs; none of it changes a number, and none of it enters a key."""
+    """Where and with how much a phase runs; none of it changes a number, and none of it enters a key.
+
+    Bit for bit that holds on an equal device; elsewhere, in pieces, in another layout or compiled, up to rounding, and
+    up to what dropout and drop path draw.
+    """
 
     device: str = outside("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
     """`cpu`, `cuda`, `cuda:1` or `mps`."""
@@ -112,6 +116,12 @@ class Resources(Frozen):
     """Processes that decode clips beside each training where none are cached; 0 decodes in the training process."""
     recompute_blocks: bool = outside(False)
     """Compute each block again in the backward pass instead of keeping it: less memory, more time."""
+    accumulate: int = outside(1, ge=1)
+    """Pieces in which a process takes its part of a batch, one after another, before each step: less memory."""
+    channels_last: bool = outside(False)
+    """Keep pictures with their channels last (`channels_last_3d`), which some convolutions are faster with."""
+    compile: bool = outside(False)
+    """Compile networks (`torch.compile`): a minute or more to begin with, then faster on a GPU."""
 
 
 class Signatures(Frozen):

@@ -235,6 +235,7 @@ def _submit_due(ready: Ready, declared: PlanFile, wanted: Collection[str], code:
     held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
     due, elsewhere = _due(plan, names, held)
     due = [phase for phase in due if phase.key in wanted]
+    refuse_idle_processes(due, ready.cluster)
     folder, planned = None, None
     looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
     if due or (held and not set(looks) - {own_job()}):
@@ -270,6 +271,21 @@ def refuse_other_device(resources: Resources, cluster: Cluster) -> None:
         raise PlanError(
             f"resources.device: {resources.device} with gpus_per_task {cluster.gpus_per_task}: SLURM gives phases "
             f"processors (cpu), or GPUs of their own (cuda, with gpus_per_task: 1). Change one of the two."
+        )
+
+
+def refuse_idle_processes(due: Sequence[Phase], cluster: Cluster) -> None:
+    """See that every process has something to train.
+
+    Raises:
+        PlanError: a batch has fewer clips than a phase has processes.
+    """
+    batches = [phase.training.optim.batch for phase in due if phase.is_divisible]
+    if batches and min(batches) < cluster.processes:
+        raise PlanError(
+            f"optim.batch: {min(batches)} clips for {cluster.processes} processes (nodes {cluster.nodes} x "
+            f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
+            f"Ask for fewer processes, or raise the batch, which is another training."
         )
 
 

@@ -22,7 +22,6 @@ from models.build import (
     load_own_state,
     name_of,
     own_state,
-    recompute_blocks,
     streams_of,
     variant,
 )
@@ -34,6 +33,7 @@ from models.weights import read
 from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
 from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
+from study.compute import Compute
 from study.event import Progress
 from study.examiner import SHOWN_SPLITS, Examiner
 from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
@@ -55,10 +55,10 @@ def train(
     report: Report = unheard,
     stop: Stop = unstopped,
 ) -> bool:
-    """Train `phase` in the folder of `attempt` and publish it.
+    """Train `phase` in the folder of `attempt`, with the other processes of the place, and publish it.
 
     Args:
-        report, stop: see `study.leg`.
+        report, stop: see `study.leg`; all processes of a group must agree to stop (`study.leg.agreed`).
 
     Returns:
         Whether this attempt became the phase's result; False if another one was published first.
@@ -67,32 +67,18 @@ def train(
         Superseded: another attempt holds the phase now.
         Diverged: the loss is no longer a number.
     """
-    device = torch.device(place.resources.device)
-    if device.type == "cuda":
-        be_deterministic()
-    start_peak(device)
-    leg = _Leg(phase, place, store, device)
-    settings = phase.training
-    epochs = settings.epochs
-    already = leg.resume(attempt)
-    with RecordWriter(attempt.records) as writer:
-        for epoch in range(already + 1, epochs + 1):
-            began = time.monotonic()
-            records = leg.epoch(epoch, stop)
-            if epoch == epochs:
-                records += leg.examiner.measure_all(attempt, epoch, stop)
-            elif epoch % settings.evaluate_every == 0:
-                records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
-            took = time.monotonic() - began
-            writer.write([*records, Record("seconds", "train", epoch, took, "s")])
-            refuse_superseded(attempt)
-            if epoch < epochs:
-                leg.save(attempt, epoch)
-            attempt.heartbeat()
-            report(_progress(epoch, epochs, records, took))
-    save_weights(attempt.checkpoint, own_state(leg.network))
-    seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
-    return publish(attempt, place, leg.network, seconds, TRAINED)
+    leg = _Leg(phase, place, store)
+    settings, group = phase.training, place.group
+    for epoch in range(leg.resume(attempt) + 1, settings.epochs + 1):
+        began = time.monotonic()
+        records = leg.epoch(epoch, stop)
+        if epoch == settings.epochs:
+            records += leg.examiner.measure_all(attempt, epoch, stop)
+        elif epoch % settings.evaluate_every == 0:
+            records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
+        progress = group.first(leg.keep, attempt, epoch, records, time.monotonic() - began)
+        group.first(report, progress)
+    return group.first(leg.finish, attempt)
 
 
 def be_deterministic() -> None:
@@ -155,20 +141,24 @@ def sender_weights(phase: Phase, model: ModelSettings, store: Store) -> dict[str
 class _Leg:
     """The network, data and optimiser of one phase."""
 
-    def __init__(self, phase: Phase, place: Place, store: Store, device: torch.device) -> None:
-        settings = phase.training
-        self.phase = phase
+    def __init__(self, phase: Phase, place: Place, store: Store) -> None:
+        settings, compute = phase.training, Compute.of(place.resources, place.group)
+        if compute.device.type == "cuda":
+            be_deterministic()
+        start_peak(compute.device)
+        self.place = place
         self.settings = settings
         self.seed = own_seed(phase)
         loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
         subset, workers = subset_of(phase, place.dataset), place.resources.loader_workers
         streams, optim = streams_of(settings.model), settings.optim
-        self.loader = Loader(place.dataset, settings.data, place.cache, subset, streams, loader_workers=workers)
-        self.network = started(phase, place.dataset, store, place.weights).to(device)
-        if place.resources.recompute_blocks:
-            recompute_blocks(self.network)
+        self.loader = Loader(
+            place.dataset, settings.data, place.cache, subset, streams, loader_workers=workers, group=place.group
+        )
+        self.network = started(phase, place.dataset, store, place.weights)
+        compute.ready(self.network)
         steps = self.loader.steps(optim.batch)
-        self.trainer = Trainer(self.network, loss, optim, settings.epochs, steps, self.seed, device)
+        self.trainer = Trainer(self.network, loss, optim, settings.epochs, steps, self.seed, compute)
         self.examiner = Examiner(
             network=self.network,
             loader=self.loader,
@@ -177,35 +167,58 @@ class _Leg:
             loss=loss,
             batch=optim.batch,
             precision=optim.precision,
-            device=device,
+            compute=compute,
             seed=phase.seed,
         )
 
     def resume(self, attempt: Attempt) -> int:
         """Take over the newest earlier attempt's state and records; return how many epochs are done."""
-        earlier = attempt.previous()
-        if earlier is None:
-            return 0
-        try:
-            state = load_resume(earlier.resume)
-        except SafetensorError as error:
-            log.warning("%s cannot be read (%s): training starts anew", earlier.resume, error)
+        state = self.place.group.first(_left_by_an_earlier, attempt)  # all go on from what one of them has read
+        if state is None:
             return 0
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
-        attempt.inherit(earlier, state.epoch)
-        self.save(attempt, state.epoch)
         return state.epoch
-
-    def save(self, attempt: Attempt, epoch: int) -> None:
-        """Keep the state after `epoch`, so that a later attempt can go on from here."""
-        state = Resume(epoch, own_state(self.network), self.trainer.state())
-        save_resume(attempt.resume, state)
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
         """Train one epoch."""
         batches = self.loader.train(self.seed, epoch, self.settings.optim.batch)
         return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
+
+    def keep(self, attempt: Attempt, epoch: int, records: Sequence[Record], seconds: float) -> Progress:
+        """Write down what `epoch` gave, and the state after it, so that a later attempt can go on from here.
+
+        Raises:
+            Superseded: another attempt holds the phase now.
+        """
+        with RecordWriter(attempt.records) as writer:
+            writer.write([*records, Record("seconds", "train", epoch, seconds, "s")])
+        refuse_superseded(attempt)
+        if epoch < self.settings.epochs:
+            save_resume(attempt.resume, Resume(epoch, own_state(self.network), self.trainer.state()))
+        attempt.heartbeat()
+        return _progress(epoch, self.settings.epochs, records, seconds)
+
+    def finish(self, attempt: Attempt) -> bool:
+        """Publish the network; False if another attempt was first."""
+        save_weights(attempt.checkpoint, own_state(self.network))
+        seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
+        return publish(attempt, self.place, self.network, seconds, TRAINED)
+
+
+def _left_by_an_earlier(attempt: Attempt) -> Resume | None:
+    """Give the state that the newest earlier attempt left, and make it and its records those of `attempt`."""
+    earlier = attempt.previous()
+    if earlier is None:
+        return None
+    try:
+        state = load_resume(earlier.resume)
+    except SafetensorError as error:
+        log.warning("%s cannot be read (%s): training starts anew", earlier.resume, error)
+        return None
+    attempt.inherit(earlier, state.epoch)
+    save_resume(attempt.resume, state)
+    return state
 
 
 def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float) -> Progress:

@@ -22,9 +22,11 @@ from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.alone import beside_others, by_itself
 from study.dataset import NO_CLIPS, Source
+from study.distributed import ALONE, ProcessGroup, is_lost
 from study.event import Event, Progress
-from study.leg import Place, Stop, Stopped, Superseded
+from study.leg import Place, Stop, Stopped, Superseded, agreed
 from study.legs import leg_of
+from study.optim import products
 from study.phase import Phase
 from study.settings import Resources
 
@@ -97,22 +99,31 @@ class _StopFlag:
             raise Stopped("interrupted")
 
 
-def run_phase(phase: Phase, orders: Orders, store: Store, hearer: Hearer, stop: Stop) -> Event:
-    """Claim `phase`, train it in its own folder, and say how it ended."""
+def run_phase(
+    phase: Phase, orders: Orders, store: Store, hearer: Hearer, stop: Stop, group: ProcessGroup = ALONE
+) -> Event:
+    """Claim `phase`, train it in its own folder, and say how it ended.
+
+    Args:
+        group: the processes that call this together; the first of them claims the phase for all.
+    """
     try:
-        attempt = store.claim(phase.key, phase.content | {"key": phase.key}, _owner(orders))
+        content, owner = phase.content | {"key": phase.key}, _owner(orders)
+        attempt = group.first(store.claim, phase.key, content, owner)
         if attempt is None:
             return Event(phase.key, "elsewhere")
         with writing(attempt.log):
-            return _train_logged(phase, orders, store, attempt, hearer, stop)
+            return _train_logged(phase, orders, store, attempt, hearer, agreed(stop, group), group)
     except UnwritableError as refusal:
         return Event(phase.key, "refused", text=str(refusal))
     except StoreError as damage:
         return Event(phase.key, "failed", text=str(damage))
 
 
-def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, hearer: Hearer, stop: Stop) -> Event:
-    with _log(attempt.log) as log, _pulse(attempt):
+def _train_logged(
+    phase: Phase, orders: Orders, store: Store, attempt: Attempt, hearer: Hearer, stop: Stop, group: ProcessGroup
+) -> Event:
+    with _followed(attempt, group) as log:
 
         def report(progress: Progress) -> None:
             with writing(attempt.log):
@@ -128,10 +139,13 @@ def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, 
                 hearer.send(Event(phase.key, "waiting", text=for_whom))
 
         try:
-            with (by_itself if phase.is_alone else beside_others)(stop, wait):
-                leg_of(phase)(phase, _place(phase, orders), store, attempt, report, stop)
+            with (
+                (by_itself if phase.is_alone else beside_others)(stop, wait, group.anywhere),
+                products(phase.precision),
+            ):
+                leg_of(phase)(phase, _place(phase, orders, group), store, attempt, report, stop)
         except Stopped as reason:
-            attempt.stop(str(reason))
+            group.first(attempt.stop, str(reason))
             return Event(phase.key, "stopped")
         except Superseded as reason:
             log.write(f"{reason}\n")
@@ -141,8 +155,7 @@ def _train_logged(phase: Phase, orders: Orders, store: Store, attempt: Attempt, 
         except Exception as error:
             # Whatever goes wrong in a training is a result of the study: kept with its traceback, and the rest goes on.
             traceback.print_exc()
-            attempt.fail(error)
-            return Event(phase.key, "failed", text=f"{type(error).__name__}: {error}")
+            return _failed(error, attempt, group)
     return Event(phase.key, "done")
 
 
@@ -151,12 +164,33 @@ def _owner(orders: Orders) -> Owner:
     return Owner.current(orders.command, int(resources.device.startswith("cuda")), resources.threads)
 
 
-def _place(phase: Phase, orders: Orders) -> Place:
+def _failed(error: Exception, attempt: Attempt, group: ProcessGroup) -> Event:
+    """Keep an error; where it only says that another process is gone, that one may have kept its own."""
+    if not is_lost(error):
+        attempt.fail(error)
+        return Event(attempt.key, "failed", text=f"{type(error).__name__}: {error}")
+    reason = f"another of its {group.size} processes failed or was lost ({str(error).splitlines()[0]})"
+    if group.is_first:
+        attempt.stop(reason)
+    return Event(attempt.key, "failed", text=reason)
+
+
+def _place(phase: Phase, orders: Orders, group: ProcessGroup) -> Place:
     if not phase.data:
         return Place(NO_CLIPS, None, orders.resources, orders.code, orders.command)
     source, settings = orders.sources[phase.data], phase.settings
     cache = source.decode(settings.data, streams_of(settings.model))
-    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command, orders.weights)
+    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command, orders.weights, group)
+
+
+@contextmanager
+def _followed(attempt: Attempt, group: ProcessGroup) -> Iterator[TextIO]:
+    """Keep a log and a heartbeat of an attempt, in the first process; the others print to where they always do."""
+    if not group.is_first:
+        yield sys.stdout
+        return
+    with _log(attempt.log) as log, _pulse(attempt):
+        yield log
 
 
 @contextmanager

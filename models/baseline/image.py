@@ -3,7 +3,7 @@
 Letters: B batch, T H W frames, rows, columns, D width, C classes.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import SerializeAsAny
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ Temporal = Annotated[SerializeAsAny[Placed], *Variant.of("models.temporal")]
 
 class Settings(PeerSettings):
     """Which backbone, by timm's name for it, which module over time, and the file the backbone starts from."""
+
+    normalises_over_batch: ClassVar[bool] = True  # as most of its backbones do
 
     name: Literal["image"] = "image"
     backbone: str = "resnet18"

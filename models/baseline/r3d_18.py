@@ -3,7 +3,7 @@
 Letters: B batch, T H W frames, rows, columns, C classes.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -16,6 +16,8 @@ STREAM = "rgb"
 
 class Settings(PeerSettings):
     """The file it starts from."""
+
+    normalises_over_batch: ClassVar[bool] = True
 
     name: Literal["r3d_18"] = "r3d_18"
 

@@ -5,7 +5,7 @@ Its last pooling is adaptive here, so that short and small clips will do.
 Letters: B batch, T H W frames, rows, columns, C classes.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -18,6 +18,8 @@ STREAM = "rgb"
 
 class Settings(PeerSettings):
     """The file it starts from."""
+
+    normalises_over_batch: ClassVar[bool] = True
 
     name: Literal["s3d"] = "s3d"
 

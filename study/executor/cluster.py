@@ -31,7 +31,7 @@ class Cluster(Frozen):
     nodes: Positive = 1
     """Nodes of one phase."""
     tasks_per_node: Positive = 1
-    """Processes of one phase on each node."""
+    """Processes of one phase on each node; all of them together take every batch. What cannot be divided has one."""
     gpus_per_task: Annotated[int, Field(ge=0)] = 0
     """GPUs of each process."""
     cpus_per_task: Positive = 1
@@ -51,13 +51,13 @@ class Cluster(Frozen):
     environment: tuple[Variable, ...] = ()
     """Names of the submitter's variables that phases see; beside `PATH` and the like they see no other."""
 
+    @property
+    def processes(self) -> int:
+        """Count the processes that train one phase together."""
+        return self.nodes * self.tasks_per_node
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.nodes * self.tasks_per_node > 1:
-            raise ValueError(
-                f"nodes and tasks_per_node must be 1, but got {self.nodes} and {self.tasks_per_node}: "
-                f"a phase is trained by one process. Ask for more phases at once instead (array_parallelism)."
-            )
         if self.signal_delay_s >= 60 * self.timeout_min:
             raise ValueError(
                 f"signal_delay_s must be less than timeout_min, but got {self.signal_delay_s} s of "

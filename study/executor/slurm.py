@@ -30,6 +30,8 @@ ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "S
 NEVER_TIRED = 1_000_000
 """submitit is never to give up after time-outs: it takes preemptions of short jobs for such; `PhaseTask` counts."""
 LOOK_MIN = 60
+UNDIVIDED = {"nodes": 1, "ntasks_per_node": 1}
+"""What is asked for by a job that is one process."""
 MAX_ARRAY_SIZE = 1001
 """What SLURM allows unless its configuration says otherwise."""
 
@@ -46,10 +48,12 @@ class Group(NamedTuple):
     Attributes:
         parents: keys of the phases that all of them wait for.
         is_alone: each needs a node for itself.
+        is_divisible: several processes may train each.
     """
 
     parents: tuple[str, ...]
     is_alone: bool
+    is_divisible: bool
     phases: "list[Phase]"
 
 
@@ -62,16 +66,21 @@ def groups(due: "Sequence[Phase]", pending: Mapping[str, Any], most: int) -> lis
         most: phases of an array.
     """
     depth: dict[str, int] = dict.fromkeys(pending, 0)
-    found: dict[tuple[int, tuple[str, ...], bool], list[Phase]] = {}
+    found: dict[tuple[int, tuple[str, ...], bool, bool], list[Phase]] = {}
     for phase in due:
         parents = tuple(sorted(key for key in phase.parents.values() if key in depth))
         depth[phase.key] = 1 + max((depth[key] for key in parents), default=0)
-        found.setdefault((depth[phase.key], parents, phase.is_alone), []).append(phase)
+        found.setdefault((depth[phase.key], parents, phase.is_alone, phase.is_divisible), []).append(phase)
     return [
-        Group(parents, is_alone, phases[start : start + most])
-        for (_, parents, is_alone), phases in sorted(found.items(), key=lambda one: one[0][0])
+        Group(parents, is_alone, is_divisible, phases[start : start + most])
+        for (_, parents, is_alone, is_divisible), phases in sorted(found.items(), key=lambda one: one[0][0])
         for start in range(0, len(phases), most)
     ]
+
+
+def asked_for(group: Group) -> dict[str, Any]:
+    """Give what the phases of `group` need besides, or instead of, what is asked for any phase."""
+    return {"exclusive": group.is_alone or None} | ({} if group.is_divisible else UNDIVIDED)
 
 
 def max_array_size() -> int:
@@ -143,12 +152,11 @@ class Submitter:
                 for phase in group.phases
             ]
             more: dict[str, Any] = {"dependency": self._after("afterok", [self._jobs[key] for key in group.parents])}
-            self._submit(number, tasks, more | {"exclusive": group.is_alone or None}, orders.resources.threads)
+            self._submit(number, tasks, more | asked_for(group), orders.resources.threads)
             array = self._planned["arrays"][number]
             self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
         jobs = [array["job"] for array in self._planned["arrays"] if array["job"]] + list(self._awaited)
-        short: dict[str, Any] = {"time": min(LOOK_MIN, self.cluster.timeout_min), "nodes": 1, "ntasks_per_node": 1}
-        short |= {"gpus_per_task": None}
+        short = UNDIVIDED | {"time": min(LOOK_MIN, self.cluster.timeout_min), "gpus_per_task": None}
         self._submit(len(groups), [look], short | {"dependency": self._after("afterany", jobs)}, 1)
 
     def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
@@ -183,6 +191,7 @@ def executor_of(folder: Path, cluster: Cluster, name: str, more: Mapping[str, An
         "setup": list(cluster.setup) or None,
         "stderr_to_stdout": True,
         "additional_parameters": {"kill-on-invalid-dep": "yes", "requeue": True},
+        "srun_args": ["--kill-on-bad-exit=1"],  # one task that fails ends the others, which would wait for it
     }
     executor.update_parameters(**{name: value for name, value in (asked | dict(more)).items() if value is not None})
     return executor

@@ -1,5 +1,7 @@
 """What SLURM runs on a node: one phase, or a look at a study, from the copy of the code that was submitted.
 
+A phase may have several tasks: all of them train it, and what is said here of saving and queueing the first one does.
+
 A phase is told to save by SIGUSR2 (its time is nearly up, or it is preempted) or SIGTERM (it is preempted or
 cancelled): it stops before its next step; it can go on from its last epoch. After SIGUSR2 submitit puts it back into
 the queue under its number. After SIGTERM alone it waits for its end, after which SLURM itself puts back what it
@@ -14,16 +16,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from study.executor import queue, snapshot
 
 if TYPE_CHECKING:
     from results.attempt import Store
+    from study.distributed import ProcessGroup
     from study.phase import Phase
+    from study.worker import Orders
 
 ELSEWHERE_S = 2.0
 """Pause between two looks at a phase that another job trains."""
@@ -82,6 +86,15 @@ class StopSignal:
             time.sleep(0.1)
         time.sleep(COMPANION_S)
 
+    def linger(self) -> NoReturn:
+        """Wait for the end, which the first task brings: a task that ends before may end the first one.
+
+        Raises:
+            SystemExit: the end did not come.
+        """
+        time.sleep(DYING_S)
+        raise SystemExit(1)
+
     def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
         """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
         near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
@@ -124,24 +137,33 @@ class PhaseTask:
         stop = StopSignal()
         forget_torn_writes()
         snapshot.refuse_changed(self.code, self.digest)
+        from study import distributed
+
+        orders = pickle.loads(self.orders)
+        with distributed.of_job(orders.resources.device) as (group, device):
+            resources = orders.resources.model_copy(update={"device": device})
+            return self._run(replace(orders, resources=resources), stop, group)
+
+    def _run(self, orders: "Orders", stop: StopSignal, group: "ProcessGroup") -> str:
         from results.attempt import Store
         from study.executor.queue import Alive
         from study.leg import Stopped
         from study.phase import Phase
         from study.worker import run_phase
 
-        orders = pickle.loads(self.orders)
         store, phase = Store(orders.store, alive=Alive()), Phase.of(self.content)
         while True:
-            event = run_phase(phase, orders, store, Unheard(), stop)
+            event = run_phase(phase, orders, store, Unheard(), stop, group)
             if event.state in ("failed", "refused"):
                 raise PhaseFailed(event.text)
             try:
                 if event.state == "stopped":
-                    stop()
-                if event.state == "done" or is_done_elsewhere(phase, store, stop):
+                    raise Stopped
+                if event.state == "done" or is_done_elsewhere(phase, store, stop, group):
                     return "done"
             except Stopped:
+                if not group.is_first:
+                    stop.linger()
                 self._leave(phase, store, stop)
 
     def checkpoint(self) -> Any:
@@ -203,7 +225,7 @@ class LookTask:
         return DelayedSubmission(self)
 
 
-def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None]) -> bool:
+def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None], group: "ProcessGroup") -> bool:
     """Wait for the job that holds `phase`; tell whether it brought it to its end, or let go of it.
 
     Children of this job start when it ends well, and so it must not end before the phase is done.
@@ -212,8 +234,11 @@ def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None]) 
         PhaseFailed: it failed there.
         Stopped: this job is told to stop.
     """
-    while (state := store.state(phase.key)) == "running":
-        stop()
+    from study.leg import agreed
+
+    stop_together = agreed(stop, group)
+    while (state := group.first(store.state, phase.key)) == "running":
+        stop_together()
         time.sleep(ELSEWHERE_S)
     if state == "failed":
         raise PhaseFailed("it failed in another job meanwhile; `study status` names the error")
@@ -229,6 +254,7 @@ def forget_torn_writes() -> None:
     """Remove what a killed process of this job was writing: submitit refuses to write beside it."""
     import submitit
 
-    paths = submitit.JobEnvironment().paths
-    for path in (paths.submitted_pickle, paths.result_pickle):
+    job = submitit.JobEnvironment()
+    own = [job.paths.result_pickle] + [job.paths.submitted_pickle] * (job.global_rank == 0)
+    for path in own:
         path.with_name(f"{path.name}.save_tmp").unlink(missing_ok=True)

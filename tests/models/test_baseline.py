@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.video import MViT, mvit_v1_b, mvit_v2_s
 
 from models import catalog
@@ -49,6 +50,18 @@ def test_every_baseline_classifies_the_clips_and_repeats_with_its_seed(name: str
     assert torch.equal(other(streams).logits_BC, logits) == (name in ("label_frequency", "all_active"))
     load_own_state(other, own_state(made))
     assert torch.equal(other(streams).logits_BC, logits)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_who_looks_at_whole_batches_in_training_says_so(name: str, streams: dict[str, Tensor]) -> None:
+    """And every parameter takes part in a pass: processes that train together wait for each one's gradient."""
+    made = network(name).train()
+    mixes = any(isinstance(module, _BatchNorm) for module in made.modules())
+    assert catalog.load("models.baseline", name).Settings.normalises_over_batch == mixes
+    logits_BC = made(streams).logits_BC
+    if logits_BC.requires_grad:
+        logits_BC.sum().backward()
+    assert all(parameter.grad is not None for parameter in made.parameters())
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -5,6 +5,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from models import catalog
 from models.build import (
     ClipShape,
     ModelSettings,
@@ -65,6 +66,31 @@ def test_every_phase_gives_the_same_weights_and_numbers_for_the_same_seed(
     first, same, other = results
     assert all(torch.equal(*pair) for pair in zip(first, same, strict=True))
     assert not torch.equal(first[-1], other[-1])
+
+
+WAYS: list[dict[str, Any]] = [
+    *({"fusion": name} for name in catalog.names("models.fusion")),
+    *({"temporal": name} for name in catalog.names("models.temporal")),
+    *({"distill": {"name": name, "sender": "joint"}} for name in catalog.names("models.distill") if name != "none"),
+    {"distill": "none"},
+    {"distill": {"name": "dense_tokens", "into": "own"}, "fusion": "none", "receivers": False},
+    {"distill": "none", "fusion": "none", "receivers": False},
+    {"modality": ["rgb_difference", "grayscale_edges"]},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_trained_parameter_takes_part_in_every_pass(
+    way: dict[str, Any], settings: ModelSettings, clip: ClipShape, streams: dict[str, Tensor]
+) -> None:
+    """Processes that train together wait for each one's gradient, and would wait for ever for one that is missing."""
+    given = settings.model_dump() | way
+    network = build(ModelSettings.model_validate(given), 5, clip).train()
+    output = network(streams)
+    loss = output.logits_BC.sum() + sum(logits_BC.sum() for logits_BC in output.sender_logits)
+    (loss if output.distill is None else loss + output.distill).backward()
+    waiting = [name for name, each in network.named_parameters() if each.requires_grad and each.grad is None]
+    assert waiting == []
 
 
 @pytest.mark.parametrize("phase", PHASES)

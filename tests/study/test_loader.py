@@ -1,6 +1,6 @@
 """Batches: what they hold, what they depend on, and that the two ways to make them agree."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from experiments.data import manifest
 from experiments.videos import VideoSet
 from study.augment import AugmentSettings
 from study.cache import build
+from study.distributed import ProcessGroup
 from study.loader import Batch, Loader
 from study.settings import SeenSettings
 from study.subset import LabelSettings, Subset, TrainSettings, draw
@@ -155,6 +156,31 @@ def test_workers_change_nothing_and_live_across_epochs(video_set: VideoSet) -> N
             assert torch.equal(one.streams["rgb"], other.streams["rgb"])
 
     assert torch.equal(torch.get_rng_state(), before), "the training's own draws are left alone"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_parts_of_processes_are_the_batches_of_one_however_many_workers_there_are(
+    video_set: VideoSet, workers: int
+) -> None:
+    """Five clips in batches of 2 for two processes: one has none of the last batch, and shows one that counts not."""
+    alone = Loader(video_set, SMALL, None, whole(video_set))
+    parts = [
+        Loader(video_set, SMALL, None, whole(video_set), ("rgb",), workers, ProcessGroup(rank, 2)) for rank in (0, 1)
+    ]
+    ways: list[Callable[[Loader], Iterator[Batch]]] = [
+        lambda loader: loader.train(0, 1, 2),
+        lambda loader: loader.evaluate("train", 2),
+    ]
+    for batches_of in ways:
+        for batch, *own in zip(batches_of(alone), *map(batches_of, parts), strict=True):
+            counted = [part for part in own if part.is_counted]
+            assert pictures(iter(counted)).keys() == pictures(iter([batch])).keys()
+            for index, picture in pictures(iter(counted)).items():
+                assert torch.equal(picture, pictures(iter([batch]))[index])
+            assert [part.whole for part in own] == [batch.whole] * 2 == [len(batch.index_B)] * 2
+            assert sum(part.share for part in own) == batch.share == 1
+            assert all(len(part.index_B) == 1 for part in own)
+        assert len(counted) == 1
 
 
 def test_an_iteration_that_a_later_one_ended_says_so(video_set: VideoSet) -> None:

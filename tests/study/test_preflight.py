@@ -68,6 +68,25 @@ def test_a_device_that_does_not_answer_is_refused() -> None:
         preflight.check_device(Resources(device="cuda"))
 
 
+def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    preflight.check_device(Resources())
+    with pytest.raises(PlanError, match=r"resources.compile: there is no C\+\+ compiler \(no-such-compiler\)"):
+        preflight.check_device(Resources(compile=True))
+
+
+def test_a_network_that_looks_at_whole_batches_is_not_trained_in_pieces(spec: Path) -> None:
+    control = "control: {model.tokens.count: 2}\nfactors:\n  model.tokens.count: [1, 2]"
+    assert control in SPEC
+    peers = "control: {model.baseline: none}\nfactors:\n  model.baseline: [none, mvit_v2_s]"
+    whole = prepared(spec, SPEC.replace(control, peers), resources__accumulate=2)
+    preflight.refuse_mixed_pieces(whole)
+    spec.write_text(SPEC.replace(control, peers.replace("mvit_v2_s", "r3d_18")))
+    preflight.refuse_mixed_pieces(prepare(Request(str(spec))))
+    with pytest.raises(PlanError, match=r"resources.accumulate: 2, but the network of arm .*r3d_18.* normalises over"):
+        preflight.refuse_mixed_pieces(prepare(Request(str(spec), overrides={"resources.accumulate": 2})))
+
+
 @pytest.mark.parametrize("budget", ["epochs: 5", "gpu_hours: 0.01"])
 def test_a_plan_beyond_its_budget_is_refused(spec: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "_timed_training", lambda *given: 60.0)

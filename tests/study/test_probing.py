@@ -150,7 +150,7 @@ def test_true_sender_tokens_are_those_that_the_sender_phase_learned(ran: Prepare
 def test_every_seed_damages_a_clip_in_its_own_way(ran: Prepared) -> None:
     phase = next(trial.final for trial in ran.plan.trials if trial.arm.name == "shown=shuffled")
     dataset = ran.ways["shown=shuffled"].source.dataset()
-    batch = Batch({"rgb": torch.arange(8.0).view(1, 1, 8, 1, 1)}, torch.zeros(1, 20), torch.tensor([0]))
+    batch = Batch({"rgb": torch.arange(8.0).view(1, 1, 8, 1, 1)}, torch.zeros(1, 20), torch.tensor([0]), 1)
     phases = [replace(phase, seed=seed) for seed in range(4)]
     shown = [damage_of(each, dataset)(batch).streams["rgb"].flatten().tolist() for each in phases]
     assert len({tuple(frames) for frames in shown}) == 4

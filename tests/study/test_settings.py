@@ -13,7 +13,9 @@ def test_defaults_are_whole_settings() -> None:
 
 
 def test_no_resource_enters_a_key() -> None:
-    changed = Resources(device="cuda:1", workers=3, threads=4, loader_workers=8)
+    changed = Resources(
+        device="cuda:1", workers=3, threads=4, loader_workers=8, accumulate=2, channels_last=True, compile=True
+    )
     assert key_content(Settings(resources=changed)) == key_content(Settings())
     assert key_content(Settings())["resources"] == {}
 

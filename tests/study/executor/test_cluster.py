@@ -26,6 +26,11 @@ def test_a_profile_changes_what_it_names(tmp_path: Path) -> None:
     assert read_cluster(str(path), "tiny") == Cluster(timeout_min=60, cpus_per_task=4)
 
 
+def test_the_processes_of_a_phase_are_those_of_all_its_nodes() -> None:
+    assert Cluster(nodes=2, tasks_per_node=3).processes == 6
+    assert Cluster().processes == 1
+
+
 def test_the_example_is_one() -> None:
     assert "example" in clusters()
     assert read_cluster("example", "full").timeout_min == 1440
@@ -35,7 +40,10 @@ def test_the_example_is_one() -> None:
     ("text", "said"),
     [
         ("account: a\npartitoin: gpu\n", "lab.yaml:2  partitoin: no such setting. Did you mean 'partition'? There are"),
-        ("nodes: 2\n", "lab.yaml  nodes and tasks_per_node must be 1, but got 2 and 1: a phase is trained by one"),
+        (
+            "tasks_per_node: 0\n",
+            "lab.yaml:1  tasks_per_node: must be greater than or equal to 1, but got 0. Change it.",
+        ),
         ("environment: ['A=1']\n", "lab.yaml:1  environment.0: must match pattern"),
         ("timeout_min: 0\n", "lab.yaml:1  timeout_min: must be greater than or equal to 1, but got 0. Change it."),
         ("timeout_min: 1\nsignal_delay_s: 60\n", "lab.yaml  signal_delay_s must be less than timeout_min"),

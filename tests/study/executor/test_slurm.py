@@ -1,6 +1,8 @@
 """What is submitted together, what a job sees of the environment, and what stays out of it; no cluster is needed."""
 
 import os
+import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -40,6 +42,32 @@ def test_what_is_done_is_waited_for_by_nobody_and_what_is_queued_is(prepared: Pr
     queued = dict.fromkeys(joints[0].parents.values(), None)
     parents = [group.parents for group in slurm.groups(joints, queued, 100)]
     assert sorted(parents) == [(), tuple(sorted(queued))]
+
+
+MIXED = SPEC.replace("control: {model.tokens.count: 2}", "control: {model.baseline: none}").replace(
+    "model.tokens.count: [1, 2]", "model.baseline: [none, r3d_18, mvit_v2_s]"
+)
+
+
+@pytest.mark.skipif(shutil.which("srun") is None, reason="submitit wants SLURM's srun to be there")
+def test_several_processes_train_what_can_be_divided_and_one_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "asked.yaml").write_text(MIXED)
+    asked = prepare(Request(str(tmp_path / "asked.yaml")))
+    cluster, by_nodes = Cluster(nodes=2, tasks_per_node=3), {}
+    for group in slurm.groups(list(asked.plan.phases.values()), {}, 100):
+        text = slurm.executor_of(tmp_path, cluster, "a", slurm.asked_for(group))._make_submission_file_text("true", "1")
+        nodes, tasks = (re.search(rf"--{word}=(\d+)", text) for word in ("nodes", "ntasks-per-node"))
+        assert nodes
+        assert tasks
+        by_nodes.setdefault((nodes[1], tasks[1]), []).extend(phase.kind for phase in group.phases)
+        assert "--kill-on-bad-exit=1" in text
+    assert {size: sorted(kinds) for size, kinds in by_nodes.items()} == {
+        ("2", "3"): ["baseline", "joint", "rgb", "sender"],
+        ("1", "1"): ["baseline"],
+    }
 
 
 def test_a_job_sees_what_is_named_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
