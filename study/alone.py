@@ -36,7 +36,7 @@ def beside_others(
     Args:
         stop: called again and again while waiting; what it raises ends the wait.
         say: told once, if there is a wait.
-        anywhere: tells whether something is so in any process of those, on whatever machine, that are to begin together.
+        anywhere: tells whether something is so in any of the processes, on whatever machine, that begin together.
 
     Raises:
         UnwritableError: the file cannot be made.

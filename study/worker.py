@@ -139,10 +139,8 @@ def _train_logged(
                 hearer.send(Event(phase.key, "waiting", text=for_whom))
 
         try:
-            with (
-                (by_itself if phase.is_alone else beside_others)(stop, wait, group.anywhere),
-                products(phase.precision),
-            ):
+            company = by_itself if phase.is_alone else beside_others
+            with company(stop, wait, group.anywhere), products(phase.precision):
                 leg_of(phase)(phase, _place(phase, orders, group), store, attempt, report, stop)
         except Stopped as reason:
             group.first(attempt.stop, str(reason))
