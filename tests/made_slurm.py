@@ -88,3 +88,9 @@ def hold() -> None:
 
 def release() -> None:
     subprocess.run(["scontrol", "update", "partitionname=low", "state=up"], check=True)
+
+
+def preempt(seconds: int = 1) -> str:
+    """Submit a job that takes every node from the studies for `seconds`; give its number."""
+    words = ["sbatch", "--parsable", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null"]
+    return subprocess.check_output([*words, f"--wrap=sleep {seconds}"], text=True).strip()

@@ -5,7 +5,8 @@ cancelled): it stops before its next step; it can go on from its last epoch. Aft
 the queue under its number. After SIGTERM alone it waits for its end, after which SLURM itself puts back what it
 preempted, and nothing puts back what was cancelled.
 
-Nothing heavy is imported before the handlers of signals stand.
+`study.executor.launch` holds these signals back until the handlers stand, and nothing heavy is imported before. A
+report, which takes seconds, lets none through: what SLURM then kills after its grace it puts back itself.
 """
 
 import os
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from study.executor import queue, snapshot
+from study.executor.launch import HELD_BACK
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -56,8 +58,9 @@ class StopSignal:
         self.seen: set[int] = set()
         self.began = time.monotonic()
         self._requeue: Any = signal.getsignal(signal.SIGUSR2)
-        for number in (signal.SIGUSR2, signal.SIGTERM):
+        for number in HELD_BACK:
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.seen.add(number)
