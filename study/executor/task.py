@@ -90,6 +90,11 @@ class StopSignal:
         near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
         return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(own_job())
 
+    def over(self) -> None:
+        """Hear no more: a signal that comes while Python shuts down would end a phase that is done as failed."""
+        for number in HELD_BACK:
+            signal.signal(number, signal.SIG_IGN)
+
     def requeue(self) -> None:
         """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
         self._requeue(signal.SIGUSR2, None)
@@ -143,6 +148,7 @@ class PhaseTask:
                 if event.state == "stopped":
                     stop()
                 if event.state == "done" or is_done_elsewhere(phase, store, stop):
+                    stop.over()
                     return "done"
             except Stopped:
                 self._leave(phase, store, stop)
