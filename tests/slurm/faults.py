@@ -38,9 +38,9 @@ WORSE = Path(__file__).parent / "worse"
 LIMIT_S = 15.0
 """Age of a heartbeat, which comes every 10 s, from which a claimant counts as dead in a worse world."""
 DOWN_S = 20.0
-SHORT = "partition: low\nmemory_gb: 0.9\ntimeout_min: 1\nsignal_delay_s: 45\n"
-"""Settings of a cluster with which phases are told to stop 15 s after they start."""
-HANG_S = 25.0
+SHORT = "partition: low\nmemory_gb: 0.9\ntimeout_min: 1\nsignal_delay_s: 30\n"
+"""Settings of a cluster with which phases are told to stop 30 s after they start."""
+HANG_S = 40.0
 MEGABYTE = 2**20
 
 

@@ -7,6 +7,7 @@ after what it finds, and prints a table: how often each fault struck, and what w
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     words = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no daemon stays behind
     if missing := made_cluster.missing():
         sys.exit(f"no SLURM to torture, {', '.join(missing)} not installed: .ci/run installs them (apt-get)")
     say(f"seed {words.seed}, {words.minutes:g} minutes")
