@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: study test test-all check bench clean-venv
+.PHONY: study test test-all torture check bench clean-venv
 
 study: .venv/installed
 	$(BIN)/study run token_count_sweep
@@ -14,6 +14,9 @@ test: .venv/installed
 
 test-all: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile
+
+torture: .venv/installed
+	$(BIN)/python -m tests.slurm.torture --minutes 60
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -78,11 +78,26 @@ def replace_json(path: Path, content: Any) -> None:
     with writing(path):
         try:
             _write_through(temporary, content)
-            temporary.replace(path)
+            rename(temporary, path)
         except OSError:
             _forget(temporary)
             raise
         sync_folder(path.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give `source`, which nobody else knows, the name `target`, whatever had that name.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    own = source.stat().st_ino
+    try:
+        source.replace(target)
+    except FileNotFoundError:
+        # NFS may repeat a rename whose first reply was lost; if the target is our file, it was that.
+        if target.stat().st_ino != own:
+            raise
 
 
 def link_json(path: Path, content: Any, temporary: Path | None = None) -> bool:

@@ -19,7 +19,7 @@ import duckdb
 
 from results import attempt, edition, finals, ingest, plan, record, run, sql, state
 from results.attempt import Store
-from results.files import StoreError, sync_file, temporary_beside, writing
+from results.files import StoreError, rename, sync_file, temporary_beside, writing
 from results.query import DatabaseUnreadable, connect
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -145,7 +145,7 @@ def _take_in(store: Store, news: _News) -> tuple[int, int]:
                 shutil.copyfile(store.database, copy)
             counts = _apply(store, news, copy)
             sync_file(copy)
-            copy.replace(store.database)
+            rename(copy, store.database)
     finally:
         _remove(store.root.glob(f"{copy.name}*"))
     return counts

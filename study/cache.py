@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from experiments.clip import BadClip, Clip, DataError, DataSet, fingerprint
 from models import catalog
-from results.files import read_json, replace_json
+from results.files import read_json, rename, replace_json
 from study import sampling
 from study.pool import each
 from study.publish import draft, sole_builder
@@ -334,7 +334,7 @@ def _decode(dataset: DataSet, form: _Form, stream: str, file: Path, workers: int
             replace_json(_bad_list(file), reasons)
         else:
             os.fsync(opened.fileno())
-            os.replace(part, file)
+            rename(part, file)
     return reasons
 
 

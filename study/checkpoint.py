@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from results.files import temporary_beside, writing
+from results.files import rename, temporary_beside, writing
 
 
 class Resume(NamedTuple):
@@ -64,7 +64,7 @@ def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
+            rename(partial, path)
         except OSError:
             with suppress(OSError):
                 partial.unlink()

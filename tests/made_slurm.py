@@ -20,7 +20,7 @@ from study.submitting import Ready, Submitted
 ROOT = Path(__file__).resolve().parents[1]
 LAB = "partition: low\nmemory_gb: 0.9\ntimeout_min: 5\nsignal_delay_s: 20\n"
 PHASES = 6
-PATIENCE_S = 150.0
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Asked:
     def submit(self, **overrides: object) -> Submitted:
         return study.submit(self.request(**overrides), str(self.lab), "study run asked --on slurm")
 
-    def start(self, *words: str, checkout: Path = ROOT) -> subprocess.Popen[str]:
-        """Start the command line in a process of its own, with the code in `checkout`."""
+    def start(self, *words: str, checkout: Path = ROOT, path: Path | None = None) -> subprocess.Popen[str]:
+        """Start the command line in a process of its own, with the code in `checkout` and programs first in `path`."""
         code = "import sys; sys.argv[0] = 'study'; from study.cli import main; main()"
         own = os.environ | {"PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+        own["PATH"] = os.pathsep.join([*([str(path)] if path else []), own["PATH"]])
         command = [sys.executable, "-c", code, *words]
         return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -107,3 +108,9 @@ def hold() -> None:
 
 def release() -> None:
     subprocess.run(["scontrol", "update", "partitionname=low", "state=up"], check=True)
+
+
+def preempt(seconds: int = 1) -> str:
+    """Submit a job that takes every node from the studies for `seconds`; give its number."""
+    words = ["sbatch", "--parsable", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null"]
+    return subprocess.check_output([*words, f"--wrap=sleep {seconds}"], text=True).strip()

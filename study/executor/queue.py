@@ -69,11 +69,16 @@ def is_preempted(job: str) -> bool:
     """Tell whether SLURM has told a running job to make room since it began; False if SLURM does not answer.
 
     SLURM may announce that by the very signal that announces the end of a job's time.
+
+    Args:
+        job: its own number, which for one task of an array is the array's number too: SLURM then answers for all of it.
     """
     try:
-        shown: dict[str, str] = dict(_SHOWN.findall(asked(["scontrol", "show", "job", job])))
+        answer = asked(["scontrol", "--oneliner", "show", "job", job])
     except QueueError:
         return False
+    own = next((line for line in answer.splitlines() if line.startswith(f"JobId={job} ")), "")
+    shown: dict[str, str] = dict(_SHOWN.findall(own))
     at = shown.get("PreemptTime", "")
     return at[:1].isdecimal() and at >= shown.get("StartTime", "")
 
@@ -118,12 +123,13 @@ class Alive:
         at, restarts = self._answers.get(job, (-FRESH_S, None))
         if time.monotonic() - at < FRESH_S:
             return restarts
-        words = ["squeue", "--noheader", f"--jobs={job}", "--states=RUNNING", "--Format=RestartCnt:12"]
+        words = ["squeue", "--noheader", f"--jobs={job}", "--states=RUNNING", "--Format=JobID:24,RestartCnt:12"]
         try:
-            lines = asked(words).split()
+            lines = [line.split() for line in asked(words).splitlines()]
         except QueueError:
             lines = []
-        restarts = int(lines[0]) if lines and lines[0].isdecimal() else None
+        counts = [line[1] for line in lines if line[:1] == [job] and line[1:] and line[1].isdecimal()]
+        restarts = int(counts[0]) if counts else None
         self._answers[job] = (time.monotonic(), restarts)
         return restarts
 

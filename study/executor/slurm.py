@@ -161,7 +161,7 @@ class Submitter:
 
     def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
         array = self._planned["arrays"][number]
-        executor = executor_of(self.folder / "jobs", self.cluster, array["name"], more)
+        executor = executor_of(self.folder / "jobs", self.code.folder, self.cluster, array["name"], more)
         with only(environment(self.cluster, self.code.folder, threads)), refusals(self.folder):
             jobs = executor.submit_array(list(tasks))
         array["job"] = jobs[0].job_id.partition("_")[0]
@@ -170,11 +170,12 @@ class Submitter:
         return f"{how}:{':'.join(sorted(set(jobs)))}" if jobs else None
 
 
-def executor_of(folder: Path, cluster: Cluster, name: str, more: Mapping[str, Any]) -> Any:
+def executor_of(folder: Path, code: Path, cluster: Cluster, name: str, more: Mapping[str, Any]) -> Any:
     """Give submitit's executor with everything that `cluster` asks for; what is None is not said to SLURM."""
     import submitit
 
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=NEVER_TIRED, python=shlex.quote(sys.executable))
+    launch = [sys.executable, "-I", "-S", str(code / "study" / "executor" / "launch.py"), sys.executable]
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=NEVER_TIRED, python=shlex.join(launch))
     asked = {
         "job_name": name,
         "partition": cluster.partition,
@@ -212,7 +213,7 @@ def would_take(folder: Path, cluster: Cluster) -> str:
         QueueError: it would not.
     """
     script = folder / "test_only.sh"
-    executor = executor_of(folder, cluster, "study-doctor", {})
+    executor = executor_of(folder, folder, cluster, "study-doctor", {})
     with writing(script):
         script.write_text(executor._make_submission_file_text("true", "doctor"))
     with only(environment(cluster, folder, 1)):

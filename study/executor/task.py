@@ -7,7 +7,8 @@ cancelled): it stops before its next step; it can go on from its last epoch. Aft
 the queue under its number. After SIGTERM alone it waits for its end, after which SLURM itself puts back what it
 preempted, and nothing puts back what was cancelled.
 
-Nothing heavy is imported before the handlers of signals stand.
+`study.executor.launch` holds these signals back until the handlers stand, and nothing heavy is imported before. A
+report, which takes seconds, lets none through: what SLURM then kills after its grace it puts back itself.
 """
 
 import os
@@ -22,6 +23,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from study.executor import queue, snapshot
+from study.executor.launch import HELD_BACK
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -60,8 +62,9 @@ class StopSignal:
         self.seen: set[int] = set()
         self.began = time.monotonic()
         self._requeue: Any = signal.getsignal(signal.SIGUSR2)
-        for number in (signal.SIGUSR2, signal.SIGTERM):
+        for number in HELD_BACK:
             signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.seen.add(number)
@@ -99,6 +102,11 @@ class StopSignal:
         """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
         near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
         return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(own_job())
+
+    def over(self) -> None:
+        """Hear no more: a signal that comes while Python shuts down would end a phase that is done as failed."""
+        for number in HELD_BACK:
+            signal.signal(number, signal.SIG_IGN)
 
     def requeue(self) -> None:
         """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
@@ -160,6 +168,7 @@ class PhaseTask:
                 if event.state == "stopped":
                     raise Stopped
                 if event.state == "done" or is_done_elsewhere(phase, store, stop, group):
+                    stop.over()
                     return "done"
             except Stopped:
                 if not group.is_first:

@@ -1,11 +1,12 @@
 """A disk that refuses is named with what to do about it, and what was written before stays whole."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from results.files import StoreError, canonical, jsonable, link_json, read_json, replace_json
+from results.files import StoreError, canonical, jsonable, link_json, read_json, rename, replace_json
 
 
 def test_json_is_replaced_in_one_step_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -22,6 +23,35 @@ def test_json_that_is_written_once_stays_as_it_is(tmp_path: Path) -> None:
     assert not link_json(path, 2)
     assert read_json(path) == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_network_file_system_does_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(do: Callable[..., None], error: OSError) -> Callable[..., None]:
+        def done_and_refused(*paths: Path) -> None:
+            do(*paths)
+            raise error
+
+        return done_and_refused
+
+    monkeypatch.setattr(os, "link", twice(os.link, FileExistsError("the first reply was lost")))
+    monkeypatch.setattr(os, "replace", twice(os.replace, FileNotFoundError("the first reply was lost")))
+    path = tmp_path / "done.json"
+    assert link_json(path, 1)
+    replace_json(path, 2)
+    assert read_json(path) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_rename_that_never_was_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*paths: Path) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "replace", never)
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileNotFoundError):
+        rename(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "b"
 
 
 def test_a_file_that_is_no_json_is_named_with_its_size(tmp_path: Path) -> None:

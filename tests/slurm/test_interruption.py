@@ -1,13 +1,12 @@
 """Phases that SLURM interrupts: they stop, are queued again under their number, and end as if nothing had happened."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import study
-from tests.made_slurm import PHASES, Asked, numbers, wait, wait_for_the_end
+from tests.made_slurm import LAB, PHASES, Asked, numbers, preempt, wait, wait_for_the_end
 
 pytestmark = pytest.mark.slow
 
@@ -35,23 +34,36 @@ def test_a_phase_that_is_preempted_goes_on_to_the_same_numbers_and_that_is_no_ti
     )  # short enough to be mistaken
     asked.submit(**LONG)
     wait(lambda: trains(asked))
-    higher = ["sbatch", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
-    subprocess.run(higher, check=True, capture_output=True)
+    preempt()
     wait_for_the_end()
 
     assert attempts(asked, "stopped.json")
     assert any("stopped: preempted; 0 times out" in log for log in logs(asked))
     restarted = [one for one in attempts(asked, "claim.json") if one["slurm_restarts"]]
     assert restarted
-    if asked.states() != {"done": PHASES}:  # one was still importing: nothing of it could be saved, and it is due again
-        asked.submit(**LONG)
-        wait_for_the_end()
     assert asked.states() == {"done": PHASES}
     assert attempts(asked, "failed.json") == []
 
     monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
     assert study.run(asked.request(**LONG)).is_whole
     assert numbers(tmp_path / "home") == numbers(tmp_path / "here")
+
+
+@pytest.mark.parametrize("time", range(2))
+def test_phases_that_are_preempted_while_they_import_go_on_as_well(asked: Asked, tmp_path: Path, time: int) -> None:
+    imports = tmp_path / "imports"
+    imports.mkdir()
+    slow = f"import os, pathlib, time\npathlib.Path('{imports}', str(os.getpid())).touch()\ntime.sleep(2)\n"
+    (imports / "sitecustomize.py").write_text(slow)
+    asked.lab.write_text(f"{LAB}setup: ['export PYTHONPATH=$PYTHONPATH:{imports}']\n")
+    asked.submit()
+    wait(lambda: any(path.name.isdecimal() for path in imports.iterdir()))
+    assert attempts(asked, "claim.json") == []
+    preempt()
+    wait_for_the_end()
+    told = [log for log in logs(asked) if "stopped: preempted" in log]
+    assert told
+    assert asked.states() == {"done": PHASES}
 
 
 def test_a_phase_that_uses_its_time_up_goes_on_until_it_has_done_so_too_often(asked: Asked) -> None:

@@ -33,17 +33,6 @@ def test_a_study_ends_as_it_does_on_this_machine(asked: Asked, tmp_path: Path, m
     assert numbers(tmp_path / "home") == numbers(tmp_path / "here")
 
 
-def test_two_submissions_at_once_end_in_one_result_for_each_phase(asked: Asked) -> None:
-    both = [asked.start(*asked.run_words()) for _ in range(2)]
-    said = [one.communicate()[0] for one in both]
-    assert [one.returncode for one in both] == [0, 0], said
-    wait_for_the_end()
-    assert asked.states() == {"done": PHASES}
-    assert [problem for problem in study.verify() if problem.is_damage] == []
-    logs = [path.read_text() for path in asked.store.root.glob("submissions/*/jobs/*.out")]
-    assert [log for log in logs if "Traceback" in log] == []
-
-
 def test_what_is_queued_is_not_submitted_again_even_if_its_submitter_was_killed(asked: Asked) -> None:
     hold()
     submitted = asked.submit()

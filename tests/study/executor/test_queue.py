@@ -57,8 +57,10 @@ def test_slurm_that_refuses_is_quoted(answers: Answers) -> None:
 @pytest.mark.parametrize(
     ("shell", "alive"),
     [
-        ("echo 1", True),
-        ("echo 2", None),  # started again since: the claimant may still be at work on a node that is lost
+        ("echo 123 1", True),
+        ("echo 124 0; echo 123 1", True),
+        ("echo 124 1", None),  # another task of its array, whose number is that of a task as well
+        ("echo 123 2", None),  # started again since: the claimant may still be at work on a node that is lost
         ("true", None),  # ended, says SLURM
         ("echo 'Invalid job id specified' >&2; exit 1", None),
         ("exit 1", None),  # slurmctld is down
@@ -78,12 +80,12 @@ def test_a_claimant_is_dead_when_slurm_and_its_heartbeat_say_so(answers: Answers
     assert store.claim("k", {}, Owner.current("a test")) is None
     time.sleep(0.3)
     assert store.state("k") == "stopped"
-    answers("squeue", "echo 1")
+    answers("squeue", "echo 123 1")
     assert Store(tmp_path / "store", alive=Alive(), heartbeat_limit_s=0.2).state("k") == "running"
 
 
 def test_slurm_is_asked_once_in_a_while(answers: Answers, tmp_path: Path) -> None:
-    answers("squeue", "echo 1")
+    answers("squeue", "echo 123 1")
     alive = Alive()
     assert [alive(ELSEWHERE) for _ in range(20)] == [True] * 20
     assert alive(replace(ELSEWHERE, slurm_job="")) is None
@@ -100,5 +102,6 @@ def test_slurm_is_asked_once_in_a_while(answers: Answers, tmp_path: Path) -> Non
     ],
 )
 def test_a_preemption_counts_since_the_job_began(shown: str, is_preempted: bool, answers: Answers) -> None:
-    answers("scontrol", f"echo '{shown}'")
+    another = "JobId=124 ArrayJobId=123 StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T11:00:00"
+    answers("scontrol", f"echo 'JobId=123 ArrayJobId=123 {shown}'; echo '{another}'")
     assert queue.is_preempted("123") == is_preempted
