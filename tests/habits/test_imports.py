@@ -20,6 +20,8 @@ LIGHT_MODULES = (
     "study.reporting",
     "study.machine",
     "study.following",
+    "study.watch_screen",
+    "study.executor.ended",
     "study.executor.inspection",
     "study.executor.slurm",
     "study.executor.task",
