@@ -54,9 +54,11 @@ class Board:
         self._clock = clock
         self._began: dict[str, float] = {}
         self._took: dict[str, list[float]] = {}
+        self._summary = ""
 
     def note(self, event: Event) -> None:
         """Take in an event."""
+        self._summary = ""
         if event.state in ("start", "waiting"):
             self._began[event.key] = self._clock()
             self.latest[event.key] = Progress(0, self._epochs[event.key], NO_EPOCH, None, 0.0)
@@ -95,10 +97,11 @@ class Board:
 
     def summary(self) -> str:
         """Say in a line how far the run is."""
-        counts = self.counts()
-        text = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-        left_s = self.left_s()
-        return f"{text}; about {duration(left_s)} left" if left_s else text
+        if not self._summary:
+            counts, left_s = self.counts(), self.left_s()
+            text = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+            self._summary = f"{text}; about {duration(left_s)} left" if left_s else text
+        return self._summary
 
 
 @contextmanager

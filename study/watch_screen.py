@@ -5,7 +5,7 @@ Whoever watches changes nothing: it may be left at any time.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -55,7 +55,8 @@ def draw(watch: Watch) -> Group:
     if len(shown) > 1:
         parts.append(Text(f"spent by all, shared phases counted once: {watch.spent}"))
     if arrays := list(_arrays(watch)):
-        parts.append(table(("job", "phases", "done", "running", "queued", ""), arrays[:MOST_ROWS]))
+        rows_of_arrays = _array_rows(watch, arrays[:MOST_ROWS])
+        parts.append(table(("job", "phases", "done", "running", "queued", ""), rows_of_arrays))
         parts += _more(len(arrays), "arrays")
     running = {key: (one.board.labels[key], seen) for one in shown.values() for key, seen in one.board.latest.items()}
     if running:
@@ -64,20 +65,23 @@ def draw(watch: Watch) -> Group:
     return Group(*parts, *map(Text, _troubles(watch)))
 
 
-def _arrays(watch: Watch) -> Iterator[tuple[str, int, int, int, int, str]]:
-    """Go through the arrays that SLURM holds something of: number, phases by state, why they wait."""
+def _arrays(watch: Watch) -> Iterator[Array]:
+    """Go through the arrays that SLURM holds phases of."""
+    held = {job.row.name for job in watch.jobs if job.key}
+    return (array for one in watch.submissions for array in one["arrays"] if array["name"] in held)
+
+
+def _array_rows(watch: Watch, arrays: Sequence[Array]) -> Iterator[tuple[str, int, int, int, int, str]]:
+    """Describe arrays: number, phases by state, and why they wait, SLURM's most frequent reason."""
     states = {key: name for one in watch.watched.values() for key, name in one.names.items()}
-    held = Counter(job.row.name for job in watch.jobs if job.key)
-    for array in (array for one in watch.submissions for array in one["arrays"] if held[array["name"]]):
+    reasons: dict[str, Counter[str]] = {array["name"]: Counter() for array in arrays}
+    for row in (job.row for job in watch.jobs if job.row.state == "PENDING" and job.row.name in reasons):
+        reasons[row.name][row.reason] += 1
+    for array in arrays:
         counts = Counter(states.get(key) for key in array["keys"])
         sizes = (len(array["keys"]), counts["done"], counts["running"], counts["queued"])
-        yield (array["job"] or array["name"], *sizes, _reason(watch, array))
-
-
-def _reason(watch: Watch, array: Array) -> str:
-    """Say why an array waits: SLURM's reason, the most frequent one."""
-    waiting = [job.row for job in watch.jobs if job.row.name == array["name"] and job.row.state == "PENDING"]
-    return Counter(row.reason for row in waiting).most_common(1)[0][0] if waiting else ""
+        frequent = reasons[array["name"]].most_common(1)
+        yield (array["job"] or array["name"], *sizes, frequent[0][0] if frequent else "")
 
 
 def _more(count: int, what: str) -> list[Text]:

@@ -113,6 +113,11 @@ class Watched:
         return all(name in OVER for name in self.names.values())
 
     @property
+    def may_grow(self) -> bool:
+        """Tell whether seeds may be added when every phase is done."""
+        return bool(self.plan["claim"].get("looks"))
+
+    @property
     def is_whole(self) -> bool:
         """Tell whether every phase is done."""
         return all(name == "done" for name in self.names.values())
@@ -120,13 +125,13 @@ class Watched:
     def look(self, states: Mapping[str, State], held: Mapping[str, Row], costs: Mapping[str, Spent]) -> list[str]:
         """Take in how its phases stand, and say what is new, a line each; at the first look nothing is."""
         own = {key: states[key] for key in self.plan["phases"]}
-        is_first, lines = not self.names, []
+        is_first = not self.names
         if is_first:
             self._learn([key for key, state in own.items() if state.name == "done"])
-        for event in [event for key, state in own.items() for event in self._news(key, state)]:
+        news = [event for key, state in own.items() for event in self._news(key, state)]
+        for event in news:
             self.board.note(event)
-            if not is_first and (line := self._lines.line(event)):
-                lines.append(line)
+        lines = [] if is_first else [line for event in news if (line := self._lines.line(event))]
         self._states = own
         blocked = with_blocked({key: state.name for key, state in own.items()}, parents(self.plan))
         self.names = with_queued(blocked, held)
@@ -235,7 +240,8 @@ class Watch:
             is_known = not (self.submissions and self.queue.unknown)
             return is_known and self._clock() - self._worked_at >= QUIET_S
         if not self.submissions or self.queue.unknown:
-            return True
+            may_grow = any(one.may_grow for one in self.watched.values())
+            return not may_grow or self._clock() - self._over_at >= QUIET_S
         return not self.jobs and (self.queue.asked_at or 0.0) >= self._over_at
 
     @property
@@ -257,3 +263,4 @@ class Watch:
             for name, plan in plans.whole.items()
         }
         self.damaged, self._stamps = dict(plans.damaged), stamps
+        self._worked_at = self._clock()

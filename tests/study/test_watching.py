@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from results.attempt import Attempt, Store
+from results.files import read_json
 from results.owner import Owner
 from results.record import Record, RecordWriter
 from study.executor import submission
@@ -246,6 +247,28 @@ def test_a_plan_that_grows_is_followed(store: Store) -> None:
     made.write_plan(store, levels=(1, 20), seeds=(0, 1), epochs=EPOCHS)
     watch.look()
     assert watch.watched[made.EDITION].counts.total() == 6
+
+
+def test_where_seeds_may_be_added_it_waits_for_them_a_while(store: Store) -> None:
+    claim = read_json(store.editions / made.EDITION / "plan.json")["claim"] | {"looks": [1, 2]}
+    made.write_plan(store, levels=(1, 20), seeds=(0,), epochs=EPOCHS, claim=claim)
+    for level in (1, 20):
+        made.train(store, made.contents(level, 0, EPOCHS)["joint"], 4)
+    clock = Clock()
+    watch = Watch(store, clock=clock)
+    watch.look()
+    clock.now += QUIET_S - 1
+    watch.look()
+    assert not watch.has_ended
+    made.write_plan(store, levels=(1, 20), seeds=(0, 1), epochs=EPOCHS, claim=claim)
+    clock.now += 2
+    watch.look()
+    assert not watch.has_ended
+    made.write_plan(store, levels=(1, 20), seeds=(0,), epochs=EPOCHS, claim=claim)
+    watch.look()
+    clock.now += QUIET_S
+    watch.look()
+    assert watch.has_ended
 
 
 def start(store: Store, *words: str) -> subprocess.Popen[str]:
