@@ -11,11 +11,14 @@ from pydantic import Field, ValidationError, model_validator
 from experiments import lines
 from experiments.lines import Layer
 from experiments.problem import Problem, SpecError, unknown, wording
+from experiments.read import profiles
 from models.settings import Frozen
 
 FOLDER = Path(__file__).resolve().parent.parent / "clusters"
 Positive = Annotated[int, Field(ge=1)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+OURS = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE", "OMP_NUM_THREADS", "OMP_WAIT_POLICY")
+"""Variables that phases get from us: the code that was submitted, and `resources.threads`."""
 Word = Annotated[str, Field(pattern=r"^\S+$")]
 
 
@@ -36,7 +39,7 @@ class Cluster(Frozen):
     """GPUs of each process."""
     cpus_per_task: Positive = 1
     """Processors of each process; no fewer than `resources.threads` and `resources.loader_workers` need."""
-    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    memory_gb: Annotated[float, Field(ge=0.01)] | None = None
     """Memory of each node."""
     timeout_min: Positive = 240
     """Time of one phase, minutes. One that needs more saves, is queued again, and goes on."""
@@ -47,7 +50,7 @@ class Cluster(Frozen):
     array_parallelism: Positive = 256
     """Phases of one array that run at once."""
     setup: tuple[str, ...] = ()
-    """Lines of shell before a phase starts: ``module load cuda``."""
+    """Lines of shell before a phase starts, each a command; one that fails ends the phase before it begins."""
     environment: tuple[Variable, ...] = ()
     """Names of the submitter's variables that phases see; beside `PATH` and the like they see no other."""
 
@@ -58,6 +61,11 @@ class Cluster(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if ours := [name for name in self.environment if name in OURS]:
+            raise ValueError(
+                f"environment must not hold {', '.join(ours)}: study sets it, so that phases run the code that was "
+                f"submitted on resources.threads threads. Leave it out, or export it in a line of setup."
+            )
         if self.signal_delay_s >= 60 * self.timeout_min:
             raise ValueError(
                 f"signal_delay_s must be less than timeout_min, but got {self.signal_delay_s} s of "
@@ -100,6 +108,8 @@ def by_profile(name_or_path: str | None, folder: Path = FOLDER) -> dict[str, Clu
         raise SpecError([Problem(layer.where("profiles"), text)])
     problems = _problems(layer, "", own, own)
     for each, changed in of_profiles.items():
+        if each not in profiles():
+            problems.append(Problem(layer.where(f"profiles.{each}"), unknown(each, "profile", profiles())))
         problems += _problems(layer, f"profiles.{each}.", own | changed, changed)
     if problems:
         raise SpecError(problems)

@@ -189,10 +189,11 @@ def executor_of(folder: Path, code: Path, cluster: Cluster, name: str, more: Map
         "time": cluster.timeout_min,
         "signal_delay_s": cluster.signal_delay_s,
         "array_parallelism": cluster.array_parallelism,
-        "setup": list(cluster.setup) or None,
+        "setup": [f"eval {shlex.quote(line)} || exit 1" for line in cluster.setup] or None,
         "stderr_to_stdout": True,
         "additional_parameters": {"kill-on-invalid-dep": "yes", "requeue": True},
-        "srun_args": ["--kill-on-bad-exit=1"],  # one task that fails ends the others, which would wait for it
+        # One task that fails ends the others, which would wait for it; srun does not take over sbatch's processors.
+        "srun_args": ["--kill-on-bad-exit=1", f"--cpus-per-task={cluster.cpus_per_task}"],
     }
     executor.update_parameters(**{name: value for name, value in (asked | dict(more)).items() if value is not None})
     return executor

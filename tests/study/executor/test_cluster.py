@@ -49,8 +49,13 @@ def test_the_example_is_one() -> None:
         ("timeout_min: 1\nsignal_delay_s: 60\n", "lab.yaml  signal_delay_s must be less than timeout_min"),
         (
             "account: a\nprofiles:\n  full: {memory_gb: -1}\n",
-            "lab.yaml:3  profiles.full.memory_gb: must be greater than 0",
+            "lab.yaml:3  profiles.full.memory_gb: must be greater than or equal to 0.01",
         ),
+        (
+            "profiles:\n  tiny: {qos: a}\n  ful: {timeout_min: 60}\n",
+            "lab.yaml:3  ful: no such profile. Did you mean 'full'?",
+        ),
+        ("environment: [OMP_NUM_THREADS]\n", "lab.yaml  environment must not hold OMP_NUM_THREADS: study sets it"),
         ("profiles: [full]\n", "lab.yaml:1  profiles: must be a mapping of profiles to mappings"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -111,3 +112,14 @@ def test_a_snapshot_is_the_five_packages_and_is_known_by_what_is_in_it(tmp_path:
     (tmp_path / "code" / "study" / "key.py").write_text("")
     with pytest.raises(ChangedCode, match="was changed after it was submitted"):
         snapshot.refuse_changed(tmp_path / "code", digest)
+
+
+@pytest.mark.skipif(shutil.which("srun") is None, reason="submitit wants SLURM's srun to be there")
+def test_a_line_of_setup_that_fails_ends_the_phase_before_it_begins(tmp_path: Path) -> None:
+    cluster = Cluster(
+        setup=("name='a b'  # said", "module load cuda; echo $name", "no-such-module load cuda", "echo on")
+    )
+    text = slurm.executor_of(tmp_path, tmp_path, cluster, "a", {})._make_submission_file_text("true", "1")
+    lines = "\n".join(["module() { true; }", *(line for line in text.splitlines() if line.startswith("eval "))])
+    ran = subprocess.run(["bash", "-c", lines], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (1, "a b\n")
