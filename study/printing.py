@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -27,6 +27,12 @@ WIDEST = 1_000_000
 STATES = ("done", "running", "due", "failed", "blocked", "damaged")
 QUEUED_STATES = (*STATES[:2], "queued", *STATES[2:])
 """Where SLURM may hold something."""
+
+
+UNANSWERED = (
+    "all trainings are done, and not answered: whoever does that is at it, or failed. `study run` again, as it was "
+    "run, answers; `study logs EDITION` shows what SLURM's job for it printed"
+)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -162,21 +168,26 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
     states = QUEUED_STATES if on_slurm else STATES
     rows = [(each.edition, *(each.states[state] for state in states)) for each in standings]
     console.print(table(("edition", *states), rows))
-    for each in standings:
-        if each.damage:
-            console.print(f"damaged: {each.damage}")
-        if each.states["damaged"]:
-            console.print(f"damaged: {each.edition}: results that cannot be read; `study verify` names the files")
-        if each.unknown:
-            console.print(f"{each.edition}: what is in the queue counts as due: {each.unknown}")
-        for state, count in each.queued.items():
-            console.print(f"queued: {count} of {each.edition}: {state}")
-        if each.answer:
-            console.print(f"{each.edition}: {each.answer}")
-        for label, (epoch, epochs) in each.running.items():
-            console.print(f"running: {label}: {f'epoch {epoch} of {epochs}' if epochs else 'measures'}")
-        for label, (error, folder) in each.failed.items():
-            console.print(f"failed: {label}: {error}\n  {folder}")
+    for line in (line for each in standings for line in _words(each)):
+        console.print(line)
+
+
+def _words(each: Standing) -> Iterator[str]:
+    """Say of an edition what its counts do not."""
+    if each.damage:
+        yield f"damaged: {each.damage}"
+    if each.states["damaged"]:
+        yield f"damaged: {each.edition}: results that cannot be read; `study verify` names the files"
+    if each.unknown:
+        yield f"{each.edition}: what is in the queue counts as due: {each.unknown}"
+    yield from (f"queued: {count} of {each.edition}: {state}" for state, count in each.queued.items())
+    if each.answer:
+        yield f"{each.edition}: {each.answer}"
+    if each.is_unanswered:
+        yield f"{each.edition}: {UNANSWERED}"
+    for label, (epoch, epochs) in each.running.items():
+        yield f"running: {label}: {f'epoch {epoch} of {epochs}' if epochs else 'measures'}"
+    yield from (f"failed: {label}: {error}\n  {folder}" for label, (error, folder) in each.failed.items())
 
 
 def _seeds(plan: Plan) -> str:

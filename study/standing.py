@@ -1,5 +1,6 @@
 """Where the studies in the store stand, read from files: no torch, no database, nothing written."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Standing:
         damage: why nothing is known of this edition, or empty.
         queued: how many phases SLURM holds, by its state and reason.
         unknown: why it is not known what SLURM holds, or empty.
+        is_unanswered: all is done, and nobody has answered since.
     """
 
     edition: str
@@ -38,6 +40,7 @@ class Standing:
     damage: str = ""
     queued: Counter[str] = field(default_factory=Counter)
     unknown: str = ""
+    is_unanswered: bool = False
 
     @property
     def is_damaged(self) -> bool:
@@ -110,7 +113,18 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown)
+    is_unanswered = counts["done"] == len(phases) and not is_answered(store, plan)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, is_unanswered)
+
+
+def is_answered(store: Store, plan: PlanFile) -> bool:
+    """Tell whether an edition whose phases are all done was answered after the last of them."""
+    try:
+        answered = os.stat(store.editions / plan["edition"] / "answer.json").st_mtime_ns
+    except FileNotFoundError:
+        return False
+    runs = str(store.runs)
+    return answered >= max((os.stat(f"{runs}/{key}/done.json").st_mtime_ns for key in plan["phases"]), default=0)
 
 
 def with_queued(names: Mapping[str, str], held: Mapping[str, Row]) -> dict[str, str]:

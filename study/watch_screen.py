@@ -14,7 +14,7 @@ from rich.text import Text
 from reports.words import duration
 from study.display import draw_running
 from study.executor.submission import Array
-from study.printing import QUEUED_STATES, table
+from study.printing import QUEUED_STATES, UNANSWERED, table
 from study.watching import Watch, Watched
 
 LOOK_S = 2.0
@@ -119,5 +119,7 @@ def _ending(watch: Watch) -> Iterator[str]:
     for name, one in watch.watched.items():
         if not one.is_over:
             yield f"{name}: nobody works on what is left: `study run` again, as it was run, goes on from there"
+        elif one.is_whole and not one.is_answered:
+            yield f"{name}: {UNANSWERED}"
         elif not one.is_whole:
             yield f"study status {name}  names the logs of what failed"

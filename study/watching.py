@@ -23,7 +23,7 @@ from study.event import Event, Progress
 from study.executor import submission
 from study.executor.queue import Row
 from study.executor.submission import Submission
-from study.standing import editions, with_queued
+from study.standing import editions, is_answered, with_queued
 
 ASK_S = 10.0
 """SLURM is asked at most once in so many seconds."""
@@ -113,9 +113,14 @@ class Watched:
         return all(name in OVER for name in self.names.values())
 
     @property
-    def may_grow(self) -> bool:
-        """Tell whether seeds may be added when every phase is done."""
-        return bool(self.plan["claim"].get("looks"))
+    def is_answered(self) -> bool:
+        """Tell whether every phase is done, and the study answered since."""
+        return self.is_whole and is_answered(self._store, self.plan)
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether an edition that is over stays as it is: neither is it still answered, nor are seeds added."""
+        return not self.is_whole or (self.is_answered and not self.plan["claim"].get("looks"))
 
     @property
     def is_whole(self) -> bool:
@@ -239,15 +244,15 @@ class Watch:
         if self._over_at is None:
             is_known = not (self.submissions and self.queue.unknown)
             return is_known and self._clock() - self._worked_at >= QUIET_S
-        if not self.submissions or self.queue.unknown:
-            may_grow = any(one.may_grow for one in self.watched.values())
-            return not may_grow or self._clock() - self._over_at >= QUIET_S
-        return not self.jobs and (self.queue.asked_at or 0.0) >= self._over_at
+        if self.submissions and not self.queue.unknown and (self.jobs or (self.queue.asked_at or 0.0) < self._over_at):
+            return False
+        is_settled = all(one.is_settled for one in self.watched.values())
+        return is_settled or self._clock() - self._over_at >= QUIET_S
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether all of it is done."""
-        return not self.damaged and all(one.is_whole for one in self.watched.values())
+        """Tell whether all of it is done and answered."""
+        return not self.damaged and all(one.is_answered for one in self.watched.values())
 
     def _read_plans(self) -> None:
         """Read the plans again if one was written since."""

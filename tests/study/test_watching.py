@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from results.attempt import Attempt, Store
-from results.files import read_json
+from results.files import read_json, replace_json
 from results.owner import Owner
 from results.record import Record, RecordWriter
 from study.executor import submission
 from study.key import key_of
+from study.standing import standings
 from study.watch_screen import draw
 from study.watching import ASK_S, QUIET_S, Watch
 from tests import made_store as made
@@ -190,7 +191,7 @@ def test_it_ends_when_nothing_is_left_and_the_report_too(store: Store, squeue: A
     for level in (1, 20):
         made.train(store, made.contents(level, 0, EPOCHS)["joint"], 4)
     watch.look()
-    assert watch.is_whole
+    assert not watch.is_whole
     assert not watch.has_ended, "the report is still to come"
     squeue("true")
     clock.now += ASK_S / 2
@@ -198,7 +199,10 @@ def test_it_ends_when_nothing_is_left_and_the_report_too(store: Store, squeue: A
     assert not watch.has_ended, "SLURM was not asked since"
     clock.now += ASK_S / 2
     watch.look()
+    assert not watch.has_ended, "nobody has answered"
+    answer(store)
     assert watch.has_ended
+    assert watch.is_whole
 
 
 def test_jobs_of_another_study_that_shares_a_phase_keep_nobody_waiting(store: Store, squeue: Answer) -> None:
@@ -208,8 +212,31 @@ def test_jobs_of_another_study_that_shares_a_phase_keep_nobody_waiting(store: St
     watch = Watch(store, clock=Clock())
     for level in (1, 20):
         made.train(store, made.contents(level, 0, EPOCHS)["joint"], 4)
+    answer(store)
     watch.look()
     assert watch.has_ended
+
+
+def test_what_nobody_answers_is_said_after_a_while(store: Store) -> None:
+    for level in (1, 20):
+        made.train(store, made.contents(level, 0, EPOCHS)["joint"], 4)
+    clock = Clock()
+    watch = Watch(store, clock=clock)
+    watch.look()
+    assert not watch.has_ended
+    clock.now += QUIET_S
+    assert watch.has_ended
+    assert not watch.is_whole
+    (standing,) = standings(store)
+    assert standing.is_unanswered
+    answer(store)
+    assert not standings(store)[0].is_unanswered
+    make_older(store.editions / made.EDITION / "answer.json")
+    assert standings(store)[0].is_unanswered, "that was before the last training"
+
+
+def make_older(path: Path) -> None:
+    os.utime(path, (1.0, 1.0))
 
 
 def test_what_is_due_and_nobody_works_on_ends_it_after_a_while(store: Store) -> None:
@@ -265,10 +292,16 @@ def test_where_seeds_may_be_added_it_waits_for_them_a_while(store: Store) -> Non
     watch.look()
     assert not watch.has_ended
     made.write_plan(store, levels=(1, 20), seeds=(0,), epochs=EPOCHS, claim=claim)
+    answer(store)
     watch.look()
+    assert not watch.has_ended, "the look has been taken, and may ask for more"
     clock.now += QUIET_S
     watch.look()
     assert watch.has_ended
+
+
+def answer(store: Store) -> None:
+    replace_json(store.editions / made.EDITION / "answer.json", {"sentence": "Undecided."})
 
 
 def start(store: Store, *words: str) -> subprocess.Popen[str]:
@@ -282,6 +315,7 @@ def start(store: Store, *words: str) -> subprocess.Popen[str]:
 def test_piped_it_says_where_things_stand_and_its_exit_code_whether_all_is_done(store: Store) -> None:
     for level in (1, 20):
         made.train(store, made.contents(level, 0, EPOCHS)["joint"], 4)
+    answer(store)
     files = {path: path.stat().st_mtime_ns for path in store.root.rglob("*")}
     watching = start(store, "watch", made.EDITION)
     said, _ = watching.communicate(timeout=60)
