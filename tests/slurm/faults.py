@@ -4,7 +4,6 @@ A fault is a function that strikes, sees that it happened, restores what it took
 for each phase that was hit.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -12,13 +11,12 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
-import psutil
 import pytest
 
 import study
@@ -29,6 +27,21 @@ from study.executor import submission
 from tests.made_cluster import kill_daemon, start_daemon
 from tests.made_slurm import LAB, PATIENCE_S, PHASES, Asked, in_queue, numbers, preempt, wait, wait_for_the_end
 from tests.made_spec import SPEC
+from tests.slurm.seen import (
+    Missed,
+    Worker,
+    a_worker,
+    ended,
+    epoch_of,
+    is_alive,
+    is_over,
+    logs,
+    progress,
+    published,
+    send,
+    shown,
+    workers,
+)
 
 Fault = Callable[[Asked, Random], list[str]]
 Numbers = Mapping[str, Any]
@@ -41,88 +54,15 @@ DOWN_S = 20.0
 SHORT = "partition: low\nmemory_gb: 0.9\ntimeout_min: 1\nsignal_delay_s: 30\n"
 """Settings of a cluster with which phases are told to stop 30 s after they start."""
 HANG_S = 40.0
+MOMENT_S = 3.0
+"""How long after it is seen a worker is killed at most: before its first epoch, in the middle, as it publishes."""
 MEGABYTE = 2**20
 
 
-class Missed(Exception):
-    """There was nothing to strike: the study was over, or nothing of it ran."""
-
-
-class Worker(NamedTuple):
-    """A process that trains a phase now; `job` is what SLURM's programs know it alone by: ``123`` or ``123_4``."""
-
-    key: str
-    attempt: int
-    pid: int
-    job: str
-
-
-def workers(asked: Asked) -> list[Worker]:
-    """List the processes that train, and have been through an epoch at least."""
-    found = []
-    for key, state in asked.store.states(path.name for path in asked.store.runs.glob("*")).items():
-        claim = asked.store.attempt(key, state.attempt).folder / "claim.json"
-        if state.name == "running" and claim.exists() and state.step:
-            owner = json.loads(claim.read_text())
-            if is_alive(owner["pid"]):
-                job = shown(owner["slurm_job"], JobId=owner["slurm_job"])
-                alone = f"{job['ArrayJobId']}_{job['ArrayTaskId']}" if "ArrayJobId" in job else job.get("JobId", "")
-                found += [Worker(key, state.attempt, owner["pid"], alone)] if alone else []
-    return found
-
-
-def a_worker(asked: Asked, chance: Random) -> Worker:
-    """Wait for a process that trains."""
-    found: list[Worker] = []
-
-    def there() -> bool:
-        found[:] = workers(asked)
-        return bool(found) or not in_queue()
-
-    wait(there)
-    if not found:
-        raise Missed("nothing ran any more")
-    return chance.choice(found)
-
-
-def is_over(asked: Asked) -> bool:
-    return len(published(asked)) == PHASES
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may have ended."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def epoch_of(asked: Asked, worker: Worker) -> int:
-    return last_step(asked.store.attempt(worker.key, worker.attempt).records) or 0
-
-
-def shown(job: str, **wanted: str) -> dict[str, str]:
-    """Ask SLURM about a job, the one of its array with the values `wanted`; nothing if SLURM does not know it."""
-    said = subprocess.run(["scontrol", "--oneliner", "show", "job", job], capture_output=True, text=True).stdout
-    jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in said.splitlines()]
-    return next((one for one in jobs if wanted.items() <= one.items()), {})
-
-
-def ended(worker: Worker) -> str:
-    """Wait for the end of a worker; say what SLURM calls it."""
-    wait(lambda: not is_alive(worker.pid) and shown(worker.job).get("JobState") not in ("RUNNING", "COMPLETING"))
-    return shown(worker.job).get("JobState", "unknown")
-
-
 def workers_killed(asked: Asked, chance: Random) -> list[str]:
-    """SIGKILL of all that train, each at a moment of its own, as the kernel does when memory is short."""
-    a_worker(asked, chance)
-    killed = [said for worker in workers(asked) if (said := killed_at_once(asked, worker, chance))]
+    """SIGKILL of all that hold a phase, each at a moment of its own, as the kernel does when memory is short."""
+    a_worker(asked, chance, epochs=0)
+    killed = [said for worker in workers(asked, epochs=0) if (said := killed_at_once(asked, worker, chance))]
     if not killed:
         raise Missed("all had ended by themselves")
     return killed
@@ -130,7 +70,7 @@ def workers_killed(asked: Asked, chance: Random) -> list[str]:
 
 def killed_at_once(asked: Asked, worker: Worker, chance: Random) -> str:
     """Kill a worker in a moment; say what it was doing, or nothing if it had ended."""
-    time.sleep(chance.random() / 5)
+    time.sleep(MOMENT_S * chance.random())
     attempt = asked.store.attempt(worker.key, worker.attempt)
     send(worker.pid, signal.SIGKILL)
     ended(worker)
@@ -188,11 +128,6 @@ def used_up(asked: Asked, times: int) -> list[Path]:
     return [path for path in logs(asked) if f"its time is up; {times} times out" in path.read_text()]
 
 
-def logs(asked: Asked) -> list[Path]:
-    """List what the jobs of a study printed."""
-    return list(asked.store.root.glob("submissions/*/jobs/*.out"))
-
-
 def cancelled(asked: Asked, chance: Random) -> list[str]:
     """`scancel` of a phase that trains, by somebody who knows nothing of studies."""
     worker = a_worker(asked, chance)
@@ -204,7 +139,7 @@ def cancelled(asked: Asked, chance: Random) -> list[str]:
 
 
 def control_down(asked: Asked, chance: Random) -> list[str]:
-    """No slurmctld for 20 s, while phases go on and end; who asks meanwhile is told so."""
+    """No slurmctld for 20 s, and until a phase has ended; who asks meanwhile is told so."""
     a_worker(asked, chance)
     before = progress(asked)
     kill_daemon("slurmctld")
@@ -219,18 +154,12 @@ def control_down(asked: Asked, chance: Random) -> list[str]:
         else:
             raise AssertionError("a study was submitted to nobody")
         assert "Nothing is lost" in said, said
+        wait(lambda: progress(asked)[0] > before[0])
         time.sleep(max(0.0, until - time.monotonic()))
         after = progress(asked)
     finally:
         start_daemon("slurmctld")
-    assert after > before
     return [f"{after[0] - before[0]} phases ended and {after[1] - before[1]} epochs meanwhile"]
-
-
-def progress(asked: Asked) -> tuple[int, int]:
-    """Count the phases that are done, and the epochs of all attempts."""
-    done = len(list(asked.store.runs.glob("*/done.json")))
-    return done, sum(last_step(path) or 0 for path in asked.store.runs.glob("*/*/records.jsonl"))
 
 
 def node_lost(asked: Asked, chance: Random) -> list[str]:
@@ -286,13 +215,18 @@ def fill(path: Path) -> None:
 
 def submitter_killed(asked: Asked, chance: Random) -> list[str]:
     """Whoever submits is killed before or after one of its calls of `sbatch`."""
+    return submitter_killed_at(asked, chance.choice(("before", "after")), chance.randrange(1, 4))
+
+
+def submitter_killed_at(asked: Asked, moment: str, number: int) -> list[str]:
+    """Whoever submits is killed before or after its call `number` of `sbatch`."""
     if submission.read_all(asked.store):
         study.cancel("asked")
         wait_for_the_end()
     if is_over(asked):
         raise Missed("the study was over")
     fakes = asked.folder / "fakes"
-    count, number, moment = fakes / "count", chance.randrange(1, 4), chance.choice(["before", "after"])
+    count = fakes / "count"
     die, call = f'[ "$(wc -l <{count})" = {number} ] && kill -9 $PPID', f'{real("sbatch")} "$@"'
     order = [f"{die} && exit", call] if moment == "before" else [f"{call} || exit", f"{die} || true"]
     fake(fakes / "sbatch", f"echo >>{count}", *order)
@@ -370,25 +304,25 @@ def impatient() -> Iterator[None]:
         Store.__init__.__defaults__ = before
 
 
-def published(asked: Asked) -> dict[str, bytes]:
-    """Give what was published, by key."""
-    return {path.parent.name: path.read_bytes() for path in asked.store.runs.glob("*/done.json")}
-
-
 def damage() -> list[str]:
     return [str(problem) for problem in study.verify() if problem.is_damage]
 
 
-def judge(asked: Asked, before: Mapping[str, bytes], undisturbed: Numbers) -> None:
+def judge(asked: Asked, before: Mapping[str, bytes], undisturbed: Numbers, by_itself: bool = False) -> None:
     """See that nothing was lost or doubled, bring the study to its end, and compare its numbers.
 
     Args:
         before: what was published before the fault.
+        by_itself: it must end without being submitted again, and nothing may have failed on the way.
     """
     assert damage() == []
     assert before.items() <= published(asked).items()
     until = time.monotonic() + PATIENCE_S
     wait_for_the_end()
+    before = {**before, **published(asked)}
+    if by_itself:
+        assert asked.states() == {"done": PHASES}
+        assert list(asked.store.runs.glob("*/*/failed.json")) == []
     while not is_over(asked):
         assert time.monotonic() < until, asked.states()
         asked.submit()

@@ -21,7 +21,8 @@ from models.errors import UserError
 from tests import made_cluster
 from tests.made_slurm import LAB, Asked, in_queue, release, wait
 from tests.slurm import faults
-from tests.slurm.faults import Fault, Missed, Numbers
+from tests.slurm.faults import Fault, Numbers
+from tests.slurm.seen import Missed, is_over, published
 
 OFTEN: dict[Fault, int] = {
     faults.workers_killed: 40,
@@ -47,6 +48,7 @@ class Tally:
 
     struck: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
+    lost_replies: int = 0
     studies: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -54,7 +56,8 @@ class Tally:
         lines = ["| fault | struck | missed |", "|---|---|---|"]
         lines += [f"| {name} | {self.struck[name]} | {self.missed[name]} |" for name in self.struck | self.missed]
         lines.append(f"| in all | {self.struck.total()} | {self.missed.total()} |")
-        lines.append(f"\n{self.studies} studies brought to their end and judged; problems: {len(self.problems)}")
+        lines += ["", f"Stores lost {self.lost_replies} replies beside."]
+        lines.append(f"{self.studies} studies brought to their end and judged; problems: {len(self.problems)}")
         return "\n".join([*lines, *self.problems])
 
 
@@ -94,10 +97,10 @@ def one_study(folder: Path, chance: random.Random, tally: Tally, until: float, e
     possible = {fault: often for fault, often in OFTEN.items() if needs.get(fault, True)}
     for _ in range(STRIKES):
         submit(asked)
-        if time.monotonic() > until or faults.is_over(asked):
+        if time.monotonic() > until or is_over(asked):
             break
         (fault,) = chance.choices(list(possible), list(possible.values()))
-        before = faults.published(asked)
+        before = published(asked)
         try:
             struck = fault(asked, chance)
         except Missed as reason:
@@ -107,10 +110,10 @@ def one_study(folder: Path, chance: random.Random, tally: Tally, until: float, e
         else:
             tally.struck[fault.__name__] += len(struck)
             say(f"{fault.__name__}: {'; '.join(struck)}")
-        assert before.items() <= faults.published(asked).items()
+        assert before.items() <= published(asked).items()
     asked.lab.write_text(LAB)
-    faults.judge(asked, faults.published(asked), expected)
-    tally.struck["lost_reply"] += len(note.read_text().split()) if note.exists() else 0
+    faults.judge(asked, published(asked), expected)
+    tally.lost_replies += len(note.read_text().split()) if note.exists() else 0
 
 
 def made(folder: Path) -> tuple[Asked, bool]:
