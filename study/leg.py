@@ -17,17 +17,17 @@ from results.files import replace_json
 from study import provenance
 from study.cache import Cache
 from study.compute import Compute
-from study.distributed import ALONE, ProcessGroup
+from study.distributed import ALONE, Ending, ProcessGroup
 from study.event import Progress
 from study.memory import peak_bytes
 from study.settings import Resources
 
 
-class Superseded(Exception):
+class Superseded(Ending):
     """Another worker has taken this phase over; this one stops and publishes nothing."""
 
 
-class Stopped(Exception):
+class Stopped(Ending):
     """The run was asked to stop; the phase can be resumed."""
 
 
@@ -41,7 +41,8 @@ class Place:
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
         weights: digest -> where the file with that content lies, for phases that start from one.
-        group: the processes that run the phase together; all but the first follow it and write nothing.
+        group: the processes that run the phase together; all but the first follow it, and write nothing but an
+            error of their own.
     """
 
     dataset: DataSet

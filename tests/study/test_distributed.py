@@ -4,6 +4,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,14 +19,14 @@ from models.transm3e import Output
 from results.attempt import Store
 from results.record import read_records
 from study.compute import Compute
-from study.distributed import ALONE, ProcessGroup, joined, own_device
+from study.distributed import ALONE, NotMet, ProcessGroup, joined, own_device
 from study.leg import Stopped
 from study.loader import Batch
 from study.optim import OptimSettings
 from study.phase import Phase
 from study.preparation import Prepared, Request, decode, prepare
 from study.trainer import Trainer
-from study.worker import Event, Orders, run_phase
+from study.worker import Event, Hearer, Orders, run_phase
 
 SETTINGS = {
     "data.limit": 5,
@@ -73,6 +74,21 @@ class Unheard:
         pass
 
 
+class NotToBeSent(ArithmeticError):
+    """An error that holds what cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.why = lambda: text
+
+
+class Refusing(Unheard):
+    """Breaks the first process where it does something for all."""
+
+    def send(self, event: Any) -> None:
+        raise NotToBeSent("a test breaks it")
+
+
 class Steps:
     """Counts steps, and may stop, or fail, before one of them."""
 
@@ -101,18 +117,26 @@ class Overtaken(Steps):
 
 
 def run(
-    way: str, orders: Orders, phases: list[Phase], stop: Callable[[], None], group: ProcessGroup = ALONE
+    way: str,
+    orders: Orders,
+    phases: list[Phase],
+    stop: Callable[[], None],
+    group: ProcessGroup = ALONE,
+    hearer: Hearer = Unheard(),  # noqa: B008 - it holds nothing
 ) -> list[Event]:
     store = Store(orders.store.parent / way)
     orders = replace(orders, store=store.root)
-    return [run_phase(phase, orders, store, Unheard(), stop, group) for phase in phases]
+    return [run_phase(phase, orders, store, hearer, stop, group) for phase in phases]
 
 
 class Linear(nn.Module):
     """The smallest network that is trained as others are."""
 
-    def __init__(self) -> None:
+    table: torch.Tensor
+
+    def __init__(self, table: int = 0) -> None:
         super().__init__()
+        self.register_buffer("table", torch.tensor(table))
         self.linear = nn.Linear(2, 3)
         nn.init.ones_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
@@ -141,8 +165,11 @@ def one_of_two(rank: int, folder: Path, orders: Orders, contents: dict[str, dict
     rgb = phases[0]
     pieces = replace(orders, resources=orders.resources.model_copy(update={"accumulate": 2}))
     said: dict[str, Any] = {}
-    with joined(rank, 2, f"file://{folder}/meeting", "cpu") as group:
+    with joined(rank, 2, "localhost", folder / "meeting.json", "cpu") as group:
         said["gradients"] = [gradient(group, accumulate) for accumulate in (1, 2)]
+        network = Linear(table=rank)
+        group.averaging(network)({"rgb": CLIPS})
+        said["table"] = network.table.item()
         said["two"] = [event.state for event in run("two", orders, phases, Steps(), group)]
         said["two, pieces"] = [event.state for event in run("two, pieces", pieces, [rgb], Steps(), group)]
         told = Steps(STOP_AT if rank == 1 else None)
@@ -152,6 +179,8 @@ def one_of_two(rank: int, folder: Path, orders: Orders, contents: dict[str, dict
         said["again"] = [event.state for event in run("stopped", orders, [rgb], Steps(), group)]
         overtaken = Overtaken(STOP_AT, orders.store.parent / "overtaken" / "runs" / rgb.key) if rank == 0 else Steps()
         said["overtaken"] = [event.state for event in run("overtaken", orders, [rgb], overtaken, group)]
+        refused = run("refused", orders, [rgb], Steps(), group, Refusing())
+        said["refused"] = [[event.state, event.text] for event in refused]
         broken = Steps(STOP_AT if rank == 1 else None, ArithmeticError("a test breaks it"))
         said["broken"] = [event.text for event in run("broken", orders, [rgb], broken, group)]
     (folder / f"{rank}.json").write_text(json.dumps(said))
@@ -182,7 +211,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             process.join(240)
         assert [process.exitcode for process in both] == [0, 0]
         said = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
-        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "overtaken", "broken")
+        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "overtaken", "refused", "broken")
         yield Ran(phases, {way: Store(folder / way) for way in ways}, said, steps.products)
 
 
@@ -225,6 +254,11 @@ def test_every_process_steps_along_the_gradient_of_the_whole_batchs_mean_loss(ra
 
 
 @spawns
+def test_buffers_never_change_and_are_not_sent(ran: Ran) -> None:
+    assert [said["table"] for said in ran.said] == [0, 1]
+
+
+@spawns
 def test_the_loss_changes_enough_to_be_compared(ran: Ran) -> None:
     values = [value for (split, _), value in losses(ran.stores["alone"], ran.phases["rgb"]).items() if split == "train"]
     assert max(abs(after - before) for before, after in pairwise(values)) > 1e-3
@@ -262,6 +296,38 @@ def test_a_process_that_fails_keeps_its_error_and_the_others_end(ran: Ran) -> No
 
 
 @spawns
+def test_what_the_first_process_fails_at_for_all_is_kept_with_its_traceback(ran: Ran) -> None:
+    for said in ran.said:
+        assert said["refused"] == [["failed", "NotToBeSent: a test breaks it"]]
+    (attempt,) = ran.stores["refused"].attempts(ran.phases["rgb"].key)
+    failure = attempt.failure() or {}
+    assert failure["error"] == "NotToBeSent: a test breaks it"
+    assert 'raise NotToBeSent("a test breaks it")' in failure["traceback"]
+    assert not (attempt.folder / "stopped.json").exists()
+
+
+GLOO = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711"
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError(GLOO), True),
+        (torch.distributed.DistNetworkError("the client socket has timed out"), True),
+        (torch.distributed.DistStoreError("wait timeout after 600000ms"), True),
+        (torch.distributed.DistBackendError("ncclRemoteError: a remote process exited prematurely"), True),
+        (torch.distributed.DistBackendError("ncclInvalidUsage: two ranks on one GPU"), False),
+        (RuntimeError("[Errno 2] no such file: '/home/gloo/transport/clip.mp4'"), False),
+        (FileNotFoundError("/home/gloo/clip.mp4"), False),
+        (ArithmeticError(GLOO), False),
+    ],
+)
+def test_only_what_the_network_says_of_another_process_counts_as_its_loss(error: Exception, lost: bool) -> None:
+    assert ProcessGroup(0, 2).has_lost_one(error) == lost
+    assert not ALONE.has_lost_one(error)
+
+
+@spawns
 def test_a_phase_sets_how_products_are_computed_and_leaves_it_as_it_was(ran: Ran) -> None:
     assert ran.products == {"ieee"}
     assert torch.backends.cudnn.conv.fp32_precision == "tf32", "which is torch's default"
@@ -277,6 +343,16 @@ def test_the_first_process_alone_publishes_and_says_how_many_there_were(ran: Ran
         assert len(ran.stores[way].attempts(ran.phases["rgb"].key)) == 1
         steps = [record.step for record in read_records(result.records) if record.metric == "seconds"]
         assert steps == [1, 2, 3, 4]
+
+
+def test_processes_that_do_not_find_each_other_say_so_and_what_to_do(tmp_path: Path) -> None:
+    soon = timedelta(seconds=1)
+    for rank, why in ((1, "did not announce itself"), (0, "wait timeout")):
+        with (
+            pytest.raises(NotMet, match=rf"process {rank} of the 2.*{why}.*Run the study again"),
+            joined(rank, 2, "localhost", tmp_path / "meeting.json", "cpu", soon),
+        ):
+            pytest.fail("nobody else was there")
 
 
 def test_every_item_is_one_processs_and_the_first_process_never_goes_without() -> None:
