@@ -2,6 +2,9 @@
 
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -353,6 +356,31 @@ def test_processes_that_do_not_find_each_other_say_so_and_what_to_do(tmp_path: P
             joined(rank, 2, "localhost", tmp_path / "meeting.json", "cpu", soon),
         ):
             pytest.fail("nobody else was there")
+
+
+TASK = """\
+from study.distributed import of_job
+with of_job("cpu") as (group, device):
+    print(group.gathered((group.rank, device)))
+"""
+
+
+@spawns
+def test_the_tasks_of_a_job_meet_in_the_folder_of_their_submission(tmp_path: Path) -> None:
+    job = {"SUBMITIT_EXECUTOR": "slurm", "SUBMITIT_FOLDER": str(tmp_path), "SLURM_RESTART_COUNT": "1"}
+    job |= {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
+    job |= {"SLURM_JOB_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_JOB_NUM_NODES": "1"}
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", TASK],
+            env=os.environ | job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (1, 0)
+    ]
+    assert [task.communicate(timeout=120)[0] for task in tasks] == ["[(0, 'cpu'), (1, 'cpu')]\n"] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["7_3_1_meeting.json"]
 
 
 def test_every_item_is_one_processs_and_the_first_process_never_goes_without() -> None:
