@@ -74,7 +74,8 @@ class StopSignal:
         if self.seen:
             from study.leg import Stopped
 
-            raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in self.seen)})")
+            seen = sorted(self.seen)  # in one call: a signal may come while Python goes through the set
+            raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in seen)})")
 
     def wait(self) -> None:
         """Wait for SIGUSR2, or, if only SIGTERM came, for the end.

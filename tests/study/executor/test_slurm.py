@@ -13,6 +13,7 @@ from study.executor import slurm, snapshot
 from study.executor.cluster import Cluster
 from study.executor.snapshot import ChangedCode
 from study.executor.task import StopSignal
+from study.leg import Stopped
 from study.preparation import Prepared, Request, prepare
 from tests.made_spec import SPEC
 
@@ -101,6 +102,18 @@ def test_a_time_out_is_told_from_a_preemption(
 ) -> None:
     monkeypatch.setenv("PATH", "")  # SLURM does not answer
     assert Preempted(seconds, *seen).is_timed_out(800, 90) == is_timed_out
+
+
+def test_a_signal_that_comes_while_another_is_named_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, named = Preempted(0.0, signal.SIGUSR2), signal.Signals
+    monkeypatch.setattr(signal, "Signals", lambda number: (signal.raise_signal(signal.SIGTERM), named(number))[1])
+    before = signal.signal(signal.SIGTERM, stop._note)
+    try:
+        with pytest.raises(Stopped, match="SIGUSR2"):
+            stop()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop.seen == {signal.SIGUSR2, signal.SIGTERM}
 
 
 def test_a_snapshot_is_the_five_packages_and_is_known_by_what_is_in_it(tmp_path: Path) -> None:
