@@ -191,13 +191,16 @@ class _Leg:
         Raises:
             Superseded: another attempt holds the phase now.
         """
+        records = [*records, Record("seconds", "train", epoch, seconds, "s")]
         with RecordWriter(attempt.records) as writer:
-            writer.write([*records, Record("seconds", "train", epoch, seconds, "s")])
+            writer.write(records)
         refuse_superseded(attempt)
         if epoch < self.settings.epochs:
             save_resume(attempt.resume, Resume(epoch, own_state(self.network), self.trainer.state()))
         attempt.heartbeat()
-        return _progress(epoch, self.settings.epochs, records, seconds)
+        progress = Progress.of(epoch, self.settings.epochs, records)
+        assert progress is not None, "these are the records of a training"
+        return progress
 
     def finish(self, attempt: Attempt) -> bool:
         """Publish the network; False if another attempt was first."""
@@ -219,9 +222,3 @@ def _left_by_an_earlier(attempt: Attempt) -> Resume | None:
     attempt.inherit(earlier, state.epoch)
     save_resume(attempt.resume, state)
     return state
-
-
-def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float) -> Progress:
-    """Sum an epoch's records up; the training loss comes first."""
-    means = [record.value for record in records if record.metric == "map"]
-    return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None, seconds)
