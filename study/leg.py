@@ -94,19 +94,27 @@ def refuse_superseded(attempt: Attempt) -> None:
 
 
 def publish(
-    attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str], device_name: str = ""
+    attempt: Attempt,
+    place: Place,
+    network: nn.Module,
+    seconds: float,
+    files: Sequence[str],
+    *,
+    device_name: str = "",
+    processes: int = 1,
 ) -> bool:
     """Say where a result comes from and what it cost, and publish it; False if another attempt was first.
 
     Args:
         files: what it holds beside what every result holds.
         device_name: what tells the device from others of its type, where that changes the numbers.
+        processes: the most that had a part in it together.
     """
     device = torch.device(place.resources.device)
     trained, in_all = parameter_count(network)
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
     cost |= {"parameters": trained, "parameters_total": in_all}
     where = device_name or Compute.of(place.resources, place.group).name
-    ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), place.group.size, cost)
+    ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), processes, cost)
     replace_json(attempt.provenance, ran)
     return attempt.publish(seconds, files)

@@ -147,6 +147,7 @@ class _Leg:
             be_deterministic()
         start_peak(compute.device)
         self.place = place
+        self.processes = place.group.size
         self.settings = settings
         self.seed = own_seed(phase)
         loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
@@ -178,6 +179,7 @@ class _Leg:
             return 0
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
+        self.processes = max(self.processes, state.processes)
         return state.epoch
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
@@ -196,7 +198,8 @@ class _Leg:
             writer.write(records)
         refuse_superseded(attempt)
         if epoch < self.settings.epochs:
-            save_resume(attempt.resume, Resume(epoch, own_state(self.network), self.trainer.state()))
+            state = Resume(epoch, own_state(self.network), self.trainer.state(), self.processes)
+            save_resume(attempt.resume, state)
         attempt.heartbeat()
         progress = Progress.of(epoch, self.settings.epochs, records)
         assert progress is not None, "these are the records of a training"
@@ -206,7 +209,7 @@ class _Leg:
         """Publish the network; False if another attempt was first."""
         save_weights(attempt.checkpoint, own_state(self.network))
         seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
-        return publish(attempt, self.place, self.network, seconds, TRAINED)
+        return publish(attempt, self.place, self.network, seconds, TRAINED, processes=self.processes)
 
 
 def _left_by_an_earlier(attempt: Attempt) -> Resume | None:

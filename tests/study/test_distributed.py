@@ -180,6 +180,7 @@ def one_of_two(rank: int, folder: Path, orders: Orders, contents: dict[str, dict
         said["steps"] = told.seen
         said["resumed"] = [event.state for event in run("stopped", orders, [rgb], Steps(), group)]
         said["again"] = [event.state for event in run("stopped", orders, [rgb], Steps(), group)]
+        said["left"] = [event.state for event in run("left", orders, [rgb], Steps(STOP_AT), group)]
         overtaken = Overtaken(STOP_AT, orders.store.parent / "overtaken" / "runs" / rgb.key) if rank == 0 else Steps()
         said["overtaken"] = [event.state for event in run("overtaken", orders, [rgb], overtaken, group)]
         refused = run("refused", orders, [rgb], Steps(), group, Refusing())
@@ -213,8 +214,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         for process in both:
             process.join(240)
         assert [process.exitcode for process in both] == [0, 0]
+        run("left", orders, [phases["rgb"]], Steps())
         said = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
-        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "overtaken", "refused", "broken")
+        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "left", "overtaken", "refused", "broken")
         yield Ran(phases, {way: Store(folder / way) for way in ways}, said, steps.products)
 
 
@@ -281,6 +283,15 @@ def test_all_stop_at_the_same_step_when_one_is_told_to_and_go_on_to_the_same_num
     assert [said["steps"] for said in ran.said] == [STOP_AT + 1, STOP_AT]
     assert len(ran.stores["stopped"].attempts(ran.phases["rgb"].key)) == 2
     assert_equal(ran.stores["stopped"], ran.stores["alone"], ran.phases["rgb"])
+
+
+@spawns
+def test_what_two_began_and_one_ended_has_the_same_numbers_and_says_that_there_were_two(ran: Ran) -> None:
+    assert [said["left"] for said in ran.said] == [["stopped"], ["stopped"]]
+    result = ran.stores["left"].result(ran.phases["rgb"].key)
+    assert result is not None
+    assert json.loads(result.provenance.read_text())["world_size"] == 2
+    assert_equal(ran.stores["left"], ran.stores["alone"], ran.phases["rgb"])
 
 
 @spawns
