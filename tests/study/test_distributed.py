@@ -2,12 +2,8 @@
 
 import json
 import multiprocessing
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +18,7 @@ from models.transm3e import Output
 from results.attempt import Store
 from results.record import read_records
 from study.compute import Compute
-from study.distributed import ALONE, NotMet, ProcessGroup, joined, own_device
+from study.distributed import ALONE, ProcessGroup, joined
 from study.leg import Stopped
 from study.loader import Batch
 from study.optim import OptimSettings
@@ -320,27 +316,6 @@ def test_what_the_first_process_fails_at_for_all_is_kept_with_its_traceback(ran:
     assert not (attempt.folder / "stopped.json").exists()
 
 
-GLOO = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711"
-
-
-@pytest.mark.parametrize(
-    ("error", "lost"),
-    [
-        (RuntimeError(GLOO), True),
-        (torch.distributed.DistNetworkError("the client socket has timed out"), True),
-        (torch.distributed.DistStoreError("wait timeout after 600000ms"), True),
-        (torch.distributed.DistBackendError("ncclRemoteError: a remote process exited prematurely"), True),
-        (torch.distributed.DistBackendError("ncclInvalidUsage: two ranks on one GPU"), False),
-        (RuntimeError("[Errno 2] no such file: '/home/gloo/transport/clip.mp4'"), False),
-        (FileNotFoundError("/home/gloo/clip.mp4"), False),
-        (ArithmeticError(GLOO), False),
-    ],
-)
-def test_only_what_the_network_says_of_another_process_counts_as_its_loss(error: Exception, lost: bool) -> None:
-    assert ProcessGroup(0, 2).has_lost_one(error) == lost
-    assert not ALONE.has_lost_one(error)
-
-
 @spawns
 def test_a_phase_sets_how_products_are_computed_and_leaves_it_as_it_was(ran: Ran) -> None:
     assert ran.products == {"ieee"}
@@ -359,41 +334,6 @@ def test_the_first_process_alone_publishes_and_says_how_many_there_were(ran: Ran
         assert steps == [1, 2, 3, 4]
 
 
-def test_processes_that_do_not_find_each_other_say_so_and_what_to_do(tmp_path: Path) -> None:
-    soon = timedelta(seconds=1)
-    for rank, why in ((1, "did not announce itself"), (0, "wait timeout")):
-        with (
-            pytest.raises(NotMet, match=rf"process {rank} of the 2.*{why}.*Run the study again"),
-            joined(rank, 2, "localhost", tmp_path / "meeting.json", "cpu", soon),
-        ):
-            pytest.fail("nobody else was there")
-
-
-TASK = """\
-from study.distributed import of_job
-with of_job("cpu") as (group, device):
-    print(group.gathered((group.rank, device)))
-"""
-
-
-@spawns
-def test_the_tasks_of_a_job_meet_in_the_folder_of_their_submission(tmp_path: Path) -> None:
-    job = {"SUBMITIT_EXECUTOR": "slurm", "SUBMITIT_FOLDER": str(tmp_path), "SLURM_RESTART_COUNT": "1"}
-    job |= {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
-    job |= {"SLURM_JOB_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_JOB_NUM_NODES": "1"}
-    tasks = [
-        subprocess.Popen(
-            [sys.executable, "-c", TASK],
-            env=os.environ | job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (1, 0)
-    ]
-    assert [task.communicate(timeout=120)[0] for task in tasks] == ["[(0, 'cpu'), (1, 'cpu')]\n"] * 2
-    assert [path.name for path in tmp_path.iterdir()] == ["7_3_1_meeting.json"]
-
-
 def test_every_item_is_one_processs_and_the_first_process_never_goes_without() -> None:
     for count in range(9):
         parts = [ProcessGroup(rank, 4).part(range(count)) for rank in range(4)]
@@ -405,13 +345,3 @@ def test_processes_draw_differently_and_the_first_as_one_alone() -> None:
     words = [ProcessGroup(rank, 3).words for rank in range(3)]
     assert len(set(words)) == 3
     assert words[0] == ALONE.words == ()
-
-
-@pytest.mark.parametrize(
-    ("device", "rank", "visible", "own"),
-    [("cpu", 1, 0, "cpu"), ("cuda", 1, 2, "cuda:1"), ("cuda", 1, 1, "cuda:0"), ("cuda", 0, 2, "cuda:0")],
-)
-def test_a_task_takes_its_own_gpu_whether_or_not_it_sees_those_of_others(
-    device: str, rank: int, visible: int, own: str
-) -> None:
-    assert own_device(device, rank, 2, visible) == own
