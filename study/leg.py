@@ -33,7 +33,7 @@ class Stopped(Ending):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a phase runs: nothing here can change its numbers (bit for bit: on an equal device and thread count).
+    """Where a phase runs: nothing here can change its numbers (bit for bit: on equal devices, threads and processes).
 
     Attributes:
         dataset: the clips whose fingerprint the phase's key holds.

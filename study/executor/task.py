@@ -41,7 +41,7 @@ DYING_S = 600.0
 
 
 class PhaseFailed(RuntimeError):
-    """A phase ended with an error, which the store keeps: what waits for it is not to start."""
+    """A phase ended with an error, or lost a process; the store says which. What waits for it is not to start."""
 
 
 class TimedOut(RuntimeError):
@@ -139,7 +139,8 @@ class PhaseTask:
         """Run it and say how it ended.
 
         Raises:
-            PhaseFailed: it failed; the store keeps the error.
+            PhaseFailed: it failed, or lost a process.
+            NotMet: its processes did not find each other.
             TimedOut: it has used up its time too often.
             ChangedCode: the copy of the code is not what was submitted.
         """
