@@ -38,7 +38,10 @@ _DONE = ("attempt", "at", "records", "sealed", "seconds", "size_bytes", "sha256"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at a run: a folder that exactly one process writes to."""
+    """One try at a run: a folder that one process writes to.
+
+    Of several that train together that is the first, but for an error, which the process that has it keeps.
+    """
 
     folder: Path
     key: str
@@ -121,10 +124,10 @@ class Attempt:
         return content
 
     def fail(self, error: BaseException) -> None:
-        """Record that `error` ended this attempt: a failure is data too."""
+        """Record that `error` ended this attempt: a failure is data too. What was recorded first stays."""
         lines = traceback.format_exception(error)
         text = f"{type(error).__name__}: {error}"
-        replace_json(self.folder / "failed.json", {"error": text, "traceback": "".join(lines), "at": now()})
+        link_json(self.folder / "failed.json", {"error": text, "traceback": "".join(lines), "at": now()})
 
     def stop(self, reason: str) -> None:
         """Record that this attempt was interrupted (Ctrl-C, time-out, preemption) and may be resumed."""

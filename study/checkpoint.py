@@ -18,11 +18,16 @@ from results.files import rename, temporary_beside, writing
 
 
 class Resume(NamedTuple):
-    """The state of a training after `epoch` epochs."""
+    """The state of a training after `epoch` epochs.
+
+    Attributes:
+        processes: the most that trained any of them together.
+    """
 
     epoch: int
     network: dict[str, Tensor]
     optimiser: dict[str, Tensor]
+    processes: int = 1
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -40,15 +45,17 @@ def save_resume(path: Path, resume: Resume) -> None:
     """Write the state of a training to `path`."""
     tensors = {f"network.{name}": tensor for name, tensor in resume.network.items()}
     tensors |= {f"optimiser.{name}": tensor for name, tensor in resume.optimiser.items()}
-    _replace(path, tensors, {"progress": json.dumps({"epoch": resume.epoch})})
+    _replace(path, tensors, {"progress": json.dumps({"epoch": resume.epoch, "processes": resume.processes})})
 
 
 def load_resume(path: Path) -> Resume:
     """Read the state of a training from `path`."""
     with safe_open(path, framework="pt") as file:  # opened once: another attempt may replace it at any time
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
-        epoch = json.loads(file.metadata()["progress"])["epoch"]
-    return Resume(epoch, _under("network.", tensors), _under("optimiser.", tensors))
+        progress = json.loads(file.metadata()["progress"])
+    return Resume(
+        progress["epoch"], _under("network.", tensors), _under("optimiser.", tensors), progress.get("processes", 1)
+    )
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,21 +4,41 @@ Batches, their order and what is drawn for a clip are those of one process; each
 first process claims, writes and publishes, and tells the others.
 """
 
+import os
+import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is public, but not in __all__
 from torch.nn.parallel import DistributedDataParallel
+
+from models.errors import UserError
+from results.files import StoreError, read_json, replace_json
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others before it counts them as lost."""
+ANNOUNCED_S = 0.2
+"""Pause between two looks for what the first process announces."""
+_GLOO_TRANSPORT = re.compile(r"\[\S*/gloo/transport/\S+:\d+\] ")
+"""How what gloo says of its connections begins: it has no type for it, and names the line of its code."""
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+class Ending(Exception):
+    """Ends the work of all processes alike, and is an error of none of them."""
+
+
+class FirstFailed(RuntimeError):
+    """The first process failed at what it did for all: it alone has the error, and tells of it."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +69,26 @@ class ProcessGroup:
         return items[self.rank :: self.size]
 
     def first(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have the first process call `do`, and tell all of them what came of it: what it gives, or raises."""
+        """Have the first process call `do`, and tell all of them what came of it.
+
+        Raises:
+            Ending, StoreError: `do` raised it, in all of them.
+            FirstFailed: in the others, where `do` raised anything else: it may not be fit to be sent.
+        """
         if self.size == 1:
             return do(*args, **kwargs)
         told: list[Any] = [None, None]
+        own: Exception | None = None
         if self.is_first:
             try:
                 told[0] = do(*args, **kwargs)
             except Exception as error:  # whatever it is, the others must not wait for it
-                told[1] = error
+                own = error
+                told[1] = error if isinstance(error, Ending | StoreError) else FirstFailed(named(error))
         torch.distributed.broadcast_object_list(told, src=0)
         result, raised = told
         if raised is not None:
-            raise raised
+            raise own or raised
         return cast("T", result)
 
     def gathered(self, own: T) -> list[T]:
@@ -84,6 +111,16 @@ class ProcessGroup:
         """Tell whether something is so in any process."""
         return own if self.size == 1 else bool(self.summed(torch.tensor(int(own))))
 
+    def has_lost_one(self, error: Exception) -> bool:
+        """Tell whether `error` says no more than that another process is gone or silent."""
+        if self.size == 1:
+            return False
+        if isinstance(error, torch.distributed.DistBackendError):  # NCCL's for all that goes wrong
+            return "ncclRemoteError" in str(error)
+        if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
+            return True
+        return type(error) is RuntimeError and _GLOO_TRANSPORT.match(str(error)) is not None
+
     def averaging(self, network: nn.Module) -> nn.Module:
         """Give `network` as all train it: a backward pass leaves every process the mean of their gradients.
 
@@ -91,46 +128,82 @@ class ProcessGroup:
         """
         if self.size == 1 or not any(parameter.requires_grad for parameter in network.parameters()):
             return network
-        return DistributedDataParallel(network, gradient_as_bucket_view=True)
+        # Buffers are built alike and never change (tables of indices): by default each step would send them.
+        return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 ALONE = ProcessGroup()
 
 
+class NotMet(UserError):
+    """The processes of a phase did not find each other: none of them has begun."""
+
+    exit_code = 1
+
+
 @contextmanager
-def joined(rank: int, size: int, meeting: str, device: str) -> Iterator[ProcessGroup]:
+def joined(
+    rank: int, size: int, host: str, meeting: Path, device: str, patience: timedelta = PATIENCE
+) -> Iterator[ProcessGroup]:
     """Be one of `size` processes until the end of the block.
 
     Args:
-        meeting: where they meet: ``env://``, or ``file://`` and a path.
+        host: name or address of the first one's machine.
+        meeting: the file by which the first one tells the others on which port it can be met; nobody else knows it.
         device: the type of the device that they compute on. What is no tensor of it goes by the network in any case.
 
     Raises:
-        torch.distributed.DistError: the others did not come.
+        NotMet: one of them did not come.
     """
-    torch.distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", meeting, PATIENCE, size, rank
-    )
+    backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
+    try:
+        if rank == 0:
+            store = TCPStore(host, 0, size, is_master=True, timeout=patience, wait_for_workers=False)
+            replace_json(meeting, store.port)
+        else:
+            store = TCPStore(host, _announced(meeting, patience), size, timeout=patience, wait_for_workers=False)
+        torch.distributed.init_process_group(backend, store=store, timeout=patience, world_size=size, rank=rank)
+    except (RuntimeError, TimeoutError) as error:  # gloo has no type of its own
+        raise NotMet(
+            f"process {rank} of the {size} of this phase: they did not find each other at {host}: "
+            f"{named(error).splitlines()[0]}. Run the study again; if it happens again, name the network in the "
+            "cluster's setup (GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME)."
+        ) from error
     try:
         yield ProcessGroup(rank, size)
     finally:
         torch.distributed.destroy_process_group()
 
 
+def _announced(meeting: Path, patience: timedelta) -> int:
+    """Wait for the port that the first process announces."""
+    until = time.monotonic() + patience.total_seconds()
+    while not meeting.exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{meeting}: the first one did not announce itself within {patience}")
+        time.sleep(ANNOUNCED_S)
+    return int(read_json(meeting))
+
+
 @contextmanager
 def of_job(device: str) -> Iterator[tuple[ProcessGroup, str]]:
-    """Join the other tasks of the SLURM job that this process is a task of; give the device that is its own, too."""
-    from submitit import JobEnvironment
-    from submitit.helpers import TorchDistributedEnvironment
+    """Join the other tasks of the SLURM job that this process is a task of; give the device that is its own, too.
 
-    if JobEnvironment().num_tasks == 1:
+    Raises:
+        NotMet: one of them did not come.
+    """
+    from submitit import JobEnvironment
+
+    task = JobEnvironment()
+    if task.num_tasks == 1:
         yield ALONE, device
         return
-    task = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-    own = own_device(device, task.local_rank, task.local_world_size, torch.cuda.device_count())
+    own = own_device(device, task.local_rank, task.num_tasks // task.num_nodes, torch.cuda.device_count())
     if own != device:
         torch.cuda.set_device(own)
-    with joined(task.rank, task.world_size, "env://", device) as group:
+    start = f"{task.job_id}_{os.environ.get('SLURM_RESTART_COUNT', '0')}"
+    meeting = task.paths.folder / f"{start}_meeting.json"
+    with joined(task.global_rank, task.num_tasks, task.hostnames[0], meeting, device) as group:
         yield group, own
 
 
@@ -145,6 +218,6 @@ def own_device(device: str, local_rank: int, local_size: int, visible: int) -> s
     return f"cuda:{local_rank if visible >= local_size else 0}"
 
 
-def is_lost(error: Exception) -> bool:
-    """Tell whether an error says no more than that another process is gone or silent: gloo has no type for it."""
-    return isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error)
+def named(error: Exception) -> str:
+    """Say in one line what `error` is."""
+    return f"{type(error).__name__}: {error}"

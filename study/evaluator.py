@@ -1,10 +1,11 @@
 """Scores of every clip of a split, and the records they make.
 
-Letters: N clips, B batch, C classes.
+Letters: N clips, V views of them, B batch, C classes.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -41,31 +42,29 @@ class Evaluation:
     loss: float
 
 
-@dataclass
-class _Sums:
-    """What one process has seen; scores and motion of a clip are added up over its views."""
+class _Seen(NamedTuple):
+    """What one process has seen, a row for each view of a clip; `loss` is its sum over them.
 
-    scores: dict[int, Tensor] = field(default_factory=dict)
-    views: dict[int, int] = field(default_factory=dict)
-    labels: dict[int, Tensor] = field(default_factory=dict)
-    motion: dict[int, float] = field(default_factory=dict)
-    loss: float = 0.0
+    It is arrays, since a tensor that is sent takes along all that it is a view of.
+    """
 
-    def add(self, batch: Batch, scores_BC: Tensor, loss: float) -> None:
-        self.loss += loss * len(batch.index_B)
-        if batch.motion_B is not None:
-            for index, moved in zip(batch.index_B.tolist(), batch.motion_B.tolist(), strict=True):
-                self.motion[index] = self.motion.get(index, 0.0) + moved
-        for index, score_C, label_C in zip(batch.index_B.tolist(), scores_BC, batch.labels_BC, strict=True):
-            self.scores[index] = self.scores[index] + score_C if index in self.scores else score_C
-            self.views[index] = self.views.get(index, 0) + 1
-            self.labels[index] = label_C
+    index_V: NDArray[np.int64]
+    scores_VC: NDArray[np.float32]
+    labels_VC: NDArray[np.bool_]
+    motion_V: NDArray[np.float32]
+    loss: float
 
-    def join(self, other: "_Sums") -> None:
-        """Take in what another process has seen: other clips."""
-        for name in ("scores", "views", "labels", "motion"):
-            getattr(self, name).update(getattr(other, name))
-        self.loss += other.loss
+    @classmethod
+    def of(cls, batch: Batch, scores_BC: Tensor, loss: float) -> Self:
+        clips = len(batch.index_B)
+        moved_B = np.full(clips, np.nan, np.float32) if batch.motion_B is None else batch.motion_B.numpy()
+        return cls(batch.index_B.numpy(), scores_BC.numpy(), batch.labels_BC.numpy() > 0, moved_B, loss * clips)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        index, scores, labels, motion, losses = zip(*parts, strict=True)
+        together = np.concatenate
+        return cls(together(index), together(scores), together(labels), together(motion), sum(losses))
 
 
 @torch.no_grad()
@@ -83,23 +82,27 @@ def evaluate(
         loss: is measured, and its scores are kept.
     """
     network.eval()
-    own = _Sums()
+    own = []
     for batch in batches:
         if batch.is_counted:
             with autocast(precision, compute.device):
                 logits_BC = network(compute.moved(batch.streams)).logits_BC.float().cpu()
-            own.add(batch, loss.scores(logits_BC), float(loss(logits_BC, batch.labels_BC)))
-    seen, *others = compute.group.gathered(own)
-    for other in others:
-        seen.join(other)
-    order = sorted(seen.scores)
+            own.append(_Seen.of(batch, loss.scores(logits_BC), float(loss(logits_BC, batch.labels_BC))))
+    gathered = compute.group.gathered(_Seen.joined(own) if own else None)
+    seen = _Seen.joined([part for part in gathered if part])
+    index_N, first_N, clip_V = np.unique(seen.index_V, return_index=True, return_inverse=True)
+    views_N = np.bincount(clip_V).astype(np.float32)
+    scores_NC = np.zeros((len(index_N), seen.scores_VC.shape[1]), np.float32)
+    np.add.at(scores_NC, clip_V, seen.scores_VC)
+    motion_N = np.zeros(len(index_N))
+    np.add.at(motion_N, clip_V, seen.motion_V)
     return Evaluation(
         split,
-        np.array(order, dtype=np.int64),
-        torch.stack([seen.scores[index] / seen.views[index] for index in order]).numpy(),
-        torch.stack([seen.labels[index] for index in order]).numpy() > 0,
-        np.array([seen.motion.get(index, np.nan) / seen.views[index] for index in order], dtype=np.float32),
-        seen.loss / sum(seen.views.values()),
+        index_N,
+        scores_NC / views_N[:, np.newaxis],
+        seen.labels_VC[first_N],
+        (motion_N / views_N).astype(np.float32),
+        seen.loss / len(clip_V),
     )
 
 

@@ -1,5 +1,10 @@
-"""Whether networks can be built, and start from the files they name: seen on the meta device, without memory."""
+"""Whether networks can be built, start from the files they name, and be computed on this machine.
 
+The first two are seen on the meta device, without memory.
+"""
+
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -13,6 +18,7 @@ from models.start import start_from, start_of
 from models.weights import WeightsError, read_shapes
 from study.edition import Arm
 from study.phase import phases_of
+from study.settings import Resources
 
 
 class PlanError(UserError):
@@ -66,3 +72,25 @@ def _start(model: AnyModel, classes: int, shape: ClipShape) -> None:
         network = build(model, classes, shape)
     if start := start_of(model):
         start_from(network, start.file.found(), read_shapes)
+
+
+def check_device(resources: Resources) -> None:
+    """Refuse a device, or a compiler, that this machine has not.
+
+    Raises:
+        PlanError: it does not answer, or is not there.
+    """
+    try:
+        torch.ones(1, device=resources.device).sum().item()
+    except (RuntimeError, AssertionError) as error:  # torch raises the latter where it was built without CUDA
+        reason = str(error).strip().splitlines()[0]
+        raise PlanError(
+            f"resources.device: {resources.device} does not answer: {reason}. "
+            f"Run where it does, or train on the processor (--set resources.device=cpu)."
+        ) from error
+    compiler = os.environ.get("CXX", "g++")
+    if resources.compile and shutil.which(compiler) is None:
+        raise PlanError(
+            f"resources.compile: there is no C++ compiler ({compiler}), which torch.compile needs. "
+            f"Install one, name another in the variable CXX, or run uncompiled (--set resources.compile=false)."
+        )

@@ -1,7 +1,7 @@
 """What can be done from any shell with a study that was submitted to SLURM: cancel it, read what failed."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class Log(NamedTuple):
     """What a phase left behind.
 
     Attributes:
-        text: the traceback of the error that ended it, or the end of what it printed last.
+        text: the traceback of the error that ended it, or the end of what each of its processes printed last.
         files: where all of it is.
     """
 
@@ -91,10 +91,10 @@ def logs(store: Store, key: str) -> Log:
     """
     key = _whole(store, key)
     state, attempts = store.state(key), store.attempts(key)
-    printed = submission.log_of(store, key)
     failure = attempts[-1].failure() if attempts else None
-    files = [path for path in (attempts[-1].log if attempts else None, printed) if path and path.exists()]
-    lines = failure["traceback"].splitlines() if failure else [line for path in files for line in _tail(path)]
+    own = [attempts[-1].log] if attempts and attempts[-1].log.exists() else []
+    files = own + submission.logs_of(store, key)
+    lines = failure["traceback"].splitlines() if failure else [line for path in files for line in _end(path, files)]
     return Log(key, state, "\n".join(lines) or "nothing was printed", tuple(files))
 
 
@@ -110,5 +110,7 @@ def _whole(store: Store, start: str) -> str:
     return known.pop()
 
 
-def _tail(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+def _end(path: Path, files: Sequence[Path]) -> list[str]:
+    """Give the last lines of `path`, under its name if several of `files` say something."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+    return [f"{path.name}:", *lines] if lines and len(files) > 1 else lines

@@ -17,23 +17,23 @@ from results.files import replace_json
 from study import provenance
 from study.cache import Cache
 from study.compute import Compute
-from study.distributed import ALONE, ProcessGroup
+from study.distributed import ALONE, Ending, ProcessGroup
 from study.event import Progress
 from study.memory import peak_bytes
 from study.settings import Resources
 
 
-class Superseded(Exception):
+class Superseded(Ending):
     """Another worker has taken this phase over; this one stops and publishes nothing."""
 
 
-class Stopped(Exception):
+class Stopped(Ending):
     """The run was asked to stop; the phase can be resumed."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a phase runs: nothing here can change its numbers (bit for bit: on an equal device and thread count).
+    """Where a phase runs: nothing here can change its numbers (bit for bit: on equal devices, threads and processes).
 
     Attributes:
         dataset: the clips whose fingerprint the phase's key holds.
@@ -41,7 +41,8 @@ class Place:
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
         weights: digest -> where the file with that content lies, for phases that start from one.
-        group: the processes that run the phase together; all but the first follow it and write nothing.
+        group: the processes that run the phase together; all but the first follow it, and write nothing but an
+            error of their own.
     """
 
     dataset: DataSet
@@ -93,19 +94,27 @@ def refuse_superseded(attempt: Attempt) -> None:
 
 
 def publish(
-    attempt: Attempt, place: Place, network: nn.Module, seconds: float, files: Sequence[str], device_name: str = ""
+    attempt: Attempt,
+    place: Place,
+    network: nn.Module,
+    seconds: float,
+    files: Sequence[str],
+    *,
+    device_name: str = "",
+    processes: int = 1,
 ) -> bool:
     """Say where a result comes from and what it cost, and publish it; False if another attempt was first.
 
     Args:
         files: what it holds beside what every result holds.
         device_name: what tells the device from others of its type, where that changes the numbers.
+        processes: the most that had a part in it together.
     """
     device = torch.device(place.resources.device)
     trained, in_all = parameter_count(network)
     cost = {"seconds": seconds, "peak_memory_bytes": peak_bytes(device)}
     cost |= {"parameters": trained, "parameters_total": in_all}
     where = device_name or Compute.of(place.resources, place.group).name
-    ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), place.group.size, cost)
+    ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), processes, cost)
     replace_json(attempt.provenance, ran)
     return attempt.publish(seconds, files)

@@ -1,7 +1,5 @@
 """What is checked before any clip is decoded: networks can be built, clips fit on the disk, the plan in its budget."""
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
@@ -19,7 +17,6 @@ from study.fitting import PlanError, buildable, clip_shape
 from study.flops import gflops
 from study.planner import Plan, Trial
 from study.preparation import Prepared
-from study.settings import Resources
 
 
 class Size(NamedTuple):
@@ -72,28 +69,6 @@ def check_splits(prepared: Prepared) -> None:
                 f"(arm {arm}) has no clip in {' and '.join(missing)}. It has: {counts}. "
                 f"Add such clips, or claim another split."
             )
-
-
-def check_device(resources: Resources) -> None:
-    """Refuse a device, or a compiler, that this machine has not.
-
-    Raises:
-        PlanError: it does not answer, or is not there.
-    """
-    try:
-        torch.ones(1, device=resources.device).sum().item()
-    except (RuntimeError, AssertionError) as error:  # torch raises the latter where it was built without CUDA
-        reason = str(error).strip().splitlines()[0]
-        raise PlanError(
-            f"resources.device: {resources.device} does not answer: {reason}. "
-            f"Run where it does, or train on the processor (--set resources.device=cpu)."
-        ) from error
-    compiler = os.environ.get("CXX", "g++")
-    if resources.compile and shutil.which(compiler) is None:
-        raise PlanError(
-            f"resources.compile: there is no C++ compiler ({compiler}), which torch.compile needs. "
-            f"Install one, name another in the variable CXX, or run uncompiled (--set resources.compile=false)."
-        )
 
 
 def refuse_mixed_pieces(prepared: Prepared) -> None:

@@ -51,7 +51,7 @@ def describe(
     Args:
         code: what `code` gave when the run began.
         command: what the user typed.
-        threads: of each of the `processes` that trained together.
+        threads: of each of the `processes` that trained together; of the most, if there were more at times.
         cost: what was measured: seconds, peak_memory_bytes, parameters.
     """
     slurm = {name.lower(): os.environ[name] for name in SLURM_VARIABLES if name in os.environ}

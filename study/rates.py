@@ -11,11 +11,13 @@ from torch import nn
 from models.build import ClipShape, Network, build, for_inference, streams_of, variant
 from models.geometry import Skeleton
 from results.attempt import Store
-from results.files import StoreError, canonical
+from results.files import StoreError, canonical, read_json
 from results.plan import read_plans
 from study import made_up
 from study.compute import Compute
+from study.distributed import ALONE
 from study.examiner import SEALED_SPLITS, SHOWN_SPLITS
+from study.fitting import PlanError, check_device
 from study.flops import read_at_inference
 from study.inference import latencies_ms, threads
 from study.loader import Batch
@@ -78,19 +80,35 @@ def recorded(prepared: Prepared) -> Rates:
 
 
 def timed(prepared: Prepared, phases: Iterable[Phase]) -> Rates:
-    """Time a few steps of each kind of `phases` on random clips, with the threads that a worker has."""
+    """Time a few steps of each kind of `phases` on random clips, with the threads that a worker has.
+
+    Raises:
+        PlanError: the device is not there.
+    """
     counts = _counts(prepared)
     resources = prepared.plan.edition.settings.resources
+    distinct = {alike(phase): phase for phase in phases}
+    if distinct:
+        _refuse_absent(resources)
     rates: dict[str, float] = {}
-    for phase in phases:
-        if alike(phase) not in rates:
-            if not phase.data:
-                rates[alike(phase)] = _timed_profile(phase.profiled, torch.device(resources.device))
-                continue
-            own = counts[phase.data]
-            epoch_s = _timed_epoch(phase, len(prepared.plan.labels), own, resources)
-            rates[alike(phase)] = epoch_s / (own["train"] * phase.settings.data.train.share)
+    for name, phase in distinct.items():
+        if not phase.data:
+            rates[name] = _timed_profile(phase.profiled, torch.device(resources.device))
+            continue
+        own = counts[phase.data]
+        epoch_s = _timed_epoch(phase, len(prepared.plan.labels), own, resources)
+        rates[name] = epoch_s / (own["train"] * phase.settings.data.train.share)
     return rates
+
+
+def _refuse_absent(resources: Resources) -> None:
+    try:
+        check_device(resources)
+    except PlanError as error:
+        raise PlanError(
+            f"{error} Steps are timed where they are to be run, since no earlier run tells how long they take: "
+            "`study plan NAME` without --measure, and a study without budget.gpu_hours, time nothing."
+        ) from error
 
 
 def alike(phase: Phase) -> str:
@@ -112,11 +130,15 @@ def _elsewhere(store: Store, edition: str, profile: str) -> dict[str, list[float
 
 
 def _seconds(store: Store, key: str) -> float | None:
+    """Tell how long a phase took one device: as many times as there were processes."""
     try:
         done = store.done(key)
-    except StoreError:  # a damaged result says nothing here; `study verify` names it
+        if done is None:
+            return None
+        ran = read_json(store.attempt(key, done["attempt"]).provenance)
+        return float(done["seconds"]) * int(ran["world_size"])
+    except (StoreError, FileNotFoundError, KeyError):  # a damaged result says nothing; `study verify` names it
         return None
-    return None if done is None else float(done["seconds"])
 
 
 def _means(found: Mapping[str, list[float]]) -> dict[str, float]:
@@ -129,23 +151,23 @@ def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
 
 def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
     """Time a batch, and add up what an epoch has of them; a probe evaluates every split once."""
-    device, settings = torch.device(resources.device), phase.settings
+    compute, settings = Compute.of(resources, ALONE), phase.settings
     with threads(resources.threads), products(phase.precision):
         if not isinstance(settings, ProbePhaseSettings):
-            return _timed_training_epoch(phase.training, classes, clips, device)
-        network, streams = _made_up(settings, classes, settings.batch, device)
-        batch_s = _timed_evaluation(network, streams, settings.precision, device)
+            return _timed_training_epoch(phase.training, classes, clips, compute)
+        network, streams = _made_up(settings, classes, settings.batch, compute)
+        batch_s = _timed_evaluation(network, streams, settings.precision, compute)
     return _evaluated(SHOWN_SPLITS + SEALED_SPLITS, clips, settings, settings.batch) * batch_s
 
 
 def _timed_training_epoch(
-    settings: TrainingSettings, classes: int, clips: Mapping[str, int], device: torch.device
+    settings: TrainingSettings, classes: int, clips: Mapping[str, int], compute: Compute
 ) -> float:
     """Time a batch in training and one in evaluation, and add up what an epoch has of both, on average."""
     batch, epochs = settings.optim.batch, settings.epochs
-    network, streams = _made_up(settings, classes, batch, device)
-    train_s = _timed_training(network, streams, settings, device)
-    evaluate_s = _timed_evaluation(network, streams, settings.optim.precision, device)
+    network, streams = _made_up(settings, classes, batch, compute)
+    train_s = _timed_training(network, streams, settings, compute)
+    evaluate_s = _timed_evaluation(network, streams, settings.optim.precision, compute)
     shown, sealed = (_evaluated(splits, clips, settings, batch) for splits in (SHOWN_SPLITS, SEALED_SPLITS))
     times = (epochs - 1) // settings.evaluate_every + 1  # the last epoch always is
     trained = round(clips["train"] * settings.data.train.share)
@@ -170,25 +192,26 @@ def _evaluated(splits: Iterable[str], clips: Mapping[str, int], settings: PhaseS
 
 
 def _made_up(
-    settings: PhaseSettings, classes: int, batch: int, device: torch.device
+    settings: PhaseSettings, classes: int, batch: int, compute: Compute
 ) -> tuple[Network, dict[str, torch.Tensor]]:
     """Build a phase's network, and a batch of what it sees."""
     shape = ClipShape(
         settings.data.frames, settings.data.size, Skeleton(20, 2, tuple((joint, joint + 1) for joint in range(19)))
     )
-    network = build(settings.model, settings.data.labels.learned(classes), shape).to(device)
+    network = build(settings.model, settings.data.labels.learned(classes), shape)
+    compute.ready(network)
     return network, made_up.batch(streams_of(settings.model), batch, shape)
 
 
 def _timed_training(
-    network: Network, streams: dict[str, torch.Tensor], settings: TrainingSettings, device: torch.device
+    network: Network, streams: dict[str, torch.Tensor], settings: TrainingSettings, compute: Compute
 ) -> float:
     optim = settings.optim.model_copy(update={"lr": 0.0})  # random labels must not make the loss infinite
     loss = variant(settings.model.loss).Loss(settings.model.loss)
-    trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, Compute(device))
+    trainer = Trainer(network, loss, optim, 1, TIMED_STEPS + 1, 0, compute)
     network.eval()
     with torch.no_grad():
-        labels_BC = torch.zeros_like(network({name: each.to(device) for name, each in streams.items()}).logits_BC)
+        labels_BC = torch.zeros_like(network(compute.moved(streams)).logits_BC)
     clips = [Batch(streams, labels_BC.cpu(), torch.arange(len(labels_BC)), len(labels_BC))]
     trainer.epoch(1, clips)
     began = time.perf_counter()
@@ -198,13 +221,15 @@ def _timed_training(
 
 @torch.no_grad()
 def _timed_evaluation(
-    network: nn.Module, streams: Mapping[str, torch.Tensor], precision: Precision, device: torch.device
+    network: nn.Module, streams: Mapping[str, torch.Tensor], precision: Precision, compute: Compute
 ) -> float:
     network.eval()
-    began = time.perf_counter()
-    for _ in range(TIMED_STEPS):
-        with autocast(precision, device):
-            network({name: stream.to(device) for name, stream in streams.items()}).logits_BC.float().cpu()
+    began = 0.0
+    for step in range(TIMED_STEPS + 1):
+        if step == 1:  # what the first one does once, such as to compile, is not counted
+            began = time.perf_counter()
+        with autocast(precision, compute.device):
+            network(compute.moved(streams)).logits_BC.float().cpu()
     return (time.perf_counter() - began) / TIMED_STEPS
 
 

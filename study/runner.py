@@ -13,6 +13,7 @@ from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
 from study.event import Event
 from study.executor import local
+from study.fitting import check_device
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.preparation import Prepared, Request, decode, prepare_store
@@ -110,7 +111,7 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
     preflight.check(prepared)
     refuse_other_clips(prepared)
     resources = prepared.plan.edition.settings.resources
-    preflight.check_device(resources)
+    check_device(resources)
     crew = workers or workers_of(resources)
     with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)

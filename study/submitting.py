@@ -22,10 +22,10 @@ from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
-from study.executor.queue import Alive, Row
+from study.executor.queue import Alive, Row, own_job
 from study.executor.snapshot import Code
 from study.executor.submission import Asked, Submission
-from study.executor.task import LookTask, own_job
+from study.executor.task import LookTask
 from study.executor.turn import turn
 from study.fitting import PlanError
 from study.layout import pages_folder

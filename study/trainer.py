@@ -27,7 +27,9 @@ class Trainer:
     """Train one network for a fixed number of epochs, with other processes if there are any.
 
     The learning rate is a function of the step, and the random state of an epoch is derived from `seed` and the epoch,
-    so the saved state is weights, moments and the epoch: a resumed training repeats an undisturbed one bit for bit.
+    so the saved state is weights, moments and the epoch: a resumed training of one or two processes repeats an
+    undisturbed one bit for bit. With more it differs by rounding: DistributedDataParallel sorts gradients into other
+    buckets after its first step, and three or more numbers are added up in another order.
 
     Args:
         network: called with streams, returns `models.build.Output`; `compute` has made it ready.

@@ -147,6 +147,7 @@ class _Leg:
             be_deterministic()
         start_peak(compute.device)
         self.place = place
+        self.processes = place.group.size
         self.settings = settings
         self.seed = own_seed(phase)
         loss: Criterion = variant(settings.model.loss).Loss(settings.model.loss)
@@ -178,6 +179,7 @@ class _Leg:
             return 0
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
+        self.processes = max(self.processes, state.processes)
         return state.epoch
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
@@ -191,19 +193,23 @@ class _Leg:
         Raises:
             Superseded: another attempt holds the phase now.
         """
+        records = [*records, Record("seconds", "train", epoch, seconds, "s")]
         with RecordWriter(attempt.records) as writer:
-            writer.write([*records, Record("seconds", "train", epoch, seconds, "s")])
+            writer.write(records)
         refuse_superseded(attempt)
         if epoch < self.settings.epochs:
-            save_resume(attempt.resume, Resume(epoch, own_state(self.network), self.trainer.state()))
+            state = Resume(epoch, own_state(self.network), self.trainer.state(), self.processes)
+            save_resume(attempt.resume, state)
         attempt.heartbeat()
-        return _progress(epoch, self.settings.epochs, records, seconds)
+        progress = Progress.of(epoch, self.settings.epochs, records)
+        assert progress is not None, "these are the records of a training"
+        return progress
 
     def finish(self, attempt: Attempt) -> bool:
         """Publish the network; False if another attempt was first."""
         save_weights(attempt.checkpoint, own_state(self.network))
         seconds = sum(record.value for record in read_records(attempt.records) if record.metric == "seconds")
-        return publish(attempt, self.place, self.network, seconds, TRAINED)
+        return publish(attempt, self.place, self.network, seconds, TRAINED, processes=self.processes)
 
 
 def _left_by_an_earlier(attempt: Attempt) -> Resume | None:
@@ -219,9 +225,3 @@ def _left_by_an_earlier(attempt: Attempt) -> Resume | None:
     attempt.inherit(earlier, state.epoch)
     save_resume(attempt.resume, state)
     return state
-
-
-def _progress(epoch: int, epochs: int, records: Sequence[Record], seconds: float) -> Progress:
-    """Sum an epoch's records up; the training loss comes first."""
-    means = [record.value for record in records if record.metric == "map"]
-    return Progress(epoch, epochs, records[0].value, sum(means) / len(means) if means else None, seconds)

@@ -22,7 +22,7 @@ from results.files import StoreError, UnwritableError, writing
 from results.owner import Owner
 from study.alone import beside_others, by_itself
 from study.dataset import NO_CLIPS, Source
-from study.distributed import ALONE, ProcessGroup, is_lost
+from study.distributed import ALONE, FirstFailed, ProcessGroup, named
 from study.event import Event, Progress
 from study.leg import Place, Stop, Stopped, Superseded, agreed
 from study.legs import leg_of
@@ -163,10 +163,12 @@ def _owner(orders: Orders) -> Owner:
 
 
 def _failed(error: Exception, attempt: Attempt, group: ProcessGroup) -> Event:
-    """Keep an error; where it only says that another process is gone, that one may have kept its own."""
-    if not is_lost(error):
+    """Keep an error in the process that has it; what another one is gone of, that one may have kept."""
+    if isinstance(error, FirstFailed):
+        return Event(attempt.key, "failed", text=str(error))
+    if not group.has_lost_one(error):
         attempt.fail(error)
-        return Event(attempt.key, "failed", text=f"{type(error).__name__}: {error}")
+        return Event(attempt.key, "failed", text=named(error))
     reason = f"another of its {group.size} processes failed or was lost ({str(error).splitlines()[0]})"
     if group.is_first:
         attempt.stop(reason)

@@ -43,7 +43,7 @@ def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
     tokens = set()
     for one in reversed(submissions):
         jobs = submission.folder_of(store) / one["token"] / "jobs"
-        here = {key for key, job in submission.jobs_of(one) if key in open_keys and submission.log_in(jobs, job)}
+        here = {key for key, job in submission.jobs_of(one) if key in open_keys and submission.logs_in(jobs, job)}
         tokens |= {one["token"]} if here else set()
         open_keys -= here
     return tokens

@@ -1,7 +1,7 @@
 """Starts a program with the signals that stop a phase held back: one that comes while it still imports is heard later.
 
 Run as ``python -I -S launch.py PROGRAM WORDS..``. What is held back stays so across `exec`, until the handlers of the
-program stand and `study.executor.task.StopSignal` lets it through; without a handler Python dies of SIGUSR2.
+program stand and `study.executor.stop_signal.StopSignal` lets it through; without a handler Python dies of SIGUSR2.
 """
 
 import os

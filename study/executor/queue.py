@@ -1,5 +1,6 @@
 """What SLURM has in its queue, asked with one `squeue`; its accounting, which lags behind, is never asked."""
 
+import os
 import re
 import subprocess
 import time
@@ -63,6 +64,11 @@ def rows(names: Set[str]) -> list[Row]:
     answer = asked([*words, named] if len(named) < LONGEST_WORD else words)
     found = [_row(line) for line in answer.splitlines() if line.count("|") >= 5]
     return [row for row in found if row.name in names and row.state != "COMPLETING"]
+
+
+def own_job() -> str:
+    """Give SLURM's number of the job that this process is part of."""
+    return os.environ.get("SLURM_JOB_ID", "")
 
 
 def is_preempted(job: str) -> bool:

@@ -165,20 +165,19 @@ def concerned(submissions: Iterable[Submission], keys: Set[str], editions: Colle
     ]
 
 
-def log_of(store: Store, key: str) -> Path | None:
-    """Find what the newest job of a phase printed, submitit's own words included."""
+def logs_of(store: Store, key: str) -> list[Path]:
+    """Find what the newest job of a phase that printed anything printed, submitit's own words included."""
     for one in reversed(read_all(store)):
         jobs = folder_of(store) / one["token"] / "jobs"
-        for path in (log_in(jobs, job) for own, job in jobs_of(one) if own == key):
-            if path:
-                return path
-    return None
+        for paths in (logs_in(jobs, job) for own, job in jobs_of(one) if own == key):
+            if paths:
+                return paths
+    return []
 
 
-def log_in(folder: Path, job: str | None) -> Path | None:
-    """Find what a job printed, if it did; `folder` holds submitit's files."""
-    path = folder / f"{job}_0_log.out"
-    return path if path.exists() else None
+def logs_in(folder: Path, job: str | None) -> list[Path]:
+    """Find what the processes of a job printed, in their order; `folder` holds submitit's files."""
+    return sorted(folder.glob(f"{job}_*_log.out"), key=lambda path: (len(path.name), path.name))
 
 
 def jobs_of(submission: Submission) -> Iterator[tuple[str, str | None]]:

@@ -2,28 +2,21 @@
 
 A phase may have several tasks: all of them train it, and what is said here of saving and queueing the first one does.
 
-A phase is told to save by SIGUSR2 (its time is nearly up, or it is preempted) or SIGTERM (it is preempted or
-cancelled): it stops before its next step; it can go on from its last epoch. After SIGUSR2 submitit puts it back into
-the queue under its number. After SIGTERM alone it waits for its end, after which SLURM itself puts back what it
-preempted, and nothing puts back what was cancelled.
-
-`study.executor.launch` holds these signals back until the handlers stand, and nothing heavy is imported before. A
-report, which takes seconds, lets none through: what SLURM then kills after its grace it puts back itself.
+A phase that is told to save (`study.executor.stop_signal`) stops before its next step, and can go on from its last
+epoch. Nothing heavy is imported before the handlers stand. A report, which takes seconds, lets no signal through: what
+SLURM then kills after its grace it puts back itself.
 """
 
-import os
 import pickle
-import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from study.executor import queue, snapshot
-from study.executor.launch import HELD_BACK
+from study.executor import snapshot
+from study.executor.stop_signal import StopSignal
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -33,15 +26,10 @@ if TYPE_CHECKING:
 
 ELSEWHERE_S = 2.0
 """Pause between two looks at a phase that another job trains."""
-COMPANION_S = 1.0
-"""How far the two signals of a preemption may be apart."""
-EARLY_S = 65.0
-"""SLURM may send the signal of the time limit up to 60 s early."""
-DYING_S = 600.0
 
 
 class PhaseFailed(RuntimeError):
-    """A phase ended with an error, which the store keeps: what waits for it is not to start."""
+    """A phase ended with an error, or lost a process; the store says which. What waits for it is not to start."""
 
 
 class TimedOut(RuntimeError):
@@ -53,64 +41,6 @@ class Unheard:
 
     def send(self, event: Any) -> None:
         """Pass over `event`."""
-
-
-class StopSignal:
-    """Notes the signals that ask a phase to stop; calling it raises `Stopped` once there was one."""
-
-    def __init__(self) -> None:
-        self.seen: set[int] = set()
-        self.began = time.monotonic()
-        self._requeue: Any = signal.getsignal(signal.SIGUSR2)
-        for number in HELD_BACK:
-            signal.signal(number, self._note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.seen.add(number)
-
-    def __call__(self) -> None:
-        """Do as `study.leg.Stop`."""
-        if self.seen:
-            from study.leg import Stopped
-
-            raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in self.seen)})")
-
-    def wait(self) -> None:
-        """Wait for SIGUSR2, or, if only SIGTERM came, for the end.
-
-        Raises:
-            SystemExit: the end did not come.
-        """
-        until = time.monotonic() + DYING_S
-        while signal.SIGUSR2 not in self.seen:
-            if time.monotonic() > until:
-                raise SystemExit(1)
-            time.sleep(0.1)
-        time.sleep(COMPANION_S)
-
-    def linger(self) -> NoReturn:
-        """Wait for the end, which the first task brings: a task that ends before may end the first one.
-
-        Raises:
-            SystemExit: the end did not come.
-        """
-        time.sleep(DYING_S)
-        raise SystemExit(1)
-
-    def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
-        """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
-        near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
-        return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(own_job())
-
-    def over(self) -> None:
-        """Hear no more: a signal that comes while Python shuts down would end a phase that is done as failed."""
-        for number in HELD_BACK:
-            signal.signal(number, signal.SIG_IGN)
-
-    def requeue(self) -> None:
-        """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
-        self._requeue(signal.SIGUSR2, None)
 
 
 @dataclass
@@ -138,7 +68,8 @@ class PhaseTask:
         """Run it and say how it ended.
 
         Raises:
-            PhaseFailed: it failed; the store keeps the error.
+            PhaseFailed: it failed, or lost a process.
+            NotMet: its processes did not find each other.
             TimedOut: it has used up its time too often.
             ChangedCode: the copy of the code is not what was submitted.
         """
@@ -252,11 +183,6 @@ def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None], 
     if state == "failed":
         raise PhaseFailed("it failed in another job meanwhile; `study status` names the error")
     return state == "done"
-
-
-def own_job() -> str:
-    """Give SLURM's number of the job that this process is part of."""
-    return os.environ.get("SLURM_JOB_ID", "")
 
 
 def forget_torn_writes() -> None:

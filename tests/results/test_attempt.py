@@ -112,6 +112,13 @@ def test_a_failure_keeps_its_traceback_whatever_bytes_it_holds(tmp_path: Path) -
     assert "test_attempt.py" in failed["traceback"]
 
 
+def test_the_first_of_several_failures_stays(tmp_path: Path) -> None:
+    attempt = claimed(store_of(tmp_path))
+    attempt.fail(RuntimeError("the cause"))
+    attempt.fail(RuntimeError("what followed"))
+    assert (attempt.failure() or {})["error"] == "RuntimeError: the cause"
+
+
 def test_an_attempt_goes_on_from_the_newest_state_and_its_records(tmp_path: Path) -> None:
     store = store_of(tmp_path, alive=lambda owner: False)
     first, second, third = (claimed(store) for _ in range(3))

@@ -20,11 +20,11 @@ def test_a_network_without_weights_comes_back_without_any(tmp_path: Path) -> Non
     assert load_weights(tmp_path / "w.safetensors") == {}
 
 
-def test_a_training_comes_back_with_its_epoch(tmp_path: Path) -> None:
-    resume = Resume(3, {"w": torch.ones(2)}, {"0.exp_avg": torch.zeros(2), "0.step": torch.tensor(7.0)})
+def test_a_training_comes_back_with_its_epoch_and_who_trained_it(tmp_path: Path) -> None:
+    resume = Resume(3, {"w": torch.ones(2)}, {"0.exp_avg": torch.zeros(2), "0.step": torch.tensor(7.0)}, processes=4)
     save_resume(tmp_path / "r.safetensors", resume)
     read = load_resume(tmp_path / "r.safetensors")
-    assert read.epoch == 3
+    assert (read.epoch, read.processes) == (3, 4)
     assert torch.equal(read.network["w"], torch.ones(2))
     assert float(read.optimiser["0.step"]) == 7.0
 

@@ -18,14 +18,14 @@ from models.transm3e import Output
 from results.attempt import Store
 from results.record import read_records
 from study.compute import Compute
-from study.distributed import ALONE, ProcessGroup, joined, own_device
+from study.distributed import ALONE, ProcessGroup, joined
 from study.leg import Stopped
 from study.loader import Batch
 from study.optim import OptimSettings
 from study.phase import Phase
 from study.preparation import Prepared, Request, decode, prepare
 from study.trainer import Trainer
-from study.worker import Event, Orders, run_phase
+from study.worker import Event, Hearer, Orders, run_phase
 
 SETTINGS = {
     "data.limit": 5,
@@ -73,6 +73,21 @@ class Unheard:
         pass
 
 
+class NotToBeSent(ArithmeticError):
+    """An error that holds what cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.why = lambda: text
+
+
+class Refusing(Unheard):
+    """Breaks the first process where it does something for all."""
+
+    def send(self, event: Any) -> None:
+        raise NotToBeSent("a test breaks it")
+
+
 class Steps:
     """Counts steps, and may stop, or fail, before one of them."""
 
@@ -101,18 +116,26 @@ class Overtaken(Steps):
 
 
 def run(
-    way: str, orders: Orders, phases: list[Phase], stop: Callable[[], None], group: ProcessGroup = ALONE
+    way: str,
+    orders: Orders,
+    phases: list[Phase],
+    stop: Callable[[], None],
+    group: ProcessGroup = ALONE,
+    hearer: Hearer = Unheard(),  # noqa: B008 - it holds nothing
 ) -> list[Event]:
     store = Store(orders.store.parent / way)
     orders = replace(orders, store=store.root)
-    return [run_phase(phase, orders, store, Unheard(), stop, group) for phase in phases]
+    return [run_phase(phase, orders, store, hearer, stop, group) for phase in phases]
 
 
 class Linear(nn.Module):
     """The smallest network that is trained as others are."""
 
-    def __init__(self) -> None:
+    table: torch.Tensor
+
+    def __init__(self, table: int = 0) -> None:
         super().__init__()
+        self.register_buffer("table", torch.tensor(table))
         self.linear = nn.Linear(2, 3)
         nn.init.ones_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
@@ -141,8 +164,11 @@ def one_of_two(rank: int, folder: Path, orders: Orders, contents: dict[str, dict
     rgb = phases[0]
     pieces = replace(orders, resources=orders.resources.model_copy(update={"accumulate": 2}))
     said: dict[str, Any] = {}
-    with joined(rank, 2, f"file://{folder}/meeting", "cpu") as group:
+    with joined(rank, 2, "localhost", folder / "meeting.json", "cpu") as group:
         said["gradients"] = [gradient(group, accumulate) for accumulate in (1, 2)]
+        network = Linear(table=rank)
+        group.averaging(network)({"rgb": CLIPS})
+        said["table"] = network.table.item()
         said["two"] = [event.state for event in run("two", orders, phases, Steps(), group)]
         said["two, pieces"] = [event.state for event in run("two, pieces", pieces, [rgb], Steps(), group)]
         told = Steps(STOP_AT if rank == 1 else None)
@@ -150,8 +176,11 @@ def one_of_two(rank: int, folder: Path, orders: Orders, contents: dict[str, dict
         said["steps"] = told.seen
         said["resumed"] = [event.state for event in run("stopped", orders, [rgb], Steps(), group)]
         said["again"] = [event.state for event in run("stopped", orders, [rgb], Steps(), group)]
+        said["left"] = [event.state for event in run("left", orders, [rgb], Steps(STOP_AT), group)]
         overtaken = Overtaken(STOP_AT, orders.store.parent / "overtaken" / "runs" / rgb.key) if rank == 0 else Steps()
         said["overtaken"] = [event.state for event in run("overtaken", orders, [rgb], overtaken, group)]
+        refused = run("refused", orders, [rgb], Steps(), group, Refusing())
+        said["refused"] = [[event.state, event.text] for event in refused]
         broken = Steps(STOP_AT if rank == 1 else None, ArithmeticError("a test breaks it"))
         said["broken"] = [event.text for event in run("broken", orders, [rgb], broken, group)]
     (folder / f"{rank}.json").write_text(json.dumps(said))
@@ -181,8 +210,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         for process in both:
             process.join(240)
         assert [process.exitcode for process in both] == [0, 0]
+        run("left", orders, [phases["rgb"]], Steps())
         said = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
-        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "overtaken", "broken")
+        ways = ("alone", "pieces", "two", "two, pieces", "stopped", "left", "overtaken", "refused", "broken")
         yield Ran(phases, {way: Store(folder / way) for way in ways}, said, steps.products)
 
 
@@ -225,6 +255,11 @@ def test_every_process_steps_along_the_gradient_of_the_whole_batchs_mean_loss(ra
 
 
 @spawns
+def test_buffers_never_change_and_are_not_sent(ran: Ran) -> None:
+    assert [said["table"] for said in ran.said] == [0, 1]
+
+
+@spawns
 def test_the_loss_changes_enough_to_be_compared(ran: Ran) -> None:
     values = [value for (split, _), value in losses(ran.stores["alone"], ran.phases["rgb"]).items() if split == "train"]
     assert max(abs(after - before) for before, after in pairwise(values)) > 1e-3
@@ -247,6 +282,15 @@ def test_all_stop_at_the_same_step_when_one_is_told_to_and_go_on_to_the_same_num
 
 
 @spawns
+def test_what_two_began_and_one_ended_has_the_same_numbers_and_says_that_there_were_two(ran: Ran) -> None:
+    assert [said["left"] for said in ran.said] == [["stopped"], ["stopped"]]
+    result = ran.stores["left"].result(ran.phases["rgb"].key)
+    assert result is not None
+    assert json.loads(result.provenance.read_text())["world_size"] == 2
+    assert_equal(ran.stores["left"], ran.stores["alone"], ran.phases["rgb"])
+
+
+@spawns
 def test_all_end_when_another_attempt_takes_the_phase_over(ran: Ran) -> None:
     assert [said["overtaken"] for said in ran.said] == [["elsewhere"], ["elsewhere"]]
     assert ran.stores["overtaken"].done(ran.phases["rgb"].key) is None
@@ -259,6 +303,17 @@ def test_a_process_that_fails_keeps_its_error_and_the_others_end(ran: Ran) -> No
     (attempt,) = ran.stores["broken"].attempts(ran.phases["rgb"].key)
     assert (attempt.failure() or {})["error"] == "ArithmeticError: a test breaks it"
     assert ran.stores["broken"].state(ran.phases["rgb"].key) == "failed"
+
+
+@spawns
+def test_what_the_first_process_fails_at_for_all_is_kept_with_its_traceback(ran: Ran) -> None:
+    for said in ran.said:
+        assert said["refused"] == [["failed", "NotToBeSent: a test breaks it"]]
+    (attempt,) = ran.stores["refused"].attempts(ran.phases["rgb"].key)
+    failure = attempt.failure() or {}
+    assert failure["error"] == "NotToBeSent: a test breaks it"
+    assert 'raise NotToBeSent("a test breaks it")' in failure["traceback"]
+    assert not (attempt.folder / "stopped.json").exists()
 
 
 @spawns
@@ -290,13 +345,3 @@ def test_processes_draw_differently_and_the_first_as_one_alone() -> None:
     words = [ProcessGroup(rank, 3).words for rank in range(3)]
     assert len(set(words)) == 3
     assert words[0] == ALONE.words == ()
-
-
-@pytest.mark.parametrize(
-    ("device", "rank", "visible", "own"),
-    [("cpu", 1, 0, "cpu"), ("cuda", 1, 2, "cuda:1"), ("cuda", 1, 1, "cuda:0"), ("cuda", 0, 2, "cuda:0")],
-)
-def test_a_task_takes_its_own_gpu_whether_or_not_it_sees_those_of_others(
-    device: str, rank: int, visible: int, own: str
-) -> None:
-    assert own_device(device, rank, 2, visible) == own

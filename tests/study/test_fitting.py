@@ -1,4 +1,4 @@
-"""Weights that cannot be started from are refused when a study is planned, and named by arm, setting and file."""
+"""Weights that cannot be started from, and a machine that cannot compute, are refused, and named by their setting."""
 
 import shutil
 from pathlib import Path
@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 
 from experiments.problem import SpecError
 from models.build import build, own_state
-from study.fitting import PlanError, clip_shape
+from study.fitting import PlanError, check_device, clip_shape
 from study.preparation import Prepared, Request, prepare
+from study.settings import Resources
 from tests.made_spec import SPEC
 
 SENDERS = """\
@@ -112,3 +113,16 @@ def test_arms_with_the_same_content_are_one_and_a_level_is_named_by_file_and_con
     (digest,) = prepared.weights
     assert names == ["weights=null", f"weights=weights.safetensors-{digest[:12]}"]
     assert "the same settings as" in prepared.plan.edition.notes[0]
+
+
+def test_a_device_that_does_not_answer_is_refused() -> None:
+    check_device(Resources())
+    with pytest.raises(PlanError, match=r"resources.device: cuda does not answer: .*resources.device=cpu"):
+        check_device(Resources(device="cuda"))
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    check_device(Resources())
+    with pytest.raises(PlanError, match=r"resources.compile: there is no C\+\+ compiler \(no-such-compiler\)"):
+        check_device(Resources(compile=True))

@@ -59,6 +59,23 @@ def test_a_phase_that_never_began_is_explained_by_what_its_job_printed(store: St
     assert (found.key, found.state, found.text) == (due(), "absent", "ChangedCode")
 
 
+def test_what_each_of_several_processes_printed_is_shown_in_their_order(store: Store) -> None:
+    jobs = next(store.root.glob("submissions/*/jobs"))
+    for rank, text in ((10, "lost\n"), (2, "out of memory\n"), (1, "")):
+        (jobs / f"7_{rank}_log.out").write_text(text)
+    (jobs / "71_0_log.out").write_text("another job\n")
+    found = following.logs(store, due())
+    assert [path.name for path in found.files] == [f"7_{rank}_log.out" for rank in (0, 1, 2, 10)]
+    assert found.text.splitlines() == [
+        "7_0_log.out:",
+        "ChangedCode",
+        "7_2_log.out:",
+        "out of memory",
+        "7_10_log.out:",
+        "lost",
+    ]
+
+
 def test_a_phase_that_failed_is_explained_by_its_traceback(store: Store) -> None:
     attempt = store.claim(due(), made.contents(1, 0, 2)["joint"], Owner.current("a test"))
     assert attempt is not None

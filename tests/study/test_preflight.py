@@ -7,7 +7,6 @@ import pytest
 from study import costs, preflight, rates
 from study.fitting import PlanError
 from study.preparation import Prepared, Request, prepare
-from study.settings import Resources
 from tests import made_store as made
 from tests.made_spec import SPEC
 
@@ -60,19 +59,6 @@ def test_data_without_clips_for_the_claim_is_refused(spec: Path) -> None:
     ):
         preflight.check(asked(SPEC))
     preflight.check(asked(SPEC.replace("smallest: 1.0", "smallest: 1.0\n  split: val_seen")))
-
-
-def test_a_device_that_does_not_answer_is_refused() -> None:
-    preflight.check_device(Resources())
-    with pytest.raises(PlanError, match=r"resources.device: cuda does not answer: .*resources.device=cpu"):
-        preflight.check_device(Resources(device="cuda"))
-
-
-def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    preflight.check_device(Resources())
-    with pytest.raises(PlanError, match=r"resources.compile: there is no C\+\+ compiler \(no-such-compiler\)"):
-        preflight.check_device(Resources(compile=True))
 
 
 def test_a_network_that_looks_at_whole_batches_is_not_trained_in_pieces(spec: Path) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.build import Network
 from results.files import replace_json
 from study import rates
+from study.compute import Compute
 from study.declaration import declare
+from study.fitting import PlanError
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
 from tests.made_spec import SPEC
@@ -20,9 +23,10 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     return Request(str(tmp_path / "asked.yaml"))
 
 
-def finish(prepared: Prepared, phase: Phase, seconds: float) -> None:
+def finish(prepared: Prepared, phase: Phase, seconds: float, processes: int = 1) -> None:
     folder = prepared.store.runs / phase.key
-    folder.mkdir(parents=True)
+    (folder / "1").mkdir(parents=True)
+    replace_json(folder / "1" / "provenance.json", {"world_size": processes})
     done = {"attempt": 1, "at": "", "records": 0, "sealed": 0, "seconds": seconds, "size_bytes": {}, "sha256": {}}
     replace_json(folder / "done.json", done)
 
@@ -59,6 +63,47 @@ def test_another_edition_of_the_profile_serves_and_is_scaled_to_the_clips(reques
     assert total(more, rates.recorded(more)) == pytest.approx(2 * total(first, rates.recorded(first)))  # type: ignore[operator]
     other = prepare(Request(request_.name, profile="tiny"))
     assert rates.recorded(other) == {}
+
+
+def test_a_phase_that_several_devices_shared_took_one_as_many_times_longer(request_: Request) -> None:
+    prepared = prepare(request_)
+    finish(prepared, prepared.plan.trials[0].phases["joint"], 8.0, processes=4)
+    assert rates.recorded(prepared)["joint"] == 4 * 8.0 / 4
+
+
+def test_a_result_that_says_not_how_it_was_made_tells_no_rate(request_: Request) -> None:
+    prepared = prepare(request_)
+    joint = prepared.plan.trials[0].phases["joint"]
+    finish(prepared, joint, 8.0)
+    (prepared.store.runs / joint.key / "1" / "provenance.json").unlink()
+    assert rates.recorded(prepared) == {}
+
+
+def test_steps_are_timed_as_they_are_computed(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "TIMED_STEPS", 1)
+    seen: list[tuple[Compute, int]] = []
+    timed = rates._timed_training
+
+    def watched(network: Network, streams: dict[str, torch.Tensor], settings: object, compute: Compute) -> float:
+        forward = network.forward
+        clips = []
+        monkeypatch.setattr(network, "forward", lambda given: (clips.append(len(given["rgb"])), forward(given))[1])
+        took = timed(network, streams, settings, compute)
+        seen.append((compute, min(clips)))
+        return took
+
+    monkeypatch.setattr(rates, "_timed_training", watched)
+    overrides = {"optim.batch": 4, "resources.accumulate": 2, "resources.recompute_blocks": True}
+    prepared = prepare(Request(request_.name, overrides=overrides))
+    rates.timed(prepared, [prepared.plan.trials[0].phases["rgb"]])
+    assert seen == [(Compute(torch.device("cpu"), accumulate=2, recompute_blocks=True), 2)]
+
+
+def test_a_device_that_is_not_there_is_named_before_anything_is_timed(request_: Request) -> None:
+    prepared = prepare(Request(request_.name, overrides={"resources.device": "cuda"}))
+    assert rates.timed(prepared, []) == {}
+    with pytest.raises(PlanError, match=r"cuda does not answer: .* without --measure"):
+        rates.timed(prepared, prepared.plan.phases.values())
 
 
 def test_steps_are_timed_with_the_threads_of_a_worker(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,14 @@ PHASE = """
 import signal, sys, time
 print("imports", flush=True)
 sys.stdin.readline()
-from study.executor.task import StopSignal
+from study.executor.stop_signal import StopSignal
 print("seen", *sorted(StopSignal().seen))
 """
 
 
 DONE = """
 import os, signal, sys
-from study.executor.task import StopSignal
+from study.executor.stop_signal import StopSignal
 class Last:
     def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGUSR2):
         kill(own, number)

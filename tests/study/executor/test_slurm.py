@@ -3,9 +3,7 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ import pytest
 from study.executor import slurm, snapshot
 from study.executor.cluster import Cluster
 from study.executor.snapshot import ChangedCode
-from study.executor.task import StopSignal
 from study.preparation import Prepared, Request, prepare
 from tests.made_spec import SPEC
 
@@ -82,26 +79,6 @@ def test_a_job_sees_what_is_named_and_no_more(monkeypatch: pytest.MonkeyPatch) -
         assert not {"ANY_TOKEN", "ABSENT", "STUDY_HOME"} & set(os.environ)
         assert os.environ["OMP_NUM_THREADS"] == "2"
     assert dict(os.environ) == before
-
-
-class Preempted(StopSignal):
-    def __init__(self, seconds: float, *seen: int) -> None:
-        self.seen, self.began = set(seen), time.monotonic() - seconds
-
-
-@pytest.mark.parametrize(
-    ("seconds", "seen", "is_timed_out"),
-    [
-        (700.0, (signal.SIGUSR2,), True),
-        (100.0, (signal.SIGUSR2,), False),
-        (700.0, (signal.SIGUSR2, signal.SIGTERM), False),
-    ],
-)
-def test_a_time_out_is_told_from_a_preemption(
-    seconds: float, seen: tuple[int, ...], is_timed_out: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "")  # SLURM does not answer
-    assert Preempted(seconds, *seen).is_timed_out(800, 90) == is_timed_out
 
 
 def test_a_snapshot_is_the_five_packages_and_is_known_by_what_is_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The signals by which SLURM stops a phase, and what follows each of them.
+
+SIGUSR2: its time is nearly up, or it is preempted; submitit puts it back into the queue under its number. SIGTERM: it
+is preempted or cancelled; after it alone a phase waits for its end, after which SLURM itself puts back what it
+preempted, and nothing puts back what was cancelled. `study.executor.launch` holds both back until the handlers stand.
+"""
+
+import signal
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+from study.executor import queue
+from study.executor.launch import HELD_BACK
+
+COMPANION_S = 1.0
+"""How far the two signals of a preemption may be apart."""
+EARLY_S = 65.0
+"""SLURM may send the signal of the time limit up to 60 s early."""
+DYING_S = 600.0
+
+
+class StopSignal:
+    """Notes the signals that ask a phase to stop; calling it raises `Stopped` once there was one."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.began = time.monotonic()
+        self._requeue: Any = signal.getsignal(signal.SIGUSR2)
+        for number in HELD_BACK:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.seen.add(number)
+
+    def __call__(self) -> None:
+        """Do as `study.leg.Stop`."""
+        if self.seen:
+            from study.leg import Stopped
+
+            seen = sorted(self.seen)  # in one call: a signal may come while Python goes through the set
+            raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in seen)})")
+
+    def wait(self) -> None:
+        """Wait for SIGUSR2, or, if only SIGTERM came, for the end.
+
+        Raises:
+            SystemExit: the end did not come.
+        """
+        until = time.monotonic() + DYING_S
+        while signal.SIGUSR2 not in self.seen:
+            if time.monotonic() > until:
+                raise SystemExit(1)
+            time.sleep(0.1)
+        time.sleep(COMPANION_S)
+
+    def linger(self) -> NoReturn:
+        """Wait for the end, which the first task brings: a task that ends before may end the first one.
+
+        Raises:
+            SystemExit: the end did not come.
+        """
+        time.sleep(DYING_S)
+        raise SystemExit(1)
+
+    def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
+        """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
+        near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
+        return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(queue.own_job())
+
+    def over(self) -> None:
+        """Hear no more: a signal that comes while Python shuts down would end a phase that is done as failed."""
+        for number in HELD_BACK:
+            signal.signal(number, signal.SIG_IGN)
+
+    def requeue(self) -> None:
+        """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
+        self._requeue(signal.SIGUSR2, None)
