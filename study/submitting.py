@@ -20,6 +20,7 @@ from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import decoding
+from study.due import choose
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
 from study.executor.queue import Alive, Row
@@ -32,7 +33,6 @@ from study.layout import pages_folder
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
-from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import Resources, workers_of
@@ -108,7 +108,7 @@ def submit(
     Args:
         cluster_name: of settings in `study/clusters`, or their path; SLURM's own defaults if None.
         command: what was typed.
-        only: names of states: submit nothing that is in another one.
+        only: names of states: submit nothing that is in another one, but for what a phase in one of these starts from.
 
     Raises:
         UserError: the request is wrong, or SLURM does not take it; nothing that was measured or submitted is lost.
@@ -199,8 +199,7 @@ def _submit_planned(
 
     Args:
         code: a copy of the code to go on with; the checkout's if None.
-        only: names of states: nothing that is in another one.
-        but: keys of phases that are not to be submitted.
+        only, but: as in `study.due.choose`.
     """
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, store.alive):
@@ -209,8 +208,7 @@ def _submit_planned(
             names = {key: state.name for key, state in plan.states(store).items()}
             done = sum(name == "done" for name in names.values())
             if done < len(names):
-                wanted = _wanted(declared, names, only, but)
-                return _submit_due(ready, declared, wanted, code)
+                return _submit_due(ready, declared, code, only, but)
             report = report_edition(store, edition.name, ready.pages)
             ahead = plan_next(ready.prepared, declared, report)
             if ahead is None:
@@ -218,23 +216,18 @@ def _submit_planned(
             declared = ahead
 
 
-def _wanted(
-    declared: PlanFile, names: Mapping[str, str], only: Collection[str] | None, but: Collection[str]
-) -> set[str]:
-    """List the phases that may be submitted if they are due."""
-    states = with_blocked(names, parents(declared))
-    return {key for key, state in states.items() if key not in but and (only is None or state in only)}
-
-
-def _submit_due(ready: Ready, declared: PlanFile, wanted: Collection[str], code: Code | None) -> Submitted:
+def _submit_due(
+    ready: Ready, declared: PlanFile, code: Code | None, only: Collection[str] | None, but: Collection[str]
+) -> Submitted:
     """Submit the phases that are due and wanted and a look after them; it alone, if they are queued without one."""
     store, edition = ready.store, ready.prepared.plan.edition
     plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
     jobs = submission.jobs(earlier)
     names = {key: state.name for key, state in plan.states(store).items()}  # what SLURM no longer holds has ended
     held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
-    due, elsewhere = _due(plan, names, held)
-    due = [phase for phase in due if phase.key in wanted]
+    starts_from = parents(declared)
+    keys, elsewhere = choose(with_blocked(names, starts_from), starts_from, held, only, but)
+    due = [plan.phases[key] for key in keys]
     refuse_idle_processes(due, ready.cluster)
     folder, planned = None, None
     looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
@@ -287,20 +280,6 @@ def refuse_idle_processes(due: Sequence[Phase], cluster: Cluster) -> None:
             f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
             f"Ask for fewer processes, or raise the batch, which is another training."
         )
-
-
-def _due(plan: Plan, names: Mapping[str, str], held: Collection[str]) -> tuple[list[Phase], list[str]]:
-    """Split what is left into phases to be submitted and keys that wait for, or are at work in, another run."""
-    due: list[Phase] = []
-    elsewhere: list[str] = []
-    for key, phase in plan.phases.items():
-        if names[key] == "done" or key in held:
-            continue
-        if names[key] == "running" or any(parent in elsewhere for parent in phase.parents.values()):
-            elsewhere.append(key)
-        else:
-            due.append(phase)
-    return due, elsewhere
 
 
 def _planned(folder: Path, ready: Ready, code: Code, groups: Collection[slurm.Group]) -> Submission:
