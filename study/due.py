@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from results.state import FAILED
+
 
 class Due(NamedTuple):
     """Keys, parents before children.
@@ -10,10 +12,12 @@ class Due(NamedTuple):
     Attributes:
         keys: of the phases to be submitted: each of their parents is done, queued, or submitted with them.
         elsewhere: of those that run outside of SLURM, and those that wait for them.
+        is_over: every phase is done, or it failed, or cannot begin, and is not asked for again.
     """
 
     keys: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    is_over: bool
 
 
 def choose(
@@ -42,7 +46,11 @@ def choose(
             elsewhere.append(key)
         elif key in wanted and all(states[one] == "done" or one in queued or one in keys for one in parents[key]):
             keys.append(key)
-    return Due(tuple(keys), tuple(elsewhere))
+    is_over = all(
+        state == "done" or (state in FAILED and key not in wanted and key not in queued)
+        for key, state in states.items()
+    )
+    return Due(tuple(keys), tuple(elsewhere), is_over)
 
 
 def _wanted(

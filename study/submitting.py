@@ -15,7 +15,7 @@ from rich.console import Console
 from models.errors import UserError
 from results.attempt import Store, now
 from results.plan import PlanFile, labels, parents, read_plan
-from results.state import with_blocked
+from results.state import WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -25,7 +25,7 @@ from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
 from study.executor.queue import Alive, Row
 from study.executor.snapshot import Code
-from study.executor.submission import Asked, Submission
+from study.executor.submission import Asked, Job, Submission
 from study.executor.task import LookTask, own_job
 from study.executor.turn import turn
 from study.fitting import PlanError
@@ -168,7 +168,8 @@ def make_ready(
 def look(ready: Ready, code: Code) -> str:
     """Answer a study, and submit what its next look needs, with the `code` that ran so far; say what was done.
 
-    What was submitted before is not submitted again, however it ended; nor anything for a claim that is another now.
+    What was submitted for this edition before is not submitted again, however it ended, nor what failed; nor anything
+    for a claim that is another now.
 
     Raises:
         UserError: SLURM does not take it, or the store cannot be read.
@@ -178,14 +179,15 @@ def look(ready: Ready, code: Code) -> str:
     declared = read_plan(store.editions / edition.name / "plan.json")
     if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
-    ahead = plan_next(ready.prepared, declared, report) or declared
-    left = {key for key, state in store.states(ahead["phases"]).items() if state.name != "done"}
-    before = submission.submitted(submission.read_all(store))
-    if left and left <= before:
-        why = f"This look waits for trainings that have no result: `study status {edition.name}` says why."
-        return f"{report.answer}\n{why}"
-    then = _submit_planned(ready, ahead, code, but=before)
-    return str(then.report.answer) if then.report else f"{report.answer}\n{then.phases} phases submitted for a look"
+    own = [one for one in submission.read_all(store) if one["edition"] == edition.name]
+    then = _submit_planned(ready, declared, code, only=WAITING, but=submission.submitted(own))
+    if then.report:
+        return str(then.report.answer)
+    if then.submission:
+        return f"{report.answer}\n{then.phases} phases submitted for a look"
+    return (
+        f"{report.answer}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
+    )
 
 
 def _submit_planned(
@@ -204,11 +206,16 @@ def _submit_planned(
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, store.alive):
         while True:
-            plan = planned_so_far(ready.prepared.plan, declared)
-            names = {key: state.name for key, state in plan.states(store).items()}
+            plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
+            jobs = submission.jobs(submission.read_all(store))
+            names = {key: state.name for key, state in plan.states(store).items()}  # what has left the queue has ended
+            held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
+            due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
-            if done < len(names):
-                return _submit_due(ready, declared, code, only, but)
+            if not due.is_over:
+                folder, planned = _submit_due(ready, [plan.phases[key] for key in due.keys], jobs, held, code)
+                words = tuple(map(labels(declared).__getitem__, due.elsewhere))
+                return Submitted(edition.name, edition.notes, folder, planned, done, len(held), words, None)
             report = report_edition(store, edition.name, ready.pages)
             ahead = plan_next(ready.prepared, declared, report)
             if ahead is None:
@@ -217,25 +224,14 @@ def _submit_planned(
 
 
 def _submit_due(
-    ready: Ready, declared: PlanFile, code: Code | None, only: Collection[str] | None, but: Collection[str]
-) -> Submitted:
-    """Submit the phases that are due and wanted and a look after them; it alone, if they are queued without one."""
-    store, edition = ready.store, ready.prepared.plan.edition
-    plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
-    jobs = submission.jobs(earlier)
-    names = {key: state.name for key, state in plan.states(store).items()}  # what SLURM no longer holds has ended
-    held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
-    starts_from = parents(declared)
-    keys, elsewhere = choose(with_blocked(names, starts_from), starts_from, held, only, but)
-    due = [plan.phases[key] for key in keys]
+    ready: Ready, due: Sequence[Phase], jobs: Sequence[Job], held: Mapping[str, Row], code: Code | None
+) -> tuple[Path | None, Submission | None]:
+    """Submit phases and a look after them; it alone, if what is left of the study is queued without one."""
     refuse_idle_processes(due, ready.cluster)
-    folder, planned = None, None
-    looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
-    if due or (held and not set(looks) - {own_job()}):
-        folder, planned = _submit(ready, due, held, submission.numbers(jobs, held), code)
-    done = sum(name == "done" for name in names.values())
-    words = tuple(map(labels(declared).__getitem__, elsewhere))
-    return Submitted(edition.name, edition.notes, folder, planned, done, len(held), words, None)
+    looks = {job.row.job for job in jobs if job.key is None and job.edition == ready.prepared.plan.edition.name}
+    if due or (held and not looks - {own_job()}):
+        return _submit(ready, due, held, submission.numbers(jobs, held), code)
+    return None, None
 
 
 def _submit(
