@@ -6,7 +6,7 @@ the next look needs, as whoever gives the same command again does.
 """
 
 import pickle
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def submit(
     Raises:
         UserError: the request is wrong, or SLURM does not take it; nothing that was measured or submitted is lost.
     """
-    return _submit_planned(*make_ready(request, cluster_name, command, user, console), only=only)
+    return _submit_planned(*make_ready(request, cluster_name, command, user, console), console.print, only=only)
 
 
 def submit_all(
@@ -136,7 +136,7 @@ def submit_all(
     for name, (one, declared) in ready.items():
         console.print(f"== {name}")
         try:
-            yield name, _submit_planned(one, declared)
+            yield name, _submit_planned(one, declared, console.print)
         except UserError as error:
             yield name, error
 
@@ -180,7 +180,7 @@ def look(ready: Ready, code: Code) -> str:
     if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
     own = [one for one in submission.read_all(store) if one["edition"] == edition.name]
-    then = _submit_planned(ready, declared, code, only=WAITING, but=submission.submitted(own))
+    then = _submit_planned(ready, declared, print, code, only=WAITING, but=submission.submitted(own))
     if then.report:
         return str(then.report.answer)
     if then.submission:
@@ -193,6 +193,7 @@ def look(ready: Ready, code: Code) -> str:
 def _submit_planned(
     ready: Ready,
     declared: PlanFile,
+    say: Callable[[str], None],
     code: Code | None = None,
     only: Collection[str] | None = None,
     but: Collection[str] = (),
@@ -200,11 +201,12 @@ def _submit_planned(
     """Submit what is due of what is planned so far, or of the first look after it that anything is due of.
 
     Args:
+        say: told of a wait for another submitter.
         code: a copy of the code to go on with; the checkout's if None.
         only, but: as in `study.due.choose`.
     """
     store, edition = ready.store, ready.prepared.plan.edition
-    with turn(store, edition.name, store.alive):
+    with turn(store, edition.name, say):
         while True:
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
             jobs = submission.jobs(submission.read_all(store))
