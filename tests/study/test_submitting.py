@@ -1,4 +1,4 @@
-"""What is refused before anything is submitted, and what a look says that has nothing to submit."""
+"""What is refused before anything is submitted, what is submitted with what, and what a look says and submits."""
 
 import pickle
 from collections.abc import Collection
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import study
 from results.attempt import Store, now
 from results.files import read_json
 from results.owner import Owner
@@ -26,6 +27,7 @@ CLIPS = 8
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -34,7 +36,12 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """SLURM as far as a submitter sees it: it takes everything, and has nothing in its queue."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name, shell in {"squeue": "true", "srun": "true", "sbatch": "echo Submitted batch job $$"}.items():
+    for name, shell in {
+        "squeue": "true",
+        "scontrol": "true",
+        "srun": "true",
+        "sbatch": "echo Submitted batch job $$",
+    }.items():
         (folder / name).write_text(f"#!/bin/sh\n{shell}\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -66,7 +73,13 @@ def note_submitted(ready: Ready, edition: str, keys: Collection[str]) -> None:
     """Note phases as submitted; SLURM no longer has them in its queue."""
     folder = submission.make_folder(ready.store)
     arrays: list[submission.Array] = [{"name": "study-0", "job": "1", "keys": list(keys)}]
-    told = {"asked": ready.asked, "code": "", "command": "", "user": "me", "at": now()}
+    told = {
+        "asked": ready.asked | {"name": str(Path.cwd() / "asked.yaml")},
+        "code": "",
+        "command": "",
+        "user": "me",
+        "at": now(),
+    }
     submission.write(folder, {"token": folder.name, "edition": edition, "arrays": arrays, **told})  # type: ignore[typeddict-item]
 
 
@@ -83,6 +96,24 @@ def test_what_was_submitted_for_a_look_and_has_no_result_is_waited_for(home: Pat
     assert said.endswith("This look waits for trainings that have no result: `study status asked` says why.")
     assert len(submission.read_all(ready.store)) == 1
     assert (home / "home" / "out" / "asked.html").exists()
+
+
+def test_what_failed_is_submitted_again_with_a_parent_that_was_lost(home: Path, queue: Path) -> None:
+    ready = ready_for(home, SPEC)
+    make_results(ready.prepared, slice(1))
+    phases = ready.prepared.plan.trials[1].phases
+    note_submitted(ready, "asked", {phase.key for phase in phases.values()})
+    fail(ready.store, phases["rgb"])
+    (again,) = study.retry("asked")
+    assert again.folder is not None
+    assert submitted_last(ready) == {phases[role].key for role in ("rgb", "sender", "joint")}
+    parents = ":".join(sorted(job_of(ready, phases[role].key) for role in ("rgb", "sender")))
+    script = again.folder / "jobs" / f"{job_of(ready, phases['joint'].key)}_submission.sh"
+    assert f"--dependency=afterok:{parents}\n" in script.read_text()
+
+
+def job_of(ready: Ready, key: str) -> str:
+    return str(dict(submission.jobs_of(submission.read_all(ready.store)[-1]))[key])
 
 
 def test_a_look_submits_no_phase_whose_parent_was_lost(home: Path, queue: Path) -> None:
