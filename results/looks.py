@@ -17,7 +17,7 @@ from results.claim import Claim
 from results.contrast import Contrast, compare_measured
 from results.cost import Costs, cost_contrasts
 from results.frame import Predictions
-from results.measure import measure
+from results.measure import Model, measure
 from results.power import seeds_cannot_decide
 
 LOOKS = (3, 5, 8, 12)
@@ -36,18 +36,29 @@ class Course:
         taken: the seeds of the looks that were taken.
         asked: arm -> how many seeds it is to have for the next look, or had when it stopped.
         is_over: no more seeds are asked for.
+        wasted: the arms that stopped because no number of seeds decides them.
+        failed: the trainings of these looks that failed.
     """
 
     contrasts: tuple[Contrast, ...]
     taken: tuple[int, ...]
     asked: Mapping[str, int]
     is_over: bool
+    wasted: tuple[str, ...] = ()
+    failed: tuple[Model, ...] = ()
 
 
-def looks_at_scores(predictions: Predictions, claim: Claim, resamples: int = RESAMPLES, seed: int = 0) -> Course:
+def looks_at_scores(
+    predictions: Predictions,
+    claim: Claim,
+    failed: Collection[Model] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Course:
     """Take the looks that there are results for; the clips are drawn once for all of them.
 
     Args:
+        failed: as in `take_looks`.
         resamples, seed: as in `results.contrast.contrasts`.
     """
     measured = cache(partial(measure, predictions, claim, resamples, seed))
@@ -55,17 +66,21 @@ def looks_at_scores(predictions: Predictions, claim: Claim, resamples: int = RES
     def compare(seeds: int, stopped: Mapping[str, Contrast]) -> list[Contrast]:
         return compare_measured(measured().first(seeds), claim, predictions.arms, predictions.repeated, stopped)
 
-    return take_looks(claim, predictions.arms, predictions.scores, compare)
+    there = {(arm, number) for arm, seeds in predictions.scores.items() for number in seeds}
+    return take_looks(claim, predictions.arms, there, failed, compare)
 
 
-def looks_at_costs(costs: Costs, claim: Claim) -> Course:
-    """Take the looks that there are measurements for."""
-    there: dict[str, list[int]] = {}
-    for arm, seed in costs.values:
-        there.setdefault(arm, []).append(seed)
-    return take_looks(
-        claim, costs.arms, there, lambda seeds, stopped: cost_contrasts(costs.first(seeds), claim, stopped)
-    )
+def looks_at_costs(costs: Costs, claim: Claim, failed: Collection[Model] = ()) -> Course:
+    """Take the looks that there are measurements for.
+
+    Args:
+        failed: as in `take_looks`.
+    """
+
+    def compare(seeds: int, stopped: Mapping[str, Contrast]) -> list[Contrast]:
+        return cost_contrasts(costs.first(seeds), claim, stopped)
+
+    return take_looks(claim, costs.arms, costs.values.keys(), failed, compare)
 
 
 def answer_looks(claim: Claim, course: Course) -> Answer:
@@ -78,31 +93,60 @@ def answer_looks(claim: Claim, course: Course) -> Answer:
     return replace(answer, sentence=answer.sentence + after, note=note, looks=course.taken)
 
 
-def take_looks(claim: Claim, arms: Sequence[str], there: Mapping[str, Collection[int]], compare: Compare) -> Course:
-    """Take one look after another, as far as there are results of all that it is about.
+def take_looks(
+    claim: Claim, arms: Sequence[str], there: Collection[Model], failed: Collection[Model], compare: Compare
+) -> Course:
+    """Take one look after another, as far as all trainings that it is about have ended.
+
+    A look does not wait for a training that failed, since it may fail however often it is repeated: it compares the
+    seeds that both arms have, as a study of fixed seeds does.
 
     Args:
         arms: all that are planned.
-        there: arm -> the seeds that it has results of.
+        there: trainings that have results.
+        failed: trainings that ended without any.
     """
     asked = dict.fromkeys(arms, claim.looks[0])
     contrasts: tuple[Contrast, ...] = ()
+    taken: tuple[int, ...] = ()
+    wasted: tuple[str, ...] = ()
     stopped: dict[str, Contrast] = {}
-    for number, seeds in enumerate(claim.looks):
-        new = [arm for arm in arms if asked[arm] == seeds]
-        if not all(set(range(seeds)) <= set(there.get(arm, ())) for arm in new):
-            return Course(contrasts, claim.looks[:number], asked, is_over=False)
-        contrasts = tuple(compare(seeds, stopped))
-        going_on = list_going_on(claim, contrasts)
-        stopped = {contrast.arm: contrast for contrast in contrasts if contrast.arm not in going_on}
-        if not going_on or seeds == claim.looks[-1]:
+    is_over = False
+    for number, seeds in enumerate(claim.looks, start=1):
+        new = {(arm, seed) for arm in arms if asked[arm] == seeds for seed in range(seeds)}
+        if not new <= {*there, *failed}:
             break
-        asked |= dict.fromkeys((term for arm in going_on for term in claim.terms(arm)), claim.looks[number + 1])
-    return Course(contrasts, claim.looks[: number + 1], asked, is_over=True)
+        contrasts, taken = tuple(compare(seeds, stopped)), claim.looks[:number]
+        wasted = list_wasted(claim, contrasts)
+        going_on = list_going_on(claim, contrasts, wasted)
+        is_over = not going_on or taken == claim.looks
+        if is_over:
+            break
+        stopped = {contrast.arm: contrast for contrast in contrasts if contrast.arm not in going_on}
+        asked |= dict.fromkeys((term for arm in going_on for term in claim.terms(arm)), claim.looks[number])
+    lost = sorted((arm, seed) for arm, seed in failed if seed < min(asked[arm], max(taken, default=0)))
+    return Course(contrasts, taken, asked, is_over, wasted, tuple(lost))
 
 
-def list_going_on(claim: Claim, contrasts: Sequence[Contrast]) -> tuple[str, ...]:
-    """Name the arms that get more seeds: those of the claim that are open and that seeds can decide; none if it is."""
+def list_wasted(claim: Claim, contrasts: Sequence[Contrast]) -> tuple[str, ...]:
+    """Name the arms of the claim that are open and that no number of seeds decides."""
+    return tuple(
+        contrast.arm
+        for contrast in contrasts
+        if contrast.is_claimed
+        and place(claim, contrast.low, contrast.high) == "open"
+        and seeds_cannot_decide(contrast, claim.smallest)
+    )
+
+
+def list_going_on(claim: Claim, contrasts: Sequence[Contrast], wasted: Collection[str]) -> tuple[str, ...]:
+    """Name the arms that get more seeds: those of the claim that are open, but for those without an interval.
+
+    These have too few trainings that did not fail. None gets more if the claim is decided.
+
+    Args:
+        wasted: arms that no number of seeds decides.
+    """
     claimed = [contrast for contrast in contrasts if contrast.is_claimed]
     places = {contrast.arm: place(claim, contrast.low, contrast.high) for contrast in claimed}
     if decide(claim, places.values()) != "undecided":
@@ -110,21 +154,16 @@ def list_going_on(claim: Claim, contrasts: Sequence[Contrast]) -> tuple[str, ...
     return tuple(
         contrast.arm
         for contrast in claimed
-        if places[contrast.arm] == "open" and not seeds_cannot_decide(contrast, claim.smallest)
+        if places[contrast.arm] == "open" and contrast.has_interval and contrast.arm not in wasted
     )
 
 
 def _note(claim: Claim, course: Course) -> str:
-    """Say which looks were taken, which arms stopped when, and why, and in the end what that saved."""
-    claimed = [contrast for contrast in course.contrasts if contrast.is_claimed]
-    hopeless = [
-        contrast.arm
-        for contrast in claimed
-        if place(claim, contrast.low, contrast.high) == "open" and seeds_cannot_decide(contrast, claim.smallest)
-    ]
+    """Say which looks were taken, what failed, which arms stopped when, and why, and in the end what that saved."""
     ends = {seeds: [arm for arm, own in course.asked.items() if own == seeds] for seeds in course.taken[:-1]}
     told = [wording.looks_taken(course.taken, claim.looks)]
+    told += [wording.failed(course.failed)] if course.failed else []
     told += [wording.stopped_at(seeds, arms) for seeds, arms in ends.items() if arms]
-    told += [wording.seeds_are_wasted(hopeless)] if hopeless else []
+    told += [wording.seeds_are_wasted(course.wasted)] if course.wasted else []
     told += [wording.trainings(course.asked, claim.looks[-1])] if course.is_over else []
     return " ".join(told)

@@ -1,11 +1,11 @@
-"""How many seeds decide a contrast, and what the planned seeds can detect.
+"""How many seeds decide a contrast.
 
 Power is the chance that a new interval lies where its estimate lies now: above both margins, below both, or between.
 It follows from the noncentral t distribution if the estimate and the spread that were seen are right.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from results.contrast import Contrast
@@ -77,40 +77,6 @@ def power_of(estimate: Estimate, smallest: float, alpha: float) -> float:
         return 1 - _miss(tested, estimate.df, (value - smallest) / estimate.error)
     left, right = ((smallest + side) / estimate.error for side in (value, -value))
     return max(0.0, 1 - _miss(tested, estimate.df, left) - _miss(tested, estimate.df, right))
-
-
-def detectable(
-    seeds: int,
-    sd: float,
-    alpha: float = 0.05,
-    arms: int = 1,
-    power: float = POWER,
-    clips: Sequence[Part] = (),
-) -> float:
-    """Give the smallest true difference, beyond the smallest that matters, that `seeds` paired seeds show in points.
-
-    Args:
-        seeds: per arm.
-        sd: standard deviation of the paired differences between seeds, in points.
-        arms: how many arms the claim is about; the first step of Holm's procedure divides alpha by it.
-        clips: variance of the clips of each split, for a claim about other activities too.
-
-    Returns:
-        Points; infinity for fewer than two seeds, which give no interval.
-    """
-    if seeds < 2:
-        return math.inf
-    estimate = Estimate.of(0.0, (Part(sd**2 / seeds, seeds - 1), *clips))
-    if not estimate.variance:
-        return 0.0
-    tested = quantile(estimate.df, 1 - alpha / arms / 2)
-    low, high = 0.0, 1.0
-    while 1 - _miss(tested, estimate.df, high) < power:
-        low, high = high, 2 * high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if 1 - _miss(tested, estimate.df, middle) >= power else (middle, high)
-    return high * estimate.error
 
 
 def _with_seeds(contrast: Contrast, seeds: int) -> Estimate:

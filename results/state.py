@@ -12,6 +12,8 @@ LEAST_BYTES = 100
 """A `done.json` that holds less was cut or overwritten; to read every one would take too long."""
 WAITING = ("absent", "stopped", "due")
 """States of a phase that is still to be trained; a run that goes on calls the other two `due`."""
+FAILED = ("failed", "blocked")
+"""States of a phase that is not trained unless it is asked for again, `with_blocked`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def with_blocked(states: Mapping[str, str], parents: Mapping[str, Collection[str
 
     def state_of(key: str) -> str:
         state = states.get(key, "absent")
-        is_blocked = state in WAITING and any(state_of(one) in ("failed", "blocked") for one in parents.get(key, ()))
+        is_blocked = state in WAITING and any(state_of(one) in FAILED for one in parents.get(key, ()))
         return "blocked" if is_blocked else state
 
     return {key: state_of(key) for key in states}

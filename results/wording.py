@@ -10,6 +10,7 @@ from results.claim import ALL, ANY, Claim
 
 if TYPE_CHECKING:
     from results.contrast import Contrast
+    from results.measure import Model
 
 
 def sentence(
@@ -65,6 +66,11 @@ def looks_taken(taken: Sequence[int], planned: Sequence[int]) -> str:
 def stopped_at(seeds: int, arms: Sequence[str]) -> str:
     """Say which arms got no more seeds, and are judged by those that they have."""
     return f"Stopped at {_count(seeds)}: {', '.join(arms)}."
+
+
+def failed(models: Sequence[Model]) -> str:
+    """Say which trainings failed: ``Failed, and so left out: count=1 seed 2.``"""
+    return f"Failed, and so left out: {_trainings(models)}."
 
 
 def seeds_are_wasted(arms: Sequence[str]) -> str:
@@ -260,8 +266,11 @@ def _missing(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
 
 def _left_out(claimed: Sequence[Contrast]) -> list[str]:
     models = sorted({model for contrast in claimed for model in contrast.left_out})
-    told = ", ".join(f"{arm} seed {seed}" for arm, seed in models)
-    return [f"Left out, because their scores are not numbers: {told}."] if models else []
+    return [f"Left out, because their scores are not numbers: {_trainings(models)}."] if models else []
+
+
+def _trainings(models: Sequence[Model]) -> str:
+    return ", ".join(f"{arm} seed {seed}" for arm, seed in models)
 
 
 def _without_interval(claimed: Sequence[Contrast]) -> list[str]:

@@ -31,6 +31,7 @@ class Board:
 
     Args:
         done: keys that are done before the run.
+        failed: keys that are not tried again.
         workers: phases that run at once.
         clock: seconds, to time phases without epochs.
     """
@@ -39,6 +40,7 @@ class Board:
         self,
         plan: PlanFile,
         done: Collection[str],
+        failed: Collection[str] = (),
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,7 +51,7 @@ class Board:
         self._parents = parents(plan)
         self._kind = {key: phase["kind"] for key, phase in plan["phases"].items()}
         self._epochs: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items()}
-        self._state = {key: "done" if key in done else "due" for key in plan["phases"]}
+        self._state = {key: "done" if key in done else "failed" if key in failed else "due" for key in plan["phases"]}
         self._left = {key: max(count, 1) for key, count in self._epochs.items() if key not in done}
         self._clock = clock
         self._began: dict[str, float] = {}

@@ -1,6 +1,6 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +16,10 @@ from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
 from results.ledger import sync
 from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
-from results.plan import read_plan
+from results.measure import Model
+from results.plan import PlanFile, parents, read_plan
 from results.query import connect
+from results.state import FAILED, with_blocked
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -72,7 +74,7 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
         if is_sealed:
             found = answer_sealed(claim, edition)
         elif claim.looks:
-            course = _course(connection, edition, claim)
+            course = _course(connection, edition, claim, _failed(store, plan))
             found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
             found = answer_claim(claim, _contrasts(connection, edition, claim))
@@ -82,10 +84,17 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     return Report(found, out, synced.problems, asked)
 
 
-def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> Course:
+def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim, failed: Collection[Model]) -> Course:
     if claim.is_about_cost:
-        return looks_at_costs(costs(connection, edition, claim), claim)
-    return looks_at_scores(predictions(connection, edition), claim)
+        return looks_at_costs(costs(connection, edition, claim), claim, failed)
+    return looks_at_scores(predictions(connection, edition), claim, failed)
+
+
+def _failed(store: Store, plan: PlanFile) -> set[Model]:
+    """List the planned trainings that failed, or cannot be begun because what they start from failed."""
+    states = {key: state.name for key, state in store.states(plan["phases"]).items()}
+    ended = with_blocked(states, parents(plan))
+    return {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
 
 
 def _contrasts(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> list[Contrast]:

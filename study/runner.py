@@ -121,11 +121,14 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
 def train_due(declared: Declared, console: Console) -> Outcome:
     """Train what is due of a study, then answer its question; where a look asks for more seeds, go on with these.
 
+    What fails is tried once, however many looks come after it.
+
     Raises:
         UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
     """
+    failed: dict[str, str] = {}
     while True:
-        outcome = _train_planned(declared, console)
+        outcome = _train_planned(declared, console, failed)
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
         if ahead is None:
             return outcome
@@ -133,26 +136,30 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         declared = replace(declared, plan=ahead)
 
 
-def _train_planned(declared: Declared, console: Console) -> Outcome:
-    """Train what is due of what is planned so far, and answer."""
+def _train_planned(declared: Declared, console: Console, failed: dict[str, str]) -> Outcome:
+    """Train what is due of what is planned so far, and answer.
+
+    Args:
+        failed: key -> error of the phases that are not tried again; those that fail now are added.
+    """
     prepared = declared.prepared
     plan, store = planned_so_far(prepared.plan, declared.plan), prepared.store
     done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(declared.plan, done, declared.workers)
+    board = Board(declared.plan, done, failed, declared.workers)
     lines = Lines(board)
-    failures: dict[str, str] = {}
 
     def tell(event: Event) -> None:
         board.note(event)
         if event.state == "failed":
-            failures[board.labels[event.key]] = event.text
+            failed[event.key] = event.text
         if not console.is_terminal and (text := lines.line(event)):
             console.print(text)
 
     resources, code = plan.edition.settings.resources, provenance.code()
     orders = Orders(store.root, prepared.sources, resources, code, declared.command, prepared.weights)
     with shown(board, console):
-        schedule = local.run(plan.phases, done, orders, declared.workers, tell)
+        schedule = local.run(plan.phases, done, orders, declared.workers, tell, frozenset(failed))
     report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
+    failures = {board.labels[key]: error for key, error in failed.items()}
     return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, report)

@@ -14,13 +14,14 @@ class Schedule:
     Args:
         phases: by key, parents before children.
         done: keys with a published result.
+        failed: keys that are not tried again.
     """
 
-    def __init__(self, phases: Mapping[str, Phase], done: Collection[str]) -> None:
+    def __init__(self, phases: Mapping[str, Phase], done: Collection[str], failed: Collection[str] = ()) -> None:
         self._phases = phases
         self.done = set(done)
         self.running: set[str] = set()
-        self.failed: set[str] = set()
+        self.failed = set(failed) - self.done
 
     @property
     def blocked(self) -> set[str]:

@@ -6,7 +6,7 @@ the next look needs, as whoever gives the same command again does.
 """
 
 import pickle
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,17 @@ from rich.console import Console
 from models.errors import UserError
 from results.attempt import Store, now
 from results.plan import PlanFile, labels, parents, read_plan
-from results.state import with_blocked
+from results.state import WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import decoding
+from study.due import choose
 from study.executor import slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
 from study.executor.queue import Alive, Row, own_job
 from study.executor.snapshot import Code
-from study.executor.submission import Asked, Submission
+from study.executor.submission import Asked, Job, Submission
 from study.executor.task import LookTask
 from study.executor.turn import turn
 from study.fitting import PlanError
@@ -32,7 +33,6 @@ from study.layout import pages_folder
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
-from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
 from study.settings import Resources, workers_of
@@ -108,12 +108,12 @@ def submit(
     Args:
         cluster_name: of settings in `study/clusters`, or their path; SLURM's own defaults if None.
         command: what was typed.
-        only: names of states: submit nothing that is in another one.
+        only: names of states: submit nothing that is in another one, but for what a phase in one of these starts from.
 
     Raises:
         UserError: the request is wrong, or SLURM does not take it; nothing that was measured or submitted is lost.
     """
-    return _submit_planned(*make_ready(request, cluster_name, command, user, console), only=only)
+    return _submit_planned(*make_ready(request, cluster_name, command, user, console), console.print, only=only)
 
 
 def submit_all(
@@ -136,7 +136,7 @@ def submit_all(
     for name, (one, declared) in ready.items():
         console.print(f"== {name}")
         try:
-            yield name, _submit_planned(one, declared)
+            yield name, _submit_planned(one, declared, console.print)
         except UserError as error:
             yield name, error
 
@@ -168,7 +168,8 @@ def make_ready(
 def look(ready: Ready, code: Code) -> str:
     """Answer a study, and submit what its next look needs, with the `code` that ran so far; say what was done.
 
-    What was submitted before is not submitted again, however it ended; nor anything for a claim that is another now.
+    What was submitted for this edition before is not submitted again, however it ended, nor what failed; nor anything
+    for a claim that is another now.
 
     Raises:
         UserError: SLURM does not take it, or the store cannot be read.
@@ -178,19 +179,21 @@ def look(ready: Ready, code: Code) -> str:
     declared = read_plan(store.editions / edition.name / "plan.json")
     if report.asked is None or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
-    ahead = plan_next(ready.prepared, declared, report) or declared
-    left = {key for key, state in store.states(ahead["phases"]).items() if state.name != "done"}
-    before = submission.submitted(submission.read_all(store))
-    if left and left <= before:
-        why = f"This look waits for trainings that have no result: `study status {edition.name}` says why."
-        return f"{report.answer}\n{why}"
-    then = _submit_planned(ready, ahead, code, but=before)
-    return str(then.report.answer) if then.report else f"{report.answer}\n{then.phases} phases submitted for a look"
+    own = [one for one in submission.read_all(store) if one["edition"] == edition.name]
+    then = _submit_planned(ready, declared, print, code, only=WAITING, but=submission.submitted(own))
+    if then.report:
+        return str(then.report.answer)
+    if then.submission:
+        return f"{report.answer}\n{then.phases} phases submitted for a look"
+    return (
+        f"{report.answer}\nThis look waits for trainings that have no result: `study status {edition.name}` says why."
+    )
 
 
 def _submit_planned(
     ready: Ready,
     declared: PlanFile,
+    say: Callable[[str], None],
     code: Code | None = None,
     only: Collection[str] | None = None,
     but: Collection[str] = (),
@@ -198,19 +201,23 @@ def _submit_planned(
     """Submit what is due of what is planned so far, or of the first look after it that anything is due of.
 
     Args:
+        say: told of a wait for another submitter.
         code: a copy of the code to go on with; the checkout's if None.
-        only: names of states: nothing that is in another one.
-        but: keys of phases that are not to be submitted.
+        only, but: as in `study.due.choose`.
     """
     store, edition = ready.store, ready.prepared.plan.edition
-    with turn(store, edition.name, store.alive):
+    with turn(store, edition.name, say):
         while True:
-            plan = planned_so_far(ready.prepared.plan, declared)
-            names = {key: state.name for key, state in plan.states(store).items()}
+            plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
+            jobs = submission.jobs(submission.read_all(store))
+            names = {key: state.name for key, state in plan.states(store).items()}  # what has left the queue has ended
+            held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
+            due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
-            if done < len(names):
-                wanted = _wanted(declared, names, only, but)
-                return _submit_due(ready, declared, wanted, code)
+            if not due.is_over:
+                folder, planned = _submit_due(ready, [plan.phases[key] for key in due.keys], jobs, held, code)
+                words = tuple(map(labels(declared).__getitem__, due.elsewhere))
+                return Submitted(edition.name, edition.notes, folder, planned, done, len(held), words, None)
             report = report_edition(store, edition.name, ready.pages)
             ahead = plan_next(ready.prepared, declared, report)
             if ahead is None:
@@ -218,31 +225,15 @@ def _submit_planned(
             declared = ahead
 
 
-def _wanted(
-    declared: PlanFile, names: Mapping[str, str], only: Collection[str] | None, but: Collection[str]
-) -> set[str]:
-    """List the phases that may be submitted if they are due."""
-    states = with_blocked(names, parents(declared))
-    return {key for key, state in states.items() if key not in but and (only is None or state in only)}
-
-
-def _submit_due(ready: Ready, declared: PlanFile, wanted: Collection[str], code: Code | None) -> Submitted:
-    """Submit the phases that are due and wanted and a look after them; it alone, if they are queued without one."""
-    store, edition = ready.store, ready.prepared.plan.edition
-    plan, earlier = planned_so_far(ready.prepared.plan, declared), submission.read_all(store)
-    jobs = submission.jobs(earlier)
-    names = {key: state.name for key, state in plan.states(store).items()}  # what SLURM no longer holds has ended
-    held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
-    due, elsewhere = _due(plan, names, held)
-    due = [phase for phase in due if phase.key in wanted]
+def _submit_due(
+    ready: Ready, due: Sequence[Phase], jobs: Sequence[Job], held: Mapping[str, Row], code: Code | None
+) -> tuple[Path | None, Submission | None]:
+    """Submit phases and a look after them; it alone, if what is left of the study is queued without one."""
     refuse_idle_processes(due, ready.cluster)
-    folder, planned = None, None
-    looks = [job.row.job for job in jobs if job.key is None and job.edition == edition.name]
-    if due or (held and not set(looks) - {own_job()}):
-        folder, planned = _submit(ready, due, held, submission.numbers(jobs, held), code)
-    done = sum(name == "done" for name in names.values())
-    words = tuple(map(labels(declared).__getitem__, elsewhere))
-    return Submitted(edition.name, edition.notes, folder, planned, done, len(held), words, None)
+    looks = {job.row.job for job in jobs if job.key is None and job.edition == ready.prepared.plan.edition.name}
+    if due or (held and not looks - {own_job()}):
+        return _submit(ready, due, held, submission.numbers(jobs, held), code)
+    return None, None
 
 
 def _submit(
@@ -287,20 +278,6 @@ def refuse_idle_processes(due: Sequence[Phase], cluster: Cluster) -> None:
             f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
             f"Ask for fewer processes, or raise the batch, which is another training."
         )
-
-
-def _due(plan: Plan, names: Mapping[str, str], held: Collection[str]) -> tuple[list[Phase], list[str]]:
-    """Split what is left into phases to be submitted and keys that wait for, or are at work in, another run."""
-    due: list[Phase] = []
-    elsewhere: list[str] = []
-    for key, phase in plan.phases.items():
-        if names[key] == "done" or key in held:
-            continue
-        if names[key] == "running" or any(parent in elsewhere for parent in phase.parents.values()):
-            elsewhere.append(key)
-        else:
-            due.append(phase)
-    return due, elsewhere
 
 
 def _planned(folder: Path, ready: Ready, code: Code, groups: Collection[slurm.Group]) -> Submission:

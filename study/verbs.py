@@ -132,16 +132,17 @@ def retry(name: str, command: str = "", console: Console | None = None) -> list[
     """Submit again what failed of a study, and what waits for it, as it was submitted last."""
     from rich.console import Console
 
+    from results.state import FAILED
     from study.following import submissions_of
     from study.preparation import Request
     from study.submitting import submit as submit_study
 
     newest = {one["edition"]: one["asked"] for one in submissions_of(_store(), name)}
-    out, states = console or Console(quiet=True), ("failed", "blocked")
+    out = console or Console(quiet=True)
     submitted = []
     for asked in newest.values():
         given = Request(asked["name"], asked["profile"], asked["data"], asked["overrides"], asked["skip_bad"])
-        submitted.append(submit_study(given, asked["cluster"], command, _user(), out, states))
+        submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
     return submitted
 
 

@@ -6,7 +6,6 @@ The threads and the waiting policy of OpenMP are set by whoever starts it, befor
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -28,6 +27,7 @@ from study.leg import Place, Stop, Stopped, Superseded, agreed
 from study.legs import leg_of
 from study.optim import products
 from study.phase import Phase
+from study.pulse import pulse
 from study.settings import Resources
 
 HEARTBEAT_S = 10.0
@@ -189,7 +189,7 @@ def _followed(attempt: Attempt, group: ProcessGroup) -> Iterator[TextIO]:
     if not group.is_first:
         yield sys.stdout
         return
-    with _log(attempt.log) as log, _pulse(attempt):
+    with _log(attempt.log) as log, pulse(attempt.heartbeat, HEARTBEAT_S):
         yield log
 
 
@@ -198,24 +198,3 @@ def _log(path: Path) -> Iterator[TextIO]:
     """Send what is printed to the file at `path`."""
     with path.open("a", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
         yield file
-
-
-@contextmanager
-def _pulse(attempt: Attempt) -> Iterator[None]:
-    """Show others that this attempt is alive, also while an epoch takes long."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(HEARTBEAT_S):
-            try:
-                attempt.heartbeat()
-            except StoreError as refusal:
-                sys.stderr.write(f"no heartbeat: {refusal}\n")
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

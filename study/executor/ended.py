@@ -5,6 +5,7 @@ from pathlib import Path
 from models.errors import UserError
 from results.attempt import Store
 from results.clean import is_abandoned
+from results.plan import read_plans
 from study.executor import submission
 from study.executor.submission import Submission
 
@@ -14,8 +15,8 @@ ENDED, CUT_OFF = "submission whose jobs have ended", "submission that was cut of
 def ended(store: Store) -> tuple[dict[Path, str], str]:
     """List the folders of submissions from which nothing is needed any more.
 
-    One is needed while SLURM holds any of its jobs, and while it holds the newest log of a phase that is not done.
-    Where SLURM does not answer, all of them are.
+    One is needed while SLURM holds any of its jobs, while it holds the newest log of a phase that is not done, and
+    while a look waits for a phase of it: the look would submit it again. Where SLURM does not answer, all of them are.
 
     Returns:
         folder -> why it may go; and why submissions stay, or empty.
@@ -25,13 +26,13 @@ def ended(store: Store) -> tuple[dict[Path, str], str]:
         held = {job.row.name for job in submission.jobs(submissions)}
     except UserError as error:
         return {}, f"submissions stay: {error}"
-    logs = _with_logs(store, submissions)
+    kept = _with_logs(store, submissions) | _with_looks(store, submissions)
     found = {}
     for one in submissions:
         folder = submission.folder_of(store) / one["token"]
         names = {array["name"] for array in one["arrays"]}
         was_submitted = all(array["job"] for array in one["arrays"]) or is_abandoned(folder / submission.FILE)
-        if was_submitted and not names & held and one["token"] not in logs:
+        if was_submitted and not names & held and one["token"] not in kept:
             found[folder] = ENDED
     return found | dict.fromkeys(_cut_off(store), CUT_OFF), ""
 
@@ -47,6 +48,21 @@ def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
         tokens |= {one["token"]} if here else set()
         open_keys -= here
     return tokens
+
+
+def _with_looks(store: Store, submissions: list[Submission]) -> set[str]:
+    """Name the submissions of studies of seeds until decided that hold a planned phase which is not done."""
+    plans = {edition: plan for edition, plan in read_plans(store).whole.items() if plan["claim"].get("looks")}
+    open_keys = {
+        key
+        for key, state in store.states({key for plan in plans.values() for key in plan["phases"]}).items()
+        if state.name != "done"
+    }
+    return {
+        one["token"]
+        for one in submissions
+        if one["edition"] in plans and any(key in open_keys for key, _ in submission.jobs_of(one))
+    }
 
 
 def _cut_off(store: Store) -> list[Path]:

@@ -48,6 +48,7 @@ def run(
     orders: Orders,
     workers: int,
     tell: Callable[[Event], None],
+    failed: Collection[str] = (),
 ) -> Schedule:
     """Run what is due of `phases` and return how all of them ended.
 
@@ -55,12 +56,13 @@ def run(
         phases: by key, parents before children.
         done: keys that need no run.
         tell: called with every event, in this process.
+        failed: keys that are not tried again.
 
     Raises:
         Interrupted: Ctrl-C; the workers were stopped first, and a second Ctrl-C meanwhile changes nothing.
         UnwritableError: the store cannot be written; the workers were stopped.
     """
-    schedule = Schedule(phases, done)
+    schedule = Schedule(phases, done, failed)
     crew = _Crew(schedule, orders, workers, tell)
     try:
         while schedule.due or schedule.running:

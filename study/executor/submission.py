@@ -11,6 +11,7 @@ nothing. Reading is quick and writes nothing.
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,12 +87,16 @@ def write(folder: Path, submission: Submission) -> None:
 
 
 def read_all(store: Store) -> list[Submission]:
-    """Read all submissions, oldest first.
+    """Read all submissions, oldest first; one that `study clean` removes meanwhile is passed over.
 
     Raises:
         StoreError: one is torn, or not what this version writes.
     """
-    return [_read(path) for path in sorted(folder_of(store).glob(f"*/{FILE}"))]
+    found = []
+    for path in sorted(folder_of(store).glob(f"*/{FILE}")):
+        with suppress(FileNotFoundError):
+            found.append(_read(path))
+    return found
 
 
 class Job(NamedTuple):

@@ -4,7 +4,7 @@ Letters: S seeds.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +21,12 @@ from results.looks import (
     Course,
     answer_looks,
     list_going_on,
+    list_wasted,
     looks_at_costs,
     looks_at_scores,
     take_looks,
 )
-from results.measure import Measured
+from results.measure import Measured, Model
 from tests.results.made_contrasts import make_contrast
 from tests.results.made_predictions import Spread, make_predictions
 
@@ -46,11 +47,20 @@ def measured(**points: Sequence[float]) -> Measured:
     return Measured({model: row for row, model in enumerate(values)}, np.array(list(values.values())), (), ())
 
 
-def look(made: Measured, asked: Claim, arms: tuple[str, ...] = ARMS) -> Course:
-    there = {arm: made.seeds(arm) for arm in arms}
+def look(made: Measured, asked: Claim, arms: tuple[str, ...] = ARMS, failed: Collection[Model] = ()) -> Course:
+    kept = without(made, failed)
     return take_looks(
-        asked, arms, there, lambda seeds, stopped: compare_measured(made.first(seeds), asked, arms, (), stopped)
+        asked,
+        arms,
+        kept.rows,
+        failed,
+        lambda seeds, stopped: compare_measured(kept.first(seeds), asked, arms, (), stopped),
     )
+
+
+def without(made: Measured, failed: Collection[Model]) -> Measured:
+    """Take out trainings, as if they had failed."""
+    return replace(made, rows={model: row for model, row in made.rows.items() if model not in failed})
 
 
 def test_what_is_settled_stops_and_what_is_open_goes_on_with_the_control() -> None:
@@ -86,6 +96,39 @@ def test_a_look_waits_until_all_its_trainings_have_results() -> None:
     assert answer.note.endswith("Look 1 of 4, at 3 seeds.")
 
 
+def test_a_look_waits_for_no_training_that_failed_and_compares_the_seeds_of_both_arms() -> None:
+    made = measured(control=[0.0] * 5, a=[3.0, -2.0, 1.0, 2.0, 0.0], b=[9.0, 9.1, 9.2])
+    course = look(made, claim(which="all"), ("control", "a", "b"), failed=[("a", 1), ("a", 4), ("a", 7)])
+    assert (course.taken, course.asked) == ((3, 5), {"control": 8, "a": 8, "b": 3})
+    assert [contrast.seeds for contrast in course.contrasts] == [(0, 2, 3), (0, 1, 2)]
+    assert course.failed == (("a", 1), ("a", 4)), "what belongs to a look to come is not told yet"
+    answer = answer_looks(claim(which="all"), course)
+    assert "Failed, and so left out: a seed 1, a seed 4." in answer.note
+    assert answer.sentence.endswith("The look at 8 seeds is to come.")
+
+
+def test_an_arm_with_too_few_trainings_that_did_not_fail_stops_and_is_named() -> None:
+    asked, arms = claim(which="all"), ("control", "a", "b", "c")
+    made = measured(control=[0.0] * 5, a=[1.0] * 3, b=[1.0] * 3, c=[3.0, -2.0, 1.0, 2.0, 0.0])
+    course = look(made, asked, arms, failed=[*(("a", seed) for seed in range(3)), ("b", 0), ("b", 2)])
+    assert (course.taken, course.asked) == ((3, 5), {"control": 8, "a": 3, "b": 3, "c": 8})
+    note = answer_looks(asked, course).note
+    assert "No results: a." in note
+    assert "One seed to compare gives no spread over seeds and no interval: b." in note
+    assert "Failed, and so left out: a seed 0, a seed 1, a seed 2, b seed 0, b seed 2." in note
+    assert "Stopped at 3 seeds: a, b." in note
+    assert course.contrasts[-1].alpha == pytest.approx(asked.alpha_of_look / 3), "it stays in the family"
+
+
+def test_a_study_whose_control_failed_ends_at_the_first_look() -> None:
+    made = measured(control=[0.0] * 3, a=[1.0] * 3)
+    course = look(made, claim(), ("control", "a"), failed=[("control", seed) for seed in range(3)])
+    assert (course.taken, course.is_over) == ((3,), True)
+    answer = answer_looks(claim(), course)
+    assert answer.verdict == "undecided"
+    assert "The control control has no results." in answer.note
+
+
 def test_the_last_look_is_the_end() -> None:
     made = measured(control=[0.0] * 20, a=[9.0, -9.0] * 10)
     course = look(made, claim(), ("control", "a"))
@@ -109,9 +152,9 @@ def test_all_seeds_of_the_clips_scores_are_measured_once_and_give_the_same(monke
     gains = {"control": 0.0, "near": 0.05, "far": 6.0}
     made = make_predictions(np.random.default_rng(0), gains, range(12), spread=Spread(arm_with_activity=0.0))
     asked = claim(which="all", over="seeds_and_activities", smallest=0.5)
-    course = looks_at_scores(made, asked, 200)
+    course = looks_at_scores(made, asked, (), 200)
     assert (course.asked["far"], course.asked["near"] > 3) == (3, True)
-    assert looks_at_scores(first(made, 3), asked, 200).contrasts[1] == course.contrasts[1]
+    assert looks_at_scores(first(made, 3), asked, (), 200).contrasts[1] == course.contrasts[1]
 
 
 def first(predictions: Predictions, seeds: int) -> Predictions:
@@ -125,6 +168,9 @@ def test_costs_are_in_percent_of_the_control_of_the_same_look() -> None:
     asked = claim(metric="latency", split="inference", smallest=5.0)
     (contrast,) = looks_at_costs(Costs(("control", "a"), values), asked).contrasts
     assert contrast.difference == pytest.approx(-49.7, abs=0.1)
+    del values["a", 2]
+    assert looks_at_costs(Costs(("control", "a"), values), asked).taken == ()
+    assert looks_at_costs(Costs(("control", "a"), values), asked, [("a", 2)]).contrasts[0].seeds == (0, 1)
 
 
 def test_seeds_go_to_all_that_an_open_difference_is_made_of() -> None:
@@ -141,14 +187,17 @@ def test_what_no_number_of_seeds_decides_gets_none() -> None:
     alone = replace(stuck, arm="alone", se_clips=math.nan, low=math.nan, high=math.nan)
     open_ = make_contrast("open", 2.0, 9.0)
     asked = claim(over="seeds_and_activities")
-    assert list_going_on(asked, [stuck, unsure, alone, open_]) == ("unsure", "open")
-    note = answer_looks(asked, Course((stuck, alone), (3,), {"control": 3, "stuck": 3, "alone": 3}, is_over=True)).note
+    wasted = list_wasted(asked, [stuck, unsure, alone, open_])
+    assert wasted == ("stuck", "alone")
+    assert list_going_on(asked, [stuck, unsure, alone, open_], wasted) == ("unsure", "open")
+    three = {"control": 3, "stuck": 3, "alone": 3}
+    note = answer_looks(asked, Course((stuck, alone), (3,), three, is_over=True, wasted=wasted)).note
     assert "No number of seeds decides these, for their activities are too few: stuck, alone." in note
 
 
 def test_arms_that_the_claim_is_not_about_stop_at_the_first_look() -> None:
     open_ = [make_contrast(arm, 2.0, 9.0, is_claimed=arm == "a") for arm in ("a", "b")]
-    assert list_going_on(claim(which="a"), open_) == ("a",)
+    assert list_going_on(claim(which="a"), open_, ()) == ("a",)
 
 
 def test_what_was_claimed_at_an_earlier_look_leaves_the_family_and_what_stopped_otherwise_stays_in_it() -> None:

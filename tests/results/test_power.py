@@ -9,30 +9,8 @@ from scipy import stats
 
 from results.contrast import ClipPart
 from results.interval import Estimate, Part
-from results.power import clips_decide_nothing, detectable, further_seeds, power_of
+from results.power import clips_decide_nothing, further_seeds, power_of
 from tests.results.made_contrasts import make_contrast, without_results
-
-
-@pytest.mark.parametrize(("seeds", "arms"), [(2, 1), (3, 1), (5, 4), (12, 4)])
-def test_a_detectable_difference_is_detected_by_four_studies_in_five(seeds: int, arms: int) -> None:
-    true = detectable(seeds, sd=2.5, arms=arms)
-    differences_XS = np.random.default_rng(0).normal(true, 2.5, (40_000, seeds))
-    p_X = stats.ttest_1samp(differences_XS, 0, axis=1, alternative="greater").pvalue
-    assert np.mean(2 * p_X < 0.05 / arms) == pytest.approx(0.8, abs=0.01)
-
-
-def test_more_seeds_detect_less_and_more_arms_hide_more() -> None:
-    found = [detectable(seeds, 1.0) for seeds in (1, 2, 3, 5, 8, 12)]
-    assert found[0] == math.inf
-    assert all(fewer > more for fewer, more in pairwise(found))
-    assert detectable(3, 1.0, arms=4) > detectable(3, 1.0)
-    assert detectable(3, 0.0) == 0.0
-
-
-def test_clips_leave_a_difference_that_no_number_of_seeds_detects() -> None:
-    clips = [Part(1.0, 6), Part(0.5, 11)]
-    assert detectable(1000, 1.0, clips=clips) == pytest.approx(detectable(10**6, 1.0, clips=clips), rel=1e-2)
-    assert detectable(1000, 1.0, clips=clips) > 3.0
 
 
 @pytest.mark.parametrize(("difference", "smallest"), [(1.8, 1.0), (-3.0, 1.0), (0.2, 1.0), (0.7, 0.0)])

@@ -17,6 +17,16 @@ from tests.made_spec import UNTIL_DECIDED
 
 THREE = UNTIL_DECIDED.replace("[1, 2]", "[1, 2, 3]").replace("which: any", "which: all").replace("32.0", "1.0")
 THREE += "charts: []\n"
+DIVERGING = (
+    UNTIL_DECIDED.replace("model.tokens.count: [1, 2]", "optim.lr: [0.001, 0.002, 1.0e+30]")
+    .replace("control: {model.tokens.count: 2}", "control: {optim.lr: 0.001}")
+    .replace("rgb_epochs: 1,", "rgb_epochs: 4,")
+    + """\
+  optim: {warmup_fraction: 0.0, clip_norm: null}
+charts: []
+"""
+)
+"""The last arm fails with every seed; the other two are like those of `UNTIL_DECIDED`."""
 SIGNALS = {"count=1": 9.0, "count=2": 1.0, "count=3": 1.0}
 """The first arm is far better than the control, the last one is as good."""
 CLIPS = 120
@@ -93,14 +103,26 @@ def test_a_plan_that_shrank_is_not_written(request_: Request) -> None:
 
 
 @pytest.mark.slow
-def test_a_look_with_a_failed_training_is_not_taken(request_: Request) -> None:
-    failing = {"optim.lr": 1e30, "optim.warmup_fraction": 0.0, "optim.clip_norm": None, "phases.rgb_epochs": 4}
-    outcome = study.run(Request(request_.name, overrides=failing))
-    assert outcome.failed
+def test_a_study_goes_on_without_what_failed_tries_it_once_and_says_so(tmp_path: Path, request_: Request) -> None:
+    """The third arm diverges with every seed; the second needs five to be seen as good as the control."""
+    Path(request_.name).write_text(DIVERGING)
+    outcome = study.run(request_)
     assert not outcome.is_whole
-    assert outcome.report.answer.sentence.startswith("Undecided: the first look, at 3 seeds of every arm, needs")
-    (standing,) = study.status()
-    assert sum(standing.states.values()) == 18, "no further seed was planned"
+    assert len(outcome.failed) == 3
+    assert all("Diverged" in error for error in outcome.failed.values())
+    answer = outcome.report.answer
+    assert (answer.verdict, answer.looks) == ("undecided", (3, 5))
+    assert "No results: lr=1e+30." in answer.note
+    failed = ", ".join(f"lr=1e+30 seed {seed}" for seed in range(3))
+    assert f"Failed, and so left out: {failed}." in answer.note
+    prepared = prepare(request_)
+    assert planned(prepared) == {"lr=0.002": 5, "lr=0.001": 5, "lr=1e+30": 3}
+    tries = [
+        len(list(path.parent.glob("*/")))
+        for path in prepared.store.runs.glob("*/1")
+        if not (path.parent / "done.json").exists()
+    ]
+    assert tries == [1, 1, 1]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,7 +15,7 @@ class Leg:
     is_alone: bool = False
 
 
-def schedule(done: set[str] | None = None) -> Schedule:
+def schedule(done: Collection[str] = (), failed: Collection[str] = ()) -> Schedule:
     legs = [
         Leg("rgb"),
         Leg("sender"),
@@ -23,7 +23,7 @@ def schedule(done: set[str] | None = None) -> Schedule:
         Leg("other"),
         Leg("child", {"joint": "joint"}),
     ]
-    return Schedule({leg.key: leg for leg in legs}, done or set())  # type: ignore[misc]
+    return Schedule({leg.key: leg for leg in legs}, done, failed)  # type: ignore[misc]
 
 
 def test_phases_run_in_order_and_children_wait_for_their_parents() -> None:
@@ -58,6 +58,13 @@ def test_what_is_done_is_never_due_nor_blocked() -> None:
     plan = schedule({"rgb", "sender", "joint"})
     assert plan.due == ["other", "child"]
     assert plan.blocked == set()
+
+
+def test_what_failed_before_is_not_tried_again_and_blocks_its_children() -> None:
+    plan = schedule(failed={"sender"})
+    assert plan.blocked == {"joint", "child"}
+    assert plan.due == ["rgb", "other"]
+    assert schedule(done={"sender"}, failed={"sender"}).failed == set(), "somebody else has done it"
 
 
 def test_an_interrupted_phase_is_due_again() -> None:

@@ -1,16 +1,20 @@
-"""What is refused before anything is submitted, and what a look says that has nothing to submit."""
+"""What is refused before anything is submitted, what is submitted with what, and what a look says and submits."""
 
 import pickle
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from results.attempt import now
+import study
+from results.attempt import Store, now
 from results.files import read_json
-from study.executor import submission
+from results.owner import Owner
+from study.executor import snapshot, submission
 from study.executor.cluster import Cluster
 from study.executor.snapshot import Code
 from study.fitting import PlanError
+from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
 from study.submitting import Ready, look, refuse_idle_processes
 from tests import made_store as made
@@ -23,7 +27,25 @@ CLIPS = 8
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SLURM as far as a submitter sees it: it takes everything, and has nothing in its queue."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, shell in {
+        "squeue": "true",
+        "scontrol": "true",
+        "srun": "true",
+        "sbatch": "echo Submitted batch job $$",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{shell}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
 
 
 def ready_for(folder: Path, text: str) -> Ready:
@@ -41,19 +63,93 @@ def nowhere(folder: Path) -> Code:
     return Code(folder / "no code is copied", "")
 
 
-def test_a_look_whose_trainings_failed_says_so_and_submits_nothing(home: Path) -> None:
+def fail(store: Store, phase: Phase) -> None:
+    attempt = store.claim(phase.key, phase.content, Owner.current("a test"))
+    assert attempt is not None
+    attempt.fail(ArithmeticError("diverged"))
+
+
+def note_submitted(ready: Ready, edition: str, keys: Collection[str]) -> None:
+    """Note phases as submitted; SLURM no longer has them in its queue."""
+    folder = submission.make_folder(ready.store)
+    arrays: list[submission.Array] = [{"name": "study-0", "job": "1", "keys": list(keys)}]
+    told = {
+        "asked": ready.asked | {"name": str(Path.cwd() / "asked.yaml")},
+        "code": "",
+        "command": "",
+        "user": "me",
+        "at": now(),
+    }
+    submission.write(folder, {"token": folder.name, "edition": edition, "arrays": arrays, **told})  # type: ignore[typeddict-item]
+
+
+def submitted_last(ready: Ready) -> set[str]:
+    return submission.submitted(submission.read_all(ready.store)[-1:])
+
+
+def test_what_was_submitted_for_a_look_and_has_no_result_is_waited_for(home: Path, queue: Path) -> None:
     ready = ready_for(home, UNTIL_DECIDED)
     make_results(ready.prepared, slice(5))
-    folder = submission.make_folder(ready.store)
-    keys = list(ready.prepared.plan.first({"count=1": 3, "count=2": 3}).phases)
-    arrays: list[submission.Array] = [{"name": "study-0", "job": "1", "keys": keys}]
-    told = {"asked": ready.asked, "code": "", "command": "", "user": "me", "at": now()}
-    submission.write(folder, {"token": folder.name, "edition": "asked", "arrays": arrays, **told})  # type: ignore[typeddict-item]
+    note_submitted(ready, "asked", ready.prepared.plan.first({"count=1": 3, "count=2": 3}).phases)
     said = look(pickle.loads(pickle.dumps(ready)), nowhere(home))
     assert "the first look, at 3 seeds of every arm, needs trainings that have no result" in said
     assert said.endswith("This look waits for trainings that have no result: `study status asked` says why.")
-    assert list(ready.store.root.glob("submissions/*")) == [folder]
+    assert len(submission.read_all(ready.store)) == 1
     assert (home / "home" / "out" / "asked.html").exists()
+
+
+def test_what_failed_is_submitted_again_with_a_parent_that_was_lost(home: Path, queue: Path) -> None:
+    ready = ready_for(home, SPEC)
+    make_results(ready.prepared, slice(1))
+    phases = ready.prepared.plan.trials[1].phases
+    note_submitted(ready, "asked", {phase.key for phase in phases.values()})
+    fail(ready.store, phases["rgb"])
+    (again,) = study.retry("asked")
+    assert again.folder is not None
+    assert submitted_last(ready) == {phases[role].key for role in ("rgb", "sender", "joint")}
+    parents = ":".join(sorted(job_of(ready, phases[role].key) for role in ("rgb", "sender")))
+    script = again.folder / "jobs" / f"{job_of(ready, phases['joint'].key)}_submission.sh"
+    assert f"--dependency=afterok:{parents}\n" in script.read_text()
+
+
+def job_of(ready: Ready, key: str) -> str:
+    return str(dict(submission.jobs_of(submission.read_all(ready.store)[-1]))[key])
+
+
+def test_a_look_submits_no_phase_whose_parent_was_lost(home: Path, queue: Path) -> None:
+    ready = ready_for(home, UNTIL_DECIDED)
+    make_results(ready.prepared, slice(5))
+    lost = ready.prepared.plan.trials[5].phases
+    note_submitted(ready, "asked", [lost["rgb"].key])
+    assert "This look waits for trainings that have no result" in look(ready, nowhere(home))
+    assert len(submission.read_all(ready.store)) == 1
+
+
+def test_a_look_submits_what_another_study_gave_up(home: Path, queue: Path) -> None:
+    ready = ready_for(home, UNTIL_DECIDED)
+    make_results(ready.prepared, slice(5))
+    lost = {phase.key for phase in ready.prepared.plan.trials[5].phases.values()}
+    note_submitted(ready, "another", lost)
+    assert look(ready, snapshot.take(home / "code")).endswith("\n2 phases submitted for a look")
+    assert submitted_last(ready) == lost
+    assert "This look waits for trainings" in look(ready, nowhere(home)), "it is not submitted twice"
+
+
+@pytest.mark.parametrize("role", ["rgb", "joint"])
+def test_a_look_goes_on_without_the_training_that_failed(role: str, home: Path, queue: Path) -> None:
+    ready = ready_for(home, UNTIL_DECIDED.replace("32.0", "1.0"))
+    make_results(ready.prepared, slice(5))
+    last = ready.prepared.plan.trials[5]
+    if role == "joint":
+        made.train(ready.store, last.phases["rgb"].content, CLIPS)
+    fail(ready.store, last.phases[role])
+    said = look(ready, snapshot.take(home / "code"))
+    assert "The look at 5 seeds is to come." in said
+    assert said.endswith("\n8 phases submitted for a look")
+    five = ready.prepared.plan.first({"count=1": 5, "count=2": 5}).trials[6:]
+    assert submitted_last(ready) == {phase.key for trial in five for phase in trial.phases.values()}
+    note = read_json(ready.store.editions / "asked" / "answer.json")["note"]
+    assert f"Failed, and so left out: {last.arm.name} seed {last.seed}." in note
 
 
 def test_a_look_at_a_study_of_fixed_seeds_answers(home: Path) -> None:

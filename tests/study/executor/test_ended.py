@@ -9,6 +9,7 @@ import pytest
 
 import study
 from results.attempt import Store
+from results.files import read_json, replace_json
 from results.owner import Owner
 from study.executor import submission
 from study.executor.ended import CUT_OFF, ENDED, ended
@@ -105,6 +106,18 @@ def test_what_never_began_and_printed_nothing_keeps_no_submission(store: Store, 
     squeue("true")
     folder = submit(store, JOINTS[1], logs=False)
     assert ended(store)[0] == {folder: ENDED}
+
+
+def test_what_a_look_waits_for_keeps_its_submission(store: Store, squeue: Answer) -> None:
+    squeue("true")
+    path = store.editions / made.EDITION / "plan.json"
+    plan = read_json(path)
+    replace_json(path, plan | {"claim": plan["claim"] | {"over": "seeds", "looks": [3, 5]}})
+    done, cancelled = submit(store, JOINTS[0], logs=False), submit(store, *JOINTS, logs=False)
+    assert ended(store)[0] == {done: ENDED}
+    for content in made.contents(20, 0).values():
+        made.train(store, content, 4)
+    assert ended(store)[0] == {done: ENDED, cancelled: ENDED}
 
 
 def test_what_is_just_being_submitted_stays(store: Store, squeue: Answer) -> None:
