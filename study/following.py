@@ -1,5 +1,6 @@
 """What can be done from any shell with a study that was submitted to SLURM: cancel it, read what failed."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ TAIL_LINES = 60
 MANY = 200
 """Jobs in one call of `scancel`."""
 LEAST_DIGITS = 4
+LAST_WORDS_S = 2.0
+"""A look that is cancelled in the middle of a call of `sbatch` may take so long to die."""
 
 
 class Cancelled(NamedTuple):
@@ -47,12 +50,27 @@ class Log(NamedTuple):
 def cancel(store: Store, name: str) -> Cancelled:
     """Cancel the jobs of a study or edition, in the queue or running, whoever submitted them.
 
-    A phase that another study needs, whose look is in the queue, goes on: that study waits for it.
+    A phase that another study needs, whose look is in the queue, goes on: that study waits for it. A look that runs may
+    submit something before it dies: then that is cancelled too.
 
     Raises:
         UserError: the store holds no such study.
         QueueError: SLURM does not answer.
     """
+    cancelled: list[str] = []
+    while True:
+        ours, kept = _jobs_to_cancel(store, name)
+        new = [job for job in ours if job.row.job not in cancelled]
+        for part in submission.pieces([job.row.job for job in new], MANY):
+            queue.asked(["scancel", "--quiet", *part])
+        cancelled += [job.row.job for job in new]
+        if not any(job.key is None and job.row.state == "RUNNING" for job in new):
+            return Cancelled(cancelled, kept)
+        time.sleep(LAST_WORDS_S)
+
+
+def _jobs_to_cancel(store: Store, name: str) -> tuple[list[submission.Job], Counter[str]]:
+    """List the jobs of a study that no other study waits for, and count those that others do, by edition."""
     own = {one["edition"] for one in submissions_of(store, name)}
     plans, everything = read_plans(store).whole, submission.jobs(submission.read_all(store))
     wanted = {key for edition in own & plans.keys() for key in plans[edition]["phases"]}
@@ -60,10 +78,7 @@ def cancel(store: Store, name: str) -> Cancelled:
     awaited = {key: edition for edition in waiting if edition in plans for key in plans[edition]["phases"]}
     ours = [job for job in everything if job.edition in own or job.key in wanted]
     kept = Counter(awaited[job.key] for job in ours if job.key in awaited)
-    jobs = [job.row.job for job in ours if job.key not in awaited]
-    for part in submission.pieces(jobs, MANY):
-        queue.asked(["scancel", *part])
-    return Cancelled(jobs, kept)
+    return [job for job in ours if job.key not in awaited], kept
 
 
 def submissions_of(store: Store, name: str) -> list[Submission]:

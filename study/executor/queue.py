@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Set
+from datetime import datetime
 from typing import NamedTuple
 
 from models.errors import UserError
@@ -71,10 +72,22 @@ def own_job() -> str:
     return os.environ.get("SLURM_JOB_ID", "")
 
 
-def is_preempted(job: str) -> bool:
-    """Tell whether SLURM has told a running job to make room since it began; False if SLURM does not answer.
+class Run(NamedTuple):
+    """What SLURM says of a job since it began, the last time if it was queued again.
 
-    SLURM may announce that by the very signal that announces the end of a job's time.
+    Attributes:
+        began_at: seconds since 1970.
+        is_preempted: it was told to make room.
+    """
+
+    began_at: float
+    is_preempted: bool
+
+
+def run_of(job: str) -> Run | None:
+    """Ask SLURM about a running job; None if it does not answer.
+
+    SLURM may announce a preemption by the very signal that announces the end of a job's time.
 
     Args:
         job: its own number, which for one task of an array is the array's number too: SLURM then answers for all of it.
@@ -82,11 +95,14 @@ def is_preempted(job: str) -> bool:
     try:
         answer = asked(["scontrol", "--oneliner", "show", "job", job])
     except QueueError:
-        return False
+        return None
     own = next((line for line in answer.splitlines() if line.startswith(f"JobId={job} ")), "")
     shown: dict[str, str] = dict(_SHOWN.findall(own))
-    at = shown.get("PreemptTime", "")
-    return at[:1].isdecimal() and at >= shown.get("StartTime", "")
+    began, told = shown.get("StartTime", ""), shown.get("PreemptTime", "")
+    try:
+        return Run(datetime.fromisoformat(began).timestamp(), told[:1].isdecimal() and told >= began)
+    except ValueError:
+        return None
 
 
 def asked(words: list[str]) -> str:

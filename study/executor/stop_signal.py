@@ -20,6 +20,12 @@ EARLY_S = 65.0
 DYING_S = 600.0
 
 
+def let_through() -> None:
+    """Hold nothing back any more: SIGTERM ends this process, SIGUSR2 has submitit put it back into the queue."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+
 class StopSignal:
     """Notes the signals that ask a phase to stop; calling it raises `Stopped` once there was one."""
 
@@ -65,9 +71,14 @@ class StopSignal:
         raise SystemExit(1)
 
     def is_timed_out(self, limit_s: float, signal_delay_s: float) -> bool:
-        """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart."""
-        near_the_end = time.monotonic() - self.began >= limit_s - signal_delay_s - EARLY_S
-        return near_the_end and signal.SIGTERM not in self.seen and not queue.is_preempted(queue.own_job())
+        """Tell the end of the time limit from a preemption, which a short time limit leaves no room to tell apart.
+
+        A job's time runs from before its `setup`; where SLURM is silent, from when this process began.
+        """
+        run = queue.run_of(queue.own_job())
+        ran_s = time.time() - run.began_at if run else time.monotonic() - self.began
+        near_the_end = ran_s >= limit_s - signal_delay_s - EARLY_S
+        return near_the_end and signal.SIGTERM not in self.seen and not (run and run.is_preempted)
 
     def over(self) -> None:
         """Hear no more: a signal that comes while Python shuts down would end a phase that is done as failed."""

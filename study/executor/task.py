@@ -3,8 +3,7 @@
 A phase may have several tasks: all of them train it, and what is said here of saving and queueing the first one does.
 
 A phase that is told to save (`study.executor.stop_signal`) stops before its next step, and can go on from its last
-epoch. Nothing heavy is imported before the handlers stand. A report, which takes seconds, lets no signal through: what
-SLURM then kills after its grace it puts back itself.
+epoch. Nothing heavy is imported before the handlers stand. A look, which takes seconds, has nothing to save.
 """
 
 import pickle
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.executor import snapshot
-from study.executor.stop_signal import StopSignal
+from study.executor.stop_signal import StopSignal, let_through
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -150,6 +149,7 @@ class LookTask:
             ChangedCode: the copy of the code is not what was submitted.
             SubmissionError: SLURM refuses what was to be submitted.
         """
+        let_through()
         forget_torn_writes()
         snapshot.refuse_changed(self.code, self.digest)
         from study.submitting import look

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -104,4 +105,11 @@ def test_slurm_is_asked_once_in_a_while(answers: Answers, tmp_path: Path) -> Non
 def test_a_preemption_counts_since_the_job_began(shown: str, is_preempted: bool, answers: Answers) -> None:
     another = "JobId=124 ArrayJobId=123 StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T11:00:00"
     answers("scontrol", f"echo 'JobId=123 ArrayJobId=123 {shown}'; echo '{another}'")
-    assert queue.is_preempted("123") == is_preempted
+    run = queue.run_of("123")
+    assert run == queue.Run(datetime(2026, 11, 26, 10).timestamp(), is_preempted)
+
+
+@pytest.mark.parametrize("shell", ["exit 1", "echo 'JobId=124 StartTime=2026-11-26T10:00:00'", "echo JobId=123"])
+def test_what_slurm_does_not_say_of_a_job_is_not_known(shell: str, answers: Answers) -> None:
+    answers("scontrol", shell)
+    assert queue.run_of("123") is None

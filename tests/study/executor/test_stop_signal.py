@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from study.executor import queue
 from study.executor.stop_signal import StopSignal
 from study.leg import Stopped
 
@@ -27,6 +28,15 @@ def test_a_time_out_is_told_from_a_preemption(
 ) -> None:
     monkeypatch.setenv("PATH", "")  # SLURM does not answer
     assert Preempted(seconds, *seen).is_timed_out(800, 90) == is_timed_out
+
+
+@pytest.mark.parametrize(("setup_s", "is_preempted", "is_timed_out"), [(630.0, False, True), (630.0, True, False)])
+def test_the_time_of_a_job_runs_from_before_its_setup(
+    setup_s: float, is_preempted: bool, is_timed_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queue.Run(time.time() - setup_s - 70, is_preempted)
+    monkeypatch.setattr(queue, "run_of", lambda job: run)
+    assert Preempted(70.0, signal.SIGUSR2).is_timed_out(800, 90) == is_timed_out
 
 
 def test_a_signal_that_comes_while_another_is_named_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
