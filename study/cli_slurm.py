@@ -98,8 +98,8 @@ def add_verbs(app: typer.Typer, words: "Callable[[], str]", screen: "Callable[[]
             print_submitted(submitted, screen())
 
     @app.command()
-    def logs(key: Annotated[str, typer.Argument(help="Key of a phase, or its first digits.")]) -> None:
-        """Show the traceback of a phase that failed, or the end of what it printed.
+    def logs(key: Annotated[str, typer.Argument(help="Key of a phase, or its first digits; or an edition.")]) -> None:
+        """Show the traceback of a phase that failed, or the end of what it, or the newest look at an edition, printed.
 
         Example: study logs 3fa9c1
         """

@@ -17,6 +17,7 @@ TAIL_LINES = 60
 MANY = 200
 """Jobs in one call of `scancel`."""
 LEAST_DIGITS = 4
+NOTHING = "nothing was printed"
 LAST_WORDS_S = 2.0
 """A look that is cancelled in the middle of a call of `sbatch` may take so long to die."""
 
@@ -99,18 +100,21 @@ def logs(store: Store, key: str) -> Log:
     """Read what a phase left behind.
 
     Args:
-        key: or its first digits.
+        key: or its first digits; or an edition, for what the newest look at it printed.
 
     Raises:
         UserError: no phase, or several, begin with them.
     """
+    if key in read_plans(store).whole:
+        printed = submission.look_logs_of(store, key)
+        return Log(key, "look", "\n".join(_end(printed[0], printed)) if printed else NOTHING, tuple(printed))
     key = _whole(store, key)
     state, attempts = store.state(key), store.attempts(key)
     failure = attempts[-1].failure() if attempts else None
     own = [attempts[-1].log] if attempts and attempts[-1].log.exists() else []
     files = own + submission.logs_of(store, key)
     lines = failure["traceback"].splitlines() if failure else [line for path in files for line in _end(path, files)]
-    return Log(key, state, "\n".join(lines) or "nothing was printed", tuple(files))
+    return Log(key, state, "\n".join(lines) or NOTHING, tuple(files))
 
 
 def _whole(store: Store, start: str) -> str:

@@ -113,18 +113,20 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    is_unanswered = counts["done"] == len(phases) and not is_answered(store, plan)
-    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, is_unanswered)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, is_unanswered(store, plan))
 
 
-def is_answered(store: Store, plan: PlanFile) -> bool:
-    """Tell whether an edition whose phases are all done was answered after the last of them."""
+def is_unanswered(store: Store, plan: PlanFile) -> bool:
+    """Tell whether all phases of an edition are done, and nobody has answered it since."""
+    runs = str(store.runs)
     try:
-        answered = os.stat(store.editions / plan["edition"] / "answer.json").st_mtime_ns
+        done = max((os.stat(f"{runs}/{key}/done.json").st_mtime_ns for key in plan["phases"]), default=0)
     except FileNotFoundError:
         return False
-    runs = str(store.runs)
-    return answered >= max((os.stat(f"{runs}/{key}/done.json").st_mtime_ns for key in plan["phases"]), default=0)
+    try:
+        return os.stat(store.editions / plan["edition"] / "answer.json").st_mtime_ns < done
+    except FileNotFoundError:
+        return True
 
 
 def with_queued(names: Mapping[str, str], held: Mapping[str, Row]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from study.event import Event, Progress
 from study.executor import submission
 from study.executor.queue import Row
 from study.executor.submission import Submission
-from study.standing import editions, is_answered, with_queued
+from study.standing import editions, is_unanswered, with_queued
 
 ASK_S = 10.0
 """SLURM is asked at most once in so many seconds."""
@@ -115,7 +115,7 @@ class Watched:
     @property
     def is_answered(self) -> bool:
         """Tell whether every phase is done, and the study answered since."""
-        return self.is_whole and is_answered(self._store, self.plan)
+        return self.is_whole and not is_unanswered(self._store, self.plan)
 
     @property
     def is_settled(self) -> bool:

@@ -8,6 +8,7 @@ from results.clean import is_abandoned
 from results.plan import read_plans
 from study.executor import submission
 from study.executor.submission import Submission
+from study.standing import is_unanswered
 
 ENDED, CUT_OFF = "submission whose jobs have ended", "submission that was cut off"
 
@@ -15,8 +16,9 @@ ENDED, CUT_OFF = "submission whose jobs have ended", "submission that was cut of
 def ended(store: Store) -> tuple[dict[Path, str], str]:
     """List the folders of submissions from which nothing is needed any more.
 
-    One is needed while SLURM holds any of its jobs, while it holds the newest log of a phase that is not done, and
-    while a look waits for a phase of it: the look would submit it again. Where SLURM does not answer, all of them are.
+    One is needed while SLURM holds any of its jobs, while it holds the newest log of a phase that is not done or of a
+    look that did not answer, and while a look waits for a phase of it: the look would submit it again. Where SLURM does
+    not answer, all of them are.
 
     Returns:
         folder -> why it may go; and why submissions stay, or empty.
@@ -26,7 +28,7 @@ def ended(store: Store) -> tuple[dict[Path, str], str]:
         held = {job.row.name for job in submission.jobs(submissions)}
     except UserError as error:
         return {}, f"submissions stay: {error}"
-    kept = _with_logs(store, submissions) | _with_looks(store, submissions)
+    kept = _with_logs(store, submissions) | _with_looks(store, submissions) | _with_look_logs(store, submissions)
     found = {}
     for one in submissions:
         folder = submission.folder_of(store) / one["token"]
@@ -63,6 +65,13 @@ def _with_looks(store: Store, submissions: list[Submission]) -> set[str]:
         for one in submissions
         if one["edition"] in plans and any(key in open_keys for key, _ in submission.jobs_of(one))
     }
+
+
+def _with_look_logs(store: Store, submissions: list[Submission]) -> set[str]:
+    """Name the submissions that hold the newest log of a look at an edition that is done and not answered."""
+    newest = {one["edition"]: one["token"] for one in submissions if submission.look_logs_in(store, one)}
+    plans = {edition: plan for edition, plan in read_plans(store).whole.items() if edition in newest}
+    return {newest[edition] for edition, plan in plans.items() if is_unanswered(store, plan)}
 
 
 def _cut_off(store: Store) -> list[Path]:

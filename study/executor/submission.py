@@ -180,6 +180,19 @@ def logs_of(store: Store, key: str) -> list[Path]:
     return []
 
 
+def look_logs_of(store: Store, edition: str) -> list[Path]:
+    """Find what the newest look at an edition that printed anything printed."""
+    for one in reversed(read_all(store)):
+        if one["edition"] == edition and (paths := look_logs_in(store, one)):
+            return paths
+    return []
+
+
+def look_logs_in(store: Store, submission: Submission) -> list[Path]:
+    """Find what the look of a submission printed."""
+    return logs_in(folder_of(store) / submission["token"] / "jobs", submission["arrays"][-1]["job"])
+
+
 def logs_in(folder: Path, job: str | None) -> list[Path]:
     """Find what the processes of a job printed, in their order; `folder` holds submitit's files."""
     return sorted(folder.glob(f"{job}_*_log.out"), key=lambda path: (len(path.name), path.name))

@@ -120,6 +120,19 @@ def test_what_a_look_waits_for_keeps_its_submission(store: Store, squeue: Answer
     assert ended(store)[0] == {done: ENDED, cancelled: ENDED}
 
 
+def test_the_log_of_a_look_that_did_not_answer_stays_until_it_is_answered(store: Store, squeue: Answer) -> None:
+    squeue("true")
+    made.train(store, made.contents(20, 0)["joint"], 4)
+    older, newer = submit(store, *JOINTS), submit(store, *JOINTS)
+    log = newer / "jobs" / "8_0_log.out"
+    log.write_text("SubmissionError: SLURM refuses\n")
+    assert ended(store) == ({older: ENDED}, "")
+    said = study.logs(made.EDITION)
+    assert (said.state, said.text, said.files) == ("look", "SubmissionError: SLURM refuses", (log,))
+    replace_json(store.editions / made.EDITION / "answer.json", {"sentence": "Undecided."})
+    assert ended(store) == ({older: ENDED, newer: ENDED}, "")
+
+
 def test_what_is_just_being_submitted_stays(store: Store, squeue: Answer) -> None:
     squeue("true")
     folder, empty = submit(store, job=None), submission.make_folder(store)
