@@ -131,7 +131,9 @@ class Alive:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[str, tuple[float, int | None]] = {}
+        self._asked_at = -FRESH_S
+        self._mine: dict[str, int] | None = {}
+        self._others: dict[str, int | None] = {}
 
     def __call__(self, owner: Owner) -> bool | None:
         """Give True or False where it is known, else None."""
@@ -141,19 +143,28 @@ class Alive:
         return True if self._restarts(owner.slurm_job) == owner.slurm_restarts else None
 
     def _restarts(self, job: str) -> int | None:
-        """Count how often SLURM has started a running job again; None if it does not run, or SLURM is silent."""
-        at, restarts = self._answers.get(job, (-FRESH_S, None))
-        if time.monotonic() - at < FRESH_S:
-            return restarts
-        words = ["squeue", "--noheader", f"--jobs={job}", "--states=RUNNING", "--Format=JobID:24,RestartCnt:12"]
-        try:
-            lines = [line.split() for line in asked(words).splitlines()]
-        except QueueError:
-            lines = []
-        counts = [line[1] for line in lines if line[:1] == [job] and line[1:] and line[1].isdecimal()]
-        restarts = int(counts[0]) if counts else None
-        self._answers[job] = (time.monotonic(), restarts)
-        return restarts
+        """Count how often SLURM has started a running job again; None if it does not run, or SLURM is silent.
+
+        One question serves for all jobs of this user, however many claims there are; one more for each job of another.
+        """
+        if time.monotonic() - self._asked_at >= FRESH_S:
+            self._mine, self._others = _running("--me"), {}
+            self._asked_at = time.monotonic()
+        if self._mine is None or job in self._mine:
+            return (self._mine or {}).get(job)
+        if job not in self._others:
+            self._others[job] = (_running(f"--jobs={job}") or {}).get(job)
+        return self._others[job]
+
+
+def _running(which: str) -> dict[str, int] | None:
+    """List running jobs by their own number, and how often each was started again; None if SLURM does not answer."""
+    words = ["squeue", "--noheader", which, "--states=RUNNING", "--Format=JobID:24,RestartCnt:12"]
+    try:
+        lines = [line.split() for line in asked(words).splitlines()]
+    except QueueError:
+        return None
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdecimal()}
 
 
 def _row(line: str) -> Row:

@@ -93,6 +93,23 @@ def test_slurm_is_asked_once_in_a_while(answers: Answers, tmp_path: Path) -> Non
     assert (tmp_path / "calls").read_text().count("called") == 1
 
 
+def test_one_question_serves_for_all_jobs_of_a_user_and_one_for_each_other(answers: Answers, tmp_path: Path) -> None:
+    answers("squeue", 'case "$*" in *--me*) echo 123 1; echo 124 0;; *--jobs=7*) echo 7 0;; *) exit 1;; esac')
+    alive = Alive()
+    owners = [replace(ELSEWHERE, slurm_job=job, slurm_restarts=count) for job, count in (("123", 1), ("124", 0))]
+    assert [alive(owner) for owner in owners * 3] == [True] * 6
+    assert alive(replace(ELSEWHERE, slurm_job="7", slurm_restarts=0)) is True
+    assert [alive(replace(ELSEWHERE, slurm_job="8")) for _ in range(3)] == [None] * 3
+    assert (tmp_path / "calls").read_text().count("called") == 3
+
+
+def test_slurm_that_is_silent_is_not_asked_about_every_claim(answers: Answers, tmp_path: Path) -> None:
+    answers("squeue", "exit 1")
+    alive = Alive()
+    assert [alive(replace(ELSEWHERE, slurm_job=str(job))) for job in range(20)] == [None] * 20
+    assert (tmp_path / "calls").read_text().count("called") == 1
+
+
 @pytest.mark.parametrize(
     ("shown", "is_preempted"),
     [
