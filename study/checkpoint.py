@@ -17,17 +17,37 @@ from torch import Tensor
 from results.files import rename, temporary_beside, writing
 
 
+class Part(NamedTuple):
+    """How far one process had come in an epoch that was broken off.
+
+    Attributes:
+        batches: that were taken whole, by all processes.
+        clips: in them.
+        total: what the process adds to the sum of their losses.
+        random: state of what the rest of the epoch draws from.
+    """
+
+    batches: int
+    clips: int
+    total: Tensor
+    random: Tensor
+
+
 class Resume(NamedTuple):
-    """The state of a training after `epoch` epochs.
+    """The state of a training after `epoch` epochs, and a part of the next one if it was broken off.
 
     Attributes:
         processes: the most that trained any of them together.
+        parts: by process; empty if no epoch was broken off.
+        seconds: that the part took.
     """
 
     epoch: int
     network: dict[str, Tensor]
     optimiser: dict[str, Tensor]
     processes: int = 1
+    parts: tuple[Part, ...] = ()
+    seconds: float = 0.0
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -45,7 +65,11 @@ def save_resume(path: Path, resume: Resume) -> None:
     """Write the state of a training to `path`."""
     tensors = {f"network.{name}": tensor for name, tensor in resume.network.items()}
     tensors |= {f"optimiser.{name}": tensor for name, tensor in resume.optimiser.items()}
-    _replace(path, tensors, {"progress": json.dumps({"epoch": resume.epoch, "processes": resume.processes})})
+    progress: dict[str, float] = {"epoch": resume.epoch, "processes": resume.processes}
+    for rank, part in enumerate(resume.parts):
+        tensors |= {f"part.{rank}.total": part.total, f"part.{rank}.random": part.random}
+        progress |= {"batches": part.batches, "clips": part.clips, "parts": rank + 1, "seconds": resume.seconds}
+    _replace(path, tensors, {"progress": json.dumps(progress)})
 
 
 def load_resume(path: Path) -> Resume:
@@ -53,8 +77,17 @@ def load_resume(path: Path) -> Resume:
     with safe_open(path, framework="pt") as file:  # opened once: another attempt may replace it at any time
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
         progress = json.loads(file.metadata()["progress"])
+    parts = [
+        Part(progress["batches"], progress["clips"], tensors[f"part.{rank}.total"], tensors[f"part.{rank}.random"])
+        for rank in range(progress.get("parts", 0))
+    ]
     return Resume(
-        progress["epoch"], _under("network.", tensors), _under("optimiser.", tensors), progress.get("processes", 1)
+        progress["epoch"],
+        _under("network.", tensors),
+        _under("optimiser.", tensors),
+        progress.get("processes", 1),
+        tuple(parts),
+        progress.get("seconds", 0.0),
     )
 
 

@@ -64,6 +64,19 @@ class Compute:
         if self.compile:
             network.compile(options={"fallback_random": True})  # else dropout would draw otherwise
 
+    def random_state(self) -> Tensor:
+        """Give the state of what dropout draws from, as bytes."""
+        states = [torch.get_rng_state()]
+        states += [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
+        return torch.cat(states)
+
+    def set_random_state(self, state: Tensor) -> None:
+        """Draw from here on what was to be drawn when `random_state` gave `state`."""
+        size = len(torch.get_rng_state())
+        torch.set_rng_state(state[:size].clone())
+        if self.device.type == "cuda" and len(state) > size:
+            torch.cuda.set_rng_state(state[size:].clone(), self.device)
+
     def moved(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bring clips to the device; on a GPU while it computes."""
         return {name: self._moved(stream) for name, stream in streams.items()}

@@ -115,8 +115,12 @@ class Loader:
         """Count the batches of a training epoch; the last may be smaller than `batch`."""
         return -(-len(self.indices("train")) // batch)
 
-    def train(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """Go through the training clips once, in an order and with augmentation drawn from seed, epoch and clip."""
+    def train(self, seed: int, epoch: int, batch: int, taken: int = 0) -> Iterator[Batch]:
+        """Go through the training clips once, in an order and with augmentation drawn from seed, epoch and clip.
+
+        Args:
+            taken: batches at the beginning that are left out.
+        """
         indices = self.indices("train")
         order = np.random.Generator(np.random.PCG64(derive(seed, "order", epoch))).permutation(len(indices))
         shuffled = [indices[place] for place in order]
@@ -125,7 +129,8 @@ class Loader:
         def item(index: int) -> Item:
             return Item(index, augment.draw(drawn, seed, epoch, self._clips[index].name))
 
-        return self._batches(self._part([item(index) for index in chunk]) for chunk in _chunks(shuffled, batch))
+        chunks = _chunks(shuffled[taken * batch :], batch)
+        return self._batches(self._part([item(index) for index in chunk]) for chunk in chunks)
 
     def evaluate(self, split: str, batch: int) -> Iterator[Batch]:
         """Go through a split in order, without augmentation.

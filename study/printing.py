@@ -136,7 +136,9 @@ def print_submitted(submitted: Submitted, console: Console) -> None:
     for note in submitted.notes:
         console.print(f"note: {note}")
     for label in submitted.elsewhere:
-        console.print(f"not submitted: {label}: another run holds it, or one that died less than two minutes ago; run again later")
+        console.print(
+            f"not submitted: {label}: another run holds it, or one that died less than two minutes ago; run again later"
+        )
     for array in submitted.submission["arrays"] if submitted.submission else []:
         what = f"{len(array['keys'])} phases" if array["keys"] else "the look at all of them"
         console.print(f"job {array['job']}: {what}")

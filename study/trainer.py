@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from study.checkpoint import Part
 from study.compute import Compute
 from study.loader import Batch
 from study.optim import OptimSettings, autocast, gradient_scaler, lr_at, parameter_groups
@@ -25,6 +26,8 @@ class Diverged(ArithmeticError):
 
 class Trainer:
     """Train one network for a fixed number of epochs, with other processes if there are any.
+
+    An epoch that is broken off can be taken up where it was (`part`).
 
     The learning rate is a function of the step, and the random state of an epoch is derived from `seed` and the epoch,
     so the saved state is weights, moments and the epoch: a resumed training of one or two processes repeats an
@@ -60,24 +63,39 @@ class Trainer:
         groups = parameter_groups(network, settings.weight_decay)
         has_weights = any(group["params"] for group in groups)
         self.optimiser = torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas) if has_weights else None
+        self.part: Part | None = None
 
-    def epoch(self, epoch: int, batches: Iterable[Batch], stop: Callable[[], None] = lambda: None) -> float:
+    def epoch(
+        self,
+        epoch: int,
+        batches: Iterable[Batch],
+        stop: Callable[[], None] = lambda: None,
+        part: Part | None = None,
+    ) -> float:
         """Train epoch number `epoch` (from 1) and return the mean loss of its clips, those of all processes.
 
         Args:
-            stop: called before every step; raises to end the epoch early.
+            batches: those after `part`.
+            stop: called before every step; raises to end the epoch early, and then `self.part` says how far it came.
+            part: of the epoch that is done already.
 
         Raises:
             Diverged: the loss became infinite or NaN.
         """
         torch.manual_seed(derive(self.seed, "epoch", epoch, *self.compute.group.words))
+        total, clips, taken = torch.zeros((), device=self.compute.device), 0, 0
+        if part:
+            self.compute.set_random_state(part.random)
+            total, clips, taken = part.total.to(self.compute.device), part.clips, part.batches
         self.averaging.train()
-        total = torch.zeros((), device=self.compute.device)
-        clips = 0
-        for index, batch in enumerate(batches):
-            stop()
-            total += self._step((epoch - 1) * self.steps_per_epoch + index, batch) * batch.whole
-            clips += batch.whole
+        try:
+            for batch in batches:
+                stop()
+                total = total + self._step((epoch - 1) * self.steps_per_epoch + taken, batch) * batch.whole
+                clips += batch.whole
+                taken += 1
+        finally:
+            self.part = Part(taken, clips, total.cpu(), self.compute.random_state())
         mean = float(self.compute.group.summed(total)) / clips
         if not math.isfinite(mean):
             raise Diverged(

@@ -32,11 +32,11 @@ from models.transm3e import TransM3E
 from models.weights import read
 from results.attempt import TRAINED, Attempt, Store
 from results.record import Record, RecordWriter, read_records
-from study.checkpoint import Resume, load_resume, load_weights, save_resume, save_weights
+from study.checkpoint import Part, Resume, load_resume, load_weights, save_resume, save_weights
 from study.compute import Compute
 from study.event import Progress
 from study.examiner import SHOWN_SPLITS, Examiner
-from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
+from study.leg import Place, Report, Stop, Stopped, publish, refuse_superseded, unheard, unstopped
 from study.loader import Loader
 from study.memory import start_peak
 from study.phase import Phase, senders_of
@@ -70,12 +70,16 @@ def train(
     leg = _Leg(phase, place, store)
     settings, group = phase.training, place.group
     for epoch in range(leg.resume(attempt) + 1, settings.epochs + 1):
-        began = time.monotonic()
-        records = leg.epoch(epoch, stop)
-        if epoch == settings.epochs:
-            records += leg.examiner.measure_all(attempt, epoch, stop)
-        elif epoch % settings.evaluate_every == 0:
-            records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
+        began = time.monotonic() - leg.before_s
+        try:
+            records = leg.epoch(epoch, stop)
+            if epoch == settings.epochs:
+                records += leg.examiner.measure_all(attempt, epoch, stop)
+            elif epoch % settings.evaluate_every == 0:
+                records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
+        except Stopped:
+            leg.keep_part(attempt, epoch - 1, time.monotonic() - began)
+            raise
         progress = group.first(leg.keep, attempt, epoch, records, time.monotonic() - began)
         group.first(report, progress)
     return group.first(leg.finish, attempt)
@@ -147,6 +151,8 @@ class _Leg:
             be_deterministic()
         start_peak(compute.device)
         self.place = place
+        self.part: Part | None = None
+        self.before_s = 0.0
         self.processes = place.group.size
         self.settings = settings
         self.seed = own_seed(phase)
@@ -180,12 +186,32 @@ class _Leg:
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
         self.processes = max(self.processes, state.processes)
+        if len(state.parts) == self.place.group.size:  # other processes would draw otherwise from here on
+            self.part, self.before_s = state.parts[self.place.group.rank], state.seconds
         return state.epoch
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:
-        """Train one epoch."""
-        batches = self.loader.train(self.seed, epoch, self.settings.optim.batch)
-        return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop))]
+        """Train one epoch, or what is left of it."""
+        part, self.part, self.before_s = self.part, None, 0.0
+        batches = self.loader.train(self.seed, epoch, self.settings.optim.batch, part.batches if part else 0)
+        return [Record("loss", "train", epoch, self.trainer.epoch(epoch, batches, stop, part))]
+
+    def keep_part(self, attempt: Attempt, epochs: int, seconds: float) -> None:
+        """Keep how far the epoch after `epochs` has come, in `seconds`, so that a later attempt can go on from here.
+
+        Raises:
+            Superseded: another attempt holds the phase now.
+        """
+        group, part = self.place.group, self.trainer.part
+        if part is None or part.batches == 0:
+            return
+        parts = tuple(group.gathered(part))
+        group.first(self._save, attempt, epochs, parts, seconds)
+
+    def _save(self, attempt: Attempt, epochs: int, parts: tuple[Part, ...] = (), seconds: float = 0.0) -> None:
+        refuse_superseded(attempt)
+        state = Resume(epochs, own_state(self.network), self.trainer.state(), self.processes, parts, seconds)
+        save_resume(attempt.resume, state)
 
     def keep(self, attempt: Attempt, epoch: int, records: Sequence[Record], seconds: float) -> Progress:
         """Write down what `epoch` gave, and the state after it, so that a later attempt can go on from here.
@@ -198,8 +224,7 @@ class _Leg:
             writer.write(records)
         refuse_superseded(attempt)
         if epoch < self.settings.epochs:
-            state = Resume(epoch, own_state(self.network), self.trainer.state(), self.processes)
-            save_resume(attempt.resume, state)
+            self._save(attempt, epoch)
         attempt.heartbeat()
         progress = Progress.of(epoch, self.settings.epochs, records)
         assert progress is not None, "these are the records of a training"

@@ -71,7 +71,7 @@ def run(
             crew.look_elsewhere()
     except KeyboardInterrupt:
         raise Interrupted(
-            "stopped. What was measured is in the store; the same command goes on from the last epochs"
+            "stopped. What was measured is in the store; the same command goes on from there"
         ) from None
     finally:
         with _undisturbed():
@@ -146,7 +146,7 @@ class _Crew:
                 self.tell(Event(key, "done" if state.name == "done" else "stopped"))
 
     def dismiss(self) -> None:
-        """Stop every worker; one that is at work keeps its last epoch and says so in the store."""
+        """Stop every worker; one that is at work keeps how far it is and says so in the store."""
         for worker in self.workers:
             with suppress(OSError):
                 worker.connection.send(None)
@@ -179,7 +179,7 @@ class _Crew:
         self.tell(event)
 
     def _bury(self, worker: _Worker) -> None:
-        """A worker died (killed, out of memory): try its phase again from the last epoch, but not for ever."""
+        """A worker died (killed, out of memory): try its phase again from its last whole epoch, but not for ever."""
         key, worker.key = worker.key, None
         self._retire(worker)
         if key is None:

@@ -2,8 +2,8 @@
 
 A phase may have several tasks: all of them train it, and what is said here of saving and queueing the first one does.
 
-A phase that is told to save (`study.executor.stop_signal`) stops before its next step, and can go on from its last
-epoch. Nothing heavy is imported before the handlers stand. A look, which takes seconds, has nothing to save.
+A phase that is told to save (`study.executor.stop_signal`) stops before its next step, saves, and can go on from
+there. Nothing heavy is imported before the handlers stand. A look, which takes seconds, has nothing to save.
 """
 
 import pickle

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from study.event import Progress
 from study.leg import Place, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
+from study.trainer import Trainer
 from study.training import started, subset_of, train
 
 EPOCHS = 4
@@ -144,6 +145,43 @@ def test_a_phase_that_is_stopped_and_resumed_equals_one_that_never_was(
     assert len(prepared.store.attempts(phase.key)) == 3
     assert numbers(prepared.store, phase) == numbers(undisturbed, phase)
     assert prepared.store.checkpoint(phase.key).read_bytes() == undisturbed.checkpoint(phase.key).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["rgb", "joint"])
+def test_a_phase_that_is_broken_off_in_the_middle_of_an_epoch_loses_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Every attempt takes one step or one batch of a measurement more than the one before."""
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path))
+    prepared = prepare(Request("token_count_sweep", profile="smoke", overrides=SETTINGS | RANDOM | {"optim.batch": 4}))
+    here, undisturbed, store = place(prepared), Store(tmp_path / "undisturbed"), prepared.store
+    *parents, phase = [one for one in phases(prepared).values() if kind in ("joint", one.kind)]
+    for one in (undisturbed, store):
+        for parent in parents:
+            train(parent, here, one, claimed(parent, one))
+    steps: list[int] = []
+    take = Trainer._step
+    monkeypatch.setattr(Trainer, "_step", lambda self, step, batch: (steps.append(step), take(self, step, batch))[1])
+    train(phase, here, undisturbed, claimed(phase, undisturbed))
+    at_once, attempts = steps.copy(), 0
+    steps.clear()
+    while store.result(phase.key) is None:
+        attempts += 1
+        left = iter(range(attempts))
+
+        def stop(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Stopped("enough")
+
+        attempt = claimed(phase, store)
+        try:
+            train(phase, here, store, attempt, stop=stop)
+        except Stopped:
+            attempt.stop("a test")
+    assert attempts > phase.epochs
+    assert steps == at_once
+    assert numbers(store, phase) == numbers(undisturbed, phase)
+    assert store.checkpoint(phase.key).read_bytes() == undisturbed.checkpoint(phase.key).read_bytes()
 
 
 FUSIONS = """\
