@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -24,13 +25,13 @@ class Part(NamedTuple):
         batches: that were taken whole, by all processes.
         clips: in them.
         total: what the process adds to the sum of their losses.
-        random: state of what the rest of the epoch draws from.
+        random: state of what the rest of the epoch draws from; None to begin a new one.
     """
 
     batches: int
     clips: int
     total: Tensor
-    random: Tensor
+    random: Tensor | None
 
 
 class Resume(NamedTuple):
@@ -48,6 +49,15 @@ class Resume(NamedTuple):
     processes: int = 1
     parts: tuple[Part, ...] = ()
     seconds: float = 0.0
+
+    def part_of(self, rank: int, size: int) -> Part | None:
+        """Give the part of one of `size` processes that go on; where others broke off, the first one takes their sum
+        over, and what is drawn from here on is not what they would have drawn.
+        """
+        if not self.parts or len(self.parts) == size:
+            return self.parts[rank] if self.parts else None
+        total = torch.stack([part.total for part in self.parts]).sum()
+        return self.parts[0]._replace(total=total if rank == 0 else torch.zeros_like(total), random=None)
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -67,7 +77,8 @@ def save_resume(path: Path, resume: Resume) -> None:
     tensors |= {f"optimiser.{name}": tensor for name, tensor in resume.optimiser.items()}
     progress: dict[str, float] = {"epoch": resume.epoch, "processes": resume.processes}
     for rank, part in enumerate(resume.parts):
-        tensors |= {f"part.{rank}.total": part.total, f"part.{rank}.random": part.random}
+        tensors |= {f"part.{rank}.total": part.total}
+        tensors |= {} if part.random is None else {f"part.{rank}.random": part.random}
         progress |= {"batches": part.batches, "clips": part.clips, "parts": rank + 1, "seconds": resume.seconds}
     _replace(path, tensors, {"progress": json.dumps(progress)})
 
@@ -78,7 +89,7 @@ def load_resume(path: Path) -> Resume:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
         progress = json.loads(file.metadata()["progress"])
     parts = [
-        Part(progress["batches"], progress["clips"], tensors[f"part.{rank}.total"], tensors[f"part.{rank}.random"])
+        Part(progress["batches"], progress["clips"], tensors[f"part.{rank}.total"], tensors.get(f"part.{rank}.random"))
         for rank in range(progress.get("parts", 0))
     ]
     return Resume(

@@ -82,11 +82,13 @@ class Trainer:
         Raises:
             Diverged: the loss became infinite or NaN.
         """
-        torch.manual_seed(derive(self.seed, "epoch", epoch, *self.compute.group.words))
         total, clips, taken = torch.zeros((), device=self.compute.device), 0, 0
         if part:
-            self.compute.set_random_state(part.random)
             total, clips, taken = part.total.to(self.compute.device), part.clips, part.batches
+        words = ("epoch", epoch, *self.compute.group.words, *(("from", taken) if taken else ()))
+        torch.manual_seed(derive(self.seed, *words))
+        if part and part.random is not None:
+            self.compute.set_random_state(part.random)
         self.averaging.train()
         try:
             for batch in batches:

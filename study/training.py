@@ -186,8 +186,7 @@ class _Leg:
         load_own_state(self.network, state.network)
         self.trainer.load_state(state.optimiser)
         self.processes = max(self.processes, state.processes)
-        if len(state.parts) == self.place.group.size:  # other processes would draw otherwise from here on
-            self.part, self.before_s = state.parts[self.place.group.rank], state.seconds
+        self.part, self.before_s = state.part_of(self.place.group.rank, self.place.group.size), state.seconds
         return state.epoch
 
     def epoch(self, epoch: int, stop: Callable[[], None]) -> list[Record]:

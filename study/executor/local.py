@@ -70,9 +70,7 @@ def run(
             crew.listen()
             crew.look_elsewhere()
     except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped. What was measured is in the store; the same command goes on from there"
-        ) from None
+        raise Interrupted("stopped. What was measured is in the store; the same command goes on from there") from None
     finally:
         with _undisturbed():
             crew.dismiss()
