@@ -20,6 +20,7 @@ SYSTEM = ("/usr/sbin", "/sbin")
 PORTS = 15
 """How many ports a cluster uses, one after another."""
 PATIENCE_S = 60.0
+TRIES = 3
 
 
 def missing() -> list[str]:
@@ -31,10 +32,14 @@ def missing() -> list[str]:
 def started() -> Iterator[Path]:
     """Start a cluster, point SLURM's programs at it, give its folder, and stop it by its pid files."""
     folder = Path(tempfile.mkdtemp(prefix="study-slurm-"))
-    own = {"STUDY_SLURM_RUN": str(folder / "run"), "STUDY_SLURM_PORT_BASE": str(free_ports()), "PATH": _path()}
-    begun = subprocess.run(
-        [HERE / "start.sh"], env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    for _ in range(TRIES):  # its ports, or its database, may be taken or too slow in the very moment
+        own = {"STUDY_SLURM_RUN": str(folder / "run"), "STUDY_SLURM_PORT_BASE": str(free_ports()), "PATH": _path()}
+        begun = subprocess.run(
+            [HERE / "start.sh"], env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if begun.returncode == 0:
+            break
+        subprocess.run([HERE / "stop.sh"], env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True)
     before = os.environ.get("SLURM_CONF")
     os.environ["SLURM_CONF"] = str(folder / "run" / "etc" / "slurm.conf")
     try:
