@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.errors import UserError
 from results.attempt import Store
@@ -17,7 +17,6 @@ TAIL_LINES = 60
 MANY = 200
 """Jobs in one call of `scancel`."""
 LEAST_DIGITS = 4
-NOTHING = "nothing was printed"
 LAST_WORDS_S = 2.0
 """A look that is cancelled in the middle of a call of `sbatch` may take so long to die."""
 
@@ -106,15 +105,17 @@ def logs(store: Store, key: str) -> Log:
         UserError: no phase, or several, begin with them.
     """
     if key in read_plans(store).whole:
-        printed = submission.look_logs_of(store, key)
-        return Log(key, "look", "\n".join(_end(printed[0], printed)) if printed else NOTHING, tuple(printed))
+        return _log(key, "look", submission.look_logs_of(store, key))
     key = _whole(store, key)
     state, attempts = store.state(key), store.attempts(key)
-    failure = attempts[-1].failure() if attempts else None
     own = [attempts[-1].log] if attempts and attempts[-1].log.exists() else []
-    files = own + submission.logs_of(store, key)
+    return _log(key, state, own + submission.logs_of(store, key), attempts[-1].failure() if attempts else None)
+
+
+def _log(key: str, state: str, files: Sequence[Path], failure: Mapping[str, Any] | None = None) -> Log:
+    """Give the traceback of a failure; without one the end of what was printed to `files`."""
     lines = failure["traceback"].splitlines() if failure else [line for path in files for line in _end(path, files)]
-    return Log(key, state, "\n".join(lines) or NOTHING, tuple(files))
+    return Log(key, state, "\n".join(lines) or "nothing was printed", tuple(files))
 
 
 def _whole(store: Store, start: str) -> str:

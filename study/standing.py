@@ -113,7 +113,8 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, is_unanswered(store, plan))
+    nobody_answered = counts["done"] == len(phases) and is_unanswered(store, plan)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered)
 
 
 def is_unanswered(store: Store, plan: PlanFile) -> bool:

@@ -1,11 +1,12 @@
 """Submissions that may go: their jobs have ended, and they hold no log that explains what became of a phase."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from models.errors import UserError
 from results.attempt import Store
 from results.clean import is_abandoned
-from results.plan import read_plans
+from results.plan import PlanFile, read_plans
 from study.executor import submission
 from study.executor.submission import Submission
 from study.standing import is_unanswered
@@ -28,7 +29,9 @@ def ended(store: Store) -> tuple[dict[Path, str], str]:
         held = {job.row.name for job in submission.jobs(submissions)}
     except UserError as error:
         return {}, f"submissions stay: {error}"
-    kept = _with_logs(store, submissions) | _with_looks(store, submissions) | _with_look_logs(store, submissions)
+    plans = read_plans(store).whole
+    kept = _with_logs(store, submissions)
+    kept |= _with_looks(store, submissions, plans) | _with_look_logs(store, submissions, plans)
     found = {}
     for one in submissions:
         folder = submission.folder_of(store) / one["token"]
@@ -45,33 +48,32 @@ def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
     open_keys = {key for key, state in store.states(keys).items() if state.name != "done"}
     tokens = set()
     for one in reversed(submissions):
-        jobs = submission.folder_of(store) / one["token"] / "jobs"
+        jobs = submission.jobs_in(store, one)
         here = {key for key, job in submission.jobs_of(one) if key in open_keys and submission.logs_in(jobs, job)}
         tokens |= {one["token"]} if here else set()
         open_keys -= here
     return tokens
 
 
-def _with_looks(store: Store, submissions: list[Submission]) -> set[str]:
+def _with_looks(store: Store, submissions: list[Submission], plans: Mapping[str, PlanFile]) -> set[str]:
     """Name the submissions of studies of seeds until decided that hold a planned phase which is not done."""
-    plans = {edition: plan for edition, plan in read_plans(store).whole.items() if plan["claim"].get("looks")}
+    with_looks = {edition: plan for edition, plan in plans.items() if plan["claim"].get("looks")}
     open_keys = {
         key
-        for key, state in store.states({key for plan in plans.values() for key in plan["phases"]}).items()
+        for key, state in store.states({key for plan in with_looks.values() for key in plan["phases"]}).items()
         if state.name != "done"
     }
     return {
         one["token"]
         for one in submissions
-        if one["edition"] in plans and any(key in open_keys for key, _ in submission.jobs_of(one))
+        if one["edition"] in with_looks and any(key in open_keys for key, _ in submission.jobs_of(one))
     }
 
 
-def _with_look_logs(store: Store, submissions: list[Submission]) -> set[str]:
+def _with_look_logs(store: Store, submissions: list[Submission], plans: Mapping[str, PlanFile]) -> set[str]:
     """Name the submissions that hold the newest log of a look at an edition that is done and not answered."""
     newest = {one["edition"]: one["token"] for one in submissions if submission.look_logs_in(store, one)}
-    plans = {edition: plan for edition, plan in read_plans(store).whole.items() if edition in newest}
-    return {newest[edition] for edition, plan in plans.items() if is_unanswered(store, plan)}
+    return {newest[edition] for edition, plan in plans.items() if edition in newest and is_unanswered(store, plan)}
 
 
 def _cut_off(store: Store) -> list[Path]:

@@ -76,6 +76,11 @@ def make_folder(store: Store) -> Path:
     return folder
 
 
+def jobs_in(store: Store, submission: Submission) -> Path:
+    """Give the folder of submitit's files of a submission."""
+    return folder_of(store) / submission["token"] / "jobs"
+
+
 def name_of(token: str, number: int) -> str:
     """Name the array `number` of a submission as SLURM is to know it."""
     return f"study-{token}-{number}"
@@ -173,9 +178,8 @@ def concerned(submissions: Iterable[Submission], keys: Set[str], editions: Colle
 def logs_of(store: Store, key: str) -> list[Path]:
     """Find what the newest job of a phase that printed anything printed, submitit's own words included."""
     for one in reversed(read_all(store)):
-        jobs = folder_of(store) / one["token"] / "jobs"
-        for paths in (logs_in(jobs, job) for own, job in jobs_of(one) if own == key):
-            if paths:
+        for own, job in jobs_of(one):
+            if own == key and (paths := logs_in(jobs_in(store, one), job)):
                 return paths
     return []
 
@@ -190,7 +194,7 @@ def look_logs_of(store: Store, edition: str) -> list[Path]:
 
 def look_logs_in(store: Store, submission: Submission) -> list[Path]:
     """Find what the look of a submission printed."""
-    return logs_in(folder_of(store) / submission["token"] / "jobs", submission["arrays"][-1]["job"])
+    return logs_in(jobs_in(store, submission), submission["arrays"][-1]["job"])
 
 
 def logs_in(folder: Path, job: str | None) -> list[Path]:
