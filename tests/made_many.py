@@ -13,6 +13,7 @@ from typing import Any
 from results.attempt import Store
 from study.executor import submission
 from tests import made_store as made
+from tests.made_submission import make_submission
 
 EDITIONS = ("many_one", "many_two", "many_three", "many_four")
 SEEDS = 10
@@ -84,22 +85,8 @@ def _epoch(step: int) -> str:
 
 
 def _submit(store: Store, edition: str, keys: list[str]) -> None:
-    folder = submission.make_folder(store)
-    parts = [*submission.pieces(keys, ARRAY), []]
-    arrays: list[submission.Array] = [
-        {"name": submission.name_of(folder.name, number), "job": f"{_first(edition)}{number}", "keys": own}
-        for number, own in enumerate(parts)
-    ]
-    asked: submission.Asked = {
-        "name": edition, "profile": None, "data": None, "overrides": {}, "skip_bad": False, "cluster": None
-    }  # fmt: skip
-    submission.write(
-        folder,
-        {
-            "token": folder.name, "edition": edition, "asked": asked, "code": "", "command": "", "user": "",
-            "at": made.now(), "arrays": arrays,
-        },
-    )  # fmt: skip
+    arrays = enumerate([*submission.pieces(keys, ARRAY), []])
+    make_submission(store, *((f"{_first(edition)}{number}", own) for number, own in arrays), edition=edition)
 
 
 def _first(edition: str) -> int:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 import study
-from tests.made_slurm import PHASES, Asked, in_queue, wait
+from tests.made_slurm import PHASES, Asked, in_queue, preempt, wait
 
 pytestmark = pytest.mark.slow
 
@@ -119,8 +118,7 @@ def test_a_divided_phase_that_is_preempted_goes_on_to_the_same_numbers(
 ) -> None:
     divided.submit(**LONG)
     wait(trains, 300)
-    higher = ["sbatch", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]
-    subprocess.run(higher, check=True, capture_output=True)
+    preempt()
     wait(lambda: not in_queue(), 300)
     if divided.states() != {"done": PHASES}:  # one was still importing: nothing of it could be saved, and it is due
         divided.submit(**LONG)

@@ -1,6 +1,7 @@
 """A small study to resolve, changed as a test asks."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ seeds: 2
 """
 
 WriteSpec = Callable[..., Spec]
+Answers = Callable[[str, str], None]
+Answer = Callable[[str], None]
 
 
 @pytest.fixture
@@ -38,3 +41,23 @@ def write_spec(tmp_path: Path) -> WriteSpec:
         return read_spec(path)
 
     return write
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Give a function that makes a program of SLURM: its name and the shell that it runs; each call is noted."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    (tmp_path / "bin").mkdir()
+
+    def make(program: str, shell: str) -> None:
+        path = tmp_path / "bin" / program
+        path.write_text(f"#!/bin/sh\necho called >> {tmp_path}/calls\n{shell}\n")
+        path.chmod(0o755)
+
+    return make
+
+
+@pytest.fixture
+def squeue(answers: Answers) -> Answer:
+    """Give a function that says what a `squeue` on the path does."""
+    return partial(answers, "squeue")

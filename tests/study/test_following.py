@@ -8,10 +8,10 @@ from models.errors import UserError
 from results.attempt import Store
 from results.owner import Owner
 from study import following
-from study.executor import submission
 from study.key import key_of
 from study.standing import standings
 from tests import made_store as made
+from tests.made_submission import make_submission
 
 
 @pytest.fixture
@@ -21,22 +21,7 @@ def store(tmp_path: Path) -> Store:
     made.write_plan(store, levels=(1, 20), seeds=(0,))
     for content in made.contents(20, 0, 2).values():
         made.train(store, content, 4)
-    folder = submission.make_folder(store)
-    asked = submission.Asked(name="s", profile=None, data=None, overrides={}, skip_bad=False, cluster=None)
-    array = submission.Array(name=submission.name_of(folder.name, 0), job="7", keys=[due()])
-    submission.write(
-        folder,
-        submission.Submission(
-            token=folder.name,
-            edition=made.EDITION,
-            asked=asked,
-            code="",
-            command="",
-            user="",
-            at="",
-            arrays=[array],
-        ),
-    )
+    folder = make_submission(store, ("7", [due()]))
     (folder / "jobs" / "7_0_log.out").write_text("ChangedCode\n")
     return store
 

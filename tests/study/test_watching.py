@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -22,12 +21,13 @@ from study.watch_screen import draw
 from study.watching import ASK_S, QUIET_S, Watch
 from tests import made_store as made
 from tests.made_many import make_many
+from tests.made_submission import make_submission
+from tests.study.conftest import Answer
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "import sys; sys.argv[0] = 'study'; from study.cli import main; main()"
 EPOCHS = 4
 JOINTS = [key_of(made.contents(level, 0, EPOCHS)["joint"]) for level in (1, 20)]
-Answer = Callable[[str], None]
 
 
 class Clock:
@@ -48,20 +48,6 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-@pytest.fixture
-def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Give a function that says what a `squeue` on the path prints; it notes each call."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-
-    def says(shell: str) -> None:
-        path = tmp_path / "bin" / "squeue"
-        path.write_text(f"#!/bin/sh\necho called >> {tmp_path}/calls\n{shell}\n")
-        path.chmod(0o755)
-
-    return says
-
-
 def calls(tmp_path: Path) -> int:
     path = tmp_path / "calls"
     return path.read_text().count("called") if path.exists() else 0
@@ -69,15 +55,7 @@ def calls(tmp_path: Path) -> int:
 
 def submit(store: Store, edition: str = made.EDITION, keys: tuple[str, ...] = (*JOINTS,)) -> str:
     """Note a submission of `keys` and a report; give its token."""
-    folder = submission.make_folder(store)
-    arrays = [
-        submission.Array(name=submission.name_of(folder.name, number), job=str(7 + number), keys=own)
-        for number, own in enumerate([list(keys), []])
-    ]
-    asked = submission.Asked(name="s", profile=None, data=None, overrides={}, skip_bad=False, cluster=None)
-    said = {"token": folder.name, "edition": edition, "code": "", "command": "", "user": "", "at": ""}
-    submission.write(folder, submission.Submission(asked=asked, arrays=arrays, **said))  # type: ignore[typeddict-item]
-    return folder.name
+    return make_submission(store, ("7", keys), ("8", []), edition=edition).name
 
 
 def claim(store: Store, level: int = 1) -> Attempt:

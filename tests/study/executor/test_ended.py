@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,10 @@ from study.executor import submission
 from study.executor.ended import CUT_OFF, ENDED, ended
 from study.key import key_of
 from tests import made_store as made
+from tests.made_submission import make_submission
+from tests.study.conftest import Answer
 
 JOINTS = [made.contents(level, 0)["joint"] for level in (1, 20)]
-Answer = Callable[[str], None]
 
 
 @pytest.fixture
@@ -31,34 +31,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-@pytest.fixture
-def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Give a function that says what a `squeue` on the path prints."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-
-    def says(shell: str) -> None:
-        path = tmp_path / "bin" / "squeue"
-        path.write_text(f"#!/bin/sh\n{shell}\n")
-        path.chmod(0o755)
-
-    return says
-
-
 def submit(store: Store, *contents: made.Content, logs: bool = True, job: str | None = "7") -> Path:
     """Note a submission of phases, whose jobs printed something."""
-    folder = submission.make_folder(store)
-    keys = [key_of(content) for content in contents]
-    arrays = [
-        submission.Array(name=submission.name_of(folder.name, 0), job=job, keys=keys),
-        submission.Array(name=submission.name_of(folder.name, 1), job=job and "8", keys=[]),
-    ]
-    asked = submission.Asked(name="s", profile=None, data=None, overrides={}, skip_bad=False, cluster=None)
-    said = {"token": folder.name, "edition": made.EDITION, "code": "", "command": "", "user": "", "at": ""}
-    whole = submission.Submission(asked=asked, arrays=arrays, **said)  # type: ignore[typeddict-item]
-    submission.write(folder, whole)
+    folder = make_submission(store, (job, [key_of(content) for content in contents]), (job and "8", []))
     (folder / "code").mkdir()
     (folder / "code" / "training.py").write_text("print()\n")
+    (whole,) = (one for one in submission.read_all(store) if one["token"] == folder.name)
     for _, number in submission.jobs_of(whole) if logs else []:
         (folder / "jobs" / f"{number}_0_log.out").write_text("a traceback\n")
     return folder

@@ -1,7 +1,6 @@
 """Who lives, by SLURM and by heartbeat together; SLURM is a script here that answers what a test says."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,23 +11,9 @@ from results.attempt import Store
 from results.owner import Owner
 from study.executor import queue
 from study.executor.queue import Alive, QueueError, Row
+from tests.study.conftest import Answers
 
-Answers = Callable[[str, str], None]
 ELSEWHERE = Owner("node7", 1, 0.0, "study run", "another machine", "123", 1)
-
-
-@pytest.fixture
-def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """Give a function that makes a program of SLURM: its name and the shell that it runs."""
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    (tmp_path / "bin").mkdir()
-
-    def make(program: str, shell: str) -> None:
-        path = tmp_path / "bin" / program
-        path.write_text(f"#!/bin/sh\necho called >> {tmp_path}/calls\n{shell}\n")
-        path.chmod(0o755)
-
-    return make
 
 
 def test_jobs_are_known_by_name_and_number(answers: Answers) -> None:
