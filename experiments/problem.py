@@ -15,6 +15,9 @@ from models.errors import UserError
 _RULE = re.compile(r"^(Input|\w+) should ")
 """How pydantic begins what it says of a value: "Input should be ...", "List should have ..."."""
 
+_CLASS = re.compile(r" or instance of \w+")
+"""How it ends where the value may be an object too."""
+
 _WORDS = {"a valid dictionary": "a mapping", "a valid tuple": "a list", "a valid list": "a list"}
 
 
@@ -57,6 +60,7 @@ def wording(error: ErrorDetails, path: str, what: str, there: Sequence[str]) -> 
     if error["type"] == "value_error":
         return f"{path}: {error['ctx']['error']}"
     rule = _RULE.sub("must ", error["msg"]).partition(" after validation")[0]
+    rule = _CLASS.sub("", rule)
     for theirs, ours in _WORDS.items():
         rule = rule.replace(theirs, ours)
     return f"{path}: {rule}, but got {_short(error['input'])}. Change it."

@@ -305,7 +305,7 @@ def doctor(on: On = Executor.local, cluster: ClusterName = None) -> None:
 
     cli_slurm.refuse_options(on, cluster)
     findings = study.doctor_slurm(cluster) if on is Executor.slurm else study.doctor()
-    rows = [(f.what, "ok" if f.fine else "MISSING", f.found, "" if f.fine else f.cure) for f in findings]
+    rows = [(f.what, "ok" if f.fine else "NO", f.found, "" if f.fine else f.cure) for f in findings]
     console().print(table(("what", "", "found", "what to do"), rows))
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)

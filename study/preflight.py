@@ -13,6 +13,7 @@ from models.transm3e import Taught, TransM3E
 from study import cache
 from study.costs import cache_bytes, left, left_hours
 from study.edition import Arm
+from study.executor.cluster import Cluster
 from study.fitting import PlanError, buildable, clip_shape
 from study.flops import gflops
 from study.planner import Plan, Trial
@@ -46,6 +47,28 @@ def check(prepared: Prepared) -> None:
     sizes(prepared, {trial.arm.name for trial in prepared.plan.trials if trial.final.key in due})
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(prepared)
+
+
+def check_cluster(prepared: Prepared, cluster: Cluster) -> None:
+    """Refuse what would fail on a cluster, or leave processes of it idle.
+
+    Raises:
+        PlanError: phases do not get the device that they are told to use, or a batch has fewer clips than processes.
+    """
+    device = prepared.plan.edition.settings.resources.device
+    kind = device.partition(":")[0]
+    if kind == "mps" or ":" in device or (kind == "cuda" and not cluster.gpus_per_task):
+        raise PlanError(
+            f"resources.device: {device} with gpus_per_task {cluster.gpus_per_task}: SLURM gives phases processors "
+            f"(cpu), or GPUs of their own (cuda, with gpus_per_task: 1). Change one of the two."
+        )
+    batches = [phase.training.optim.batch for phase in left(prepared) if phase.is_divisible]
+    if batches and min(batches) < cluster.processes:
+        raise PlanError(
+            f"optim.batch: {min(batches)} clips for {cluster.processes} processes (nodes {cluster.nodes} x "
+            f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
+            f"Ask for fewer processes, or raise the batch, which is another training."
+        )
 
 
 def check_splits(prepared: Prepared) -> None:

@@ -28,14 +28,13 @@ from study.executor.snapshot import Code
 from study.executor.submission import Asked, Job, Submission
 from study.executor.task import LookTask
 from study.executor.turn import turn
-from study.fitting import PlanError
 from study.layout import pages_folder
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.reporting import Report, report_edition
-from study.settings import Resources, workers_of
+from study.settings import workers_of
 from study.worker import Orders
 
 
@@ -151,13 +150,12 @@ def make_ready(
     """
     prepared = prepare_store(request)
     cluster = read_cluster(cluster_name, prepared.plan.edition.profile)
-    resources = prepared.plan.edition.settings.resources
-    refuse_other_device(resources, cluster)
+    preflight.check_cluster(prepared, cluster)
     preflight.check(prepared)
     refuse_other_clips(prepared)
-    most = slurm.max_array_size()
+    most, crew = slurm.max_array_size(), workers_of(prepared.plan.edition.settings.resources)
     with decoding(console) as progress, beside_others(unstopped, console.print):
-        prepared = decode(prepared, workers_of(resources), progress, skip_bad=request.skip_bad)
+        prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
     declared = declare(prepared, command)
     asked = _asked(request, cluster_name)
     code, pages = provenance.code(), pages_folder()
@@ -229,7 +227,6 @@ def _submit_due(
     ready: Ready, due: Sequence[Phase], jobs: Sequence[Job], held: Mapping[str, Row], code: Code | None
 ) -> tuple[Path | None, Submission | None]:
     """Submit phases and a look after them; it alone, if what is left of the study is queued without one."""
-    refuse_idle_processes(due, ready.cluster)
     looks = {job.row.job for job in jobs if job.key is None and job.edition == ready.prepared.plan.edition.name}
     if due or (held and not looks - {own_job()}):
         return _submit(ready, due, held, submission.numbers(jobs, held), code)
@@ -249,35 +246,6 @@ def _submit(
     task = LookTask(copied.folder, copied.digest, pickle.dumps(ready))
     submitter = slurm.Submitter(folder, _planned(folder, ready, copied, groups), ready.cluster, copied, jobs, awaited)
     return folder, submitter.submit(groups, orders, task)
-
-
-def refuse_other_device(resources: Resources, cluster: Cluster) -> None:
-    """See that phases get the device that they are told to use.
-
-    Raises:
-        PlanError: they do not.
-    """
-    kind = resources.device.partition(":")[0]
-    if kind == "mps" or ":" in resources.device or (kind == "cuda" and not cluster.gpus_per_task):
-        raise PlanError(
-            f"resources.device: {resources.device} with gpus_per_task {cluster.gpus_per_task}: SLURM gives phases "
-            f"processors (cpu), or GPUs of their own (cuda, with gpus_per_task: 1). Change one of the two."
-        )
-
-
-def refuse_idle_processes(due: Sequence[Phase], cluster: Cluster) -> None:
-    """See that every process has something to train.
-
-    Raises:
-        PlanError: a batch has fewer clips than a phase has processes.
-    """
-    batches = [phase.training.optim.batch for phase in due if phase.is_divisible]
-    if batches and min(batches) < cluster.processes:
-        raise PlanError(
-            f"optim.batch: {min(batches)} clips for {cluster.processes} processes (nodes {cluster.nodes} x "
-            f"tasks_per_node {cluster.tasks_per_node} of the cluster): some would have nothing to do. "
-            f"Ask for fewer processes, or raise the batch, which is another training."
-        )
 
 
 def _planned(folder: Path, ready: Ready, code: Code, groups: Collection[slurm.Group]) -> Submission:

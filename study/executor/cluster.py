@@ -6,12 +6,13 @@ None of it changes a number, and none of it enters a key.
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from experiments import lines
 from experiments.lines import Layer
 from experiments.problem import Problem, SpecError, unknown, wording
 from experiments.read import profiles
+from experiments.tree import merge
 from models.settings import Frozen
 
 FOLDER = Path(__file__).resolve().parent.parent / "clusters"
@@ -20,6 +21,64 @@ Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 OURS = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE", "OMP_NUM_THREADS", "OMP_WAIT_POLICY")
 """Variables that phases get from us: the code that was submitted, and `resources.threads`."""
 Word = Annotated[str, Field(pattern=r"^\S+$")]
+SET_BY = {
+    "partition": "partition",
+    "account": "account",
+    "qos": "qos",
+    "nodes": "nodes",
+    "ntasks": "tasks_per_node",
+    "ntasks-per-node": "tasks_per_node",
+    "gpus-per-task": "gpus_per_task",
+    "cpus-per-task": "cpus_per_task",
+    "mem": "memory_gb",
+    "time": "timeout_min",
+    "signal": "signal_delay_s",
+    "array": "array_parallelism",
+    "export": "environment",
+}
+"""Options of sbatch, and the settings that stand for them."""
+SET_BY_US = (
+    *("chdir", "dependency", "error", "exclusive", "hold", "input", "job-name", "kill-on-invalid-dep", "no-requeue"),
+    *("open-mode", "output", "parsable", "requeue", "test-only", "wait", "wrap"),
+)
+"""Options of sbatch that make a job part of a study."""
+LOOK_MIN = 60
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    for name, value in options.items():
+        if name in SET_BY or name in SET_BY_US:
+            cure = f"set {SET_BY[name]} of the cluster" if name in SET_BY else "study sets it; leave it out"
+            raise ValueError(f"must not hold {name}: {cure}.")
+        if value is not True and not isinstance(value, str | int | float):
+            raise ValueError(f"{name} must be a word, a number or true, but got {value!r}. Change it.")
+        if not f"{name}{value}".isprintable():
+            raise ValueError(f"{name} must be of one line, but got {value!r}. Change it.")
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_checked)]
+
+
+class Look(Frozen):
+    """What SLURM is asked for instead for a look, which is one process, takes seconds and trains nothing."""
+
+    partition: Word | None = None
+    """Where looks run, if not where phases do: a partition without GPUs."""
+    account: Word | None = None
+    """Whom they are charged to, if somebody else."""
+    qos: Word | None = None
+    """Quality of service, if another."""
+    gpus_per_task: Annotated[int, Field(ge=0)] = 0
+    """GPUs, where a partition takes no job without."""
+    cpus_per_task: Positive | None = None
+    """Processors, if not as many as a process of a phase."""
+    memory_gb: Annotated[float, Field(ge=0.01)] | None = None
+    """Memory, if not as much as a phase."""
+    timeout_min: Positive | None = None
+    """Time, minutes; as much as a phase, but at most an hour, if null."""
+    sbatch: Options | None = None
+    """Further options of sbatch, if not those of phases."""
 
 
 class Cluster(Frozen):
@@ -53,11 +112,23 @@ class Cluster(Frozen):
     """Lines of shell before a phase starts, each a command; one that fails ends the phase before it begins."""
     environment: tuple[Variable, ...] = ()
     """Names of the submitter's variables that phases see; beside `PATH` and the like they see no other."""
+    sbatch: Options = Field(default_factory=dict)
+    """Further options of sbatch, for phases and looks: `{constraint: a100, mail-type: FAIL}`."""
+    look: Look = Look()
+    """What is asked for instead for the small job that looks at the results."""
 
     @property
     def processes(self) -> int:
         """Count the processes that train one phase together."""
         return self.nodes * self.tasks_per_node
+
+    def for_look(self) -> "Cluster":
+        """Give what is asked for a look."""
+        own = self.look.model_dump(exclude_none=True)
+        minutes = self.look.timeout_min or min(LOOK_MIN, self.timeout_min)
+        told_s = min(self.signal_delay_s, 30 * minutes)
+        changed = {"nodes": 1, "tasks_per_node": 1, "timeout_min": minutes, "signal_delay_s": told_s}
+        return self.model_copy(update=changed | own)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -110,11 +181,11 @@ def by_profile(name_or_path: str | None, folder: Path = FOLDER) -> dict[str, Clu
     for each, changed in of_profiles.items():
         if each not in profiles():
             problems.append(Problem(layer.where(f"profiles.{each}"), unknown(each, "profile", profiles())))
-        problems += _problems(layer, f"profiles.{each}.", own | changed, changed)
+        problems += _problems(layer, f"profiles.{each}.", merge(own, changed), changed)
     if problems:
         raise SpecError(problems)
     changes: dict[str, dict[str, Any]] = {"": {}, **of_profiles}
-    return {profile: Cluster(**own | changed) for profile, changed in changes.items()}
+    return {profile: Cluster(**merge(own, changed)) for profile, changed in changes.items()}
 
 
 def _find(name_or_path: str, folder: Path) -> Path:
@@ -132,11 +203,10 @@ def _problems(layer: Layer, prefix: str, tree: dict[str, Any], said: dict[str, A
         Cluster.model_validate(tree)
     except ValidationError as error:
         return [
-            Problem(
-                layer.where(f"{prefix}{path}"),
-                wording(details, f"{prefix}{path}", "setting", list(Cluster.model_fields)).lstrip(": "),
-            )
+            Problem(layer.where(where), wording(details, where, "setting", list(form.model_fields)).lstrip(": "))
             for details in error.errors()
             if (path := ".".join(map(str, details["loc"]))).partition(".")[0] in said or not path
+            for where in [f"{prefix}{path}".rstrip(".")]
+            for form in [Look if path.startswith("look.") else Cluster]
         ]
     return []

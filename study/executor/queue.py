@@ -18,7 +18,7 @@ FRESH_S = 5.0
 """How long an answer about a claimant serves."""
 
 
-_SHOWN = re.compile(r"\b(StartTime|PreemptTime)=(\S+)")
+_SHOWN = re.compile(r"\b(JobState|StartTime|PreemptTime)=(\S+)")
 NEVER = "DependencyNeverSatisfied"
 """Why a job waits that will never run."""
 
@@ -78,10 +78,12 @@ class Run(NamedTuple):
     Attributes:
         began_at: seconds since 1970.
         is_preempted: it was told to make room.
+        is_running: SLURM has neither ended it nor put it back into the queue.
     """
 
     began_at: float
     is_preempted: bool
+    is_running: bool = True
 
 
 def run_of(job: str) -> Run | None:
@@ -100,7 +102,8 @@ def run_of(job: str) -> Run | None:
     shown: dict[str, str] = dict(_SHOWN.findall(own))
     began, told = shown.get("StartTime", ""), shown.get("PreemptTime", "")
     try:
-        return Run(datetime.fromisoformat(began).timestamp(), told[:1].isdecimal() and told >= began)
+        is_preempted = told[:1].isdecimal() and told >= began
+        return Run(datetime.fromisoformat(began).timestamp(), is_preempted, shown.get("JobState") == "RUNNING")
     except ValueError:
         return None
 

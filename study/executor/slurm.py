@@ -29,7 +29,6 @@ ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "S
 """Variables of the submitter that every job sees."""
 NEVER_TIRED = 1_000_000
 """submitit is never to give up after time-outs: it takes preemptions of short jobs for such; `PhaseTask` counts."""
-LOOK_MIN = 60
 UNDIVIDED = {"nodes": 1, "ntasks_per_node": 1}
 """What is asked for by a job that is one process."""
 MAX_ARRAY_SIZE = 1001
@@ -152,17 +151,18 @@ class Submitter:
                 for phase in group.phases
             ]
             more: dict[str, Any] = {"dependency": self._after("afterok", [self._jobs[key] for key in group.parents])}
-            self._submit(number, tasks, more | asked_for(group), orders.resources.threads)
+            self._submit(self.cluster, number, tasks, more | asked_for(group), orders.resources.threads)
             array = self._planned["arrays"][number]
             self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
         jobs = [array["job"] for array in self._planned["arrays"] if array["job"]] + list(self._awaited)
-        short = UNDIVIDED | {"time": min(LOOK_MIN, self.cluster.timeout_min), "gpus_per_task": None}
-        self._submit(len(groups), [look], short | {"dependency": self._after("afterany", jobs)}, 1)
+        self._submit(self.cluster.for_look(), len(groups), [look], {"dependency": self._after("afterany", jobs)}, 1)
 
-    def _submit(self, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int) -> None:
+    def _submit(
+        self, cluster: Cluster, number: int, tasks: Sequence[Any], more: Mapping[str, Any], threads: int
+    ) -> None:
         array = self._planned["arrays"][number]
-        executor = executor_of(self.folder / "jobs", self.code.folder, self.cluster, array["name"], more)
-        with only(environment(self.cluster, self.code.folder, threads)), refusals(self.folder):
+        executor = executor_of(self.folder / "jobs", self.code.folder, cluster, array["name"], more)
+        with only(environment(cluster, self.code.folder, threads)), refusals(self.folder, self._planned):
             jobs = executor.submit_array(list(tasks))
         array["job"] = jobs[0].job_id.partition("_")[0]
 
@@ -191,11 +191,12 @@ def executor_of(folder: Path, code: Path, cluster: Cluster, name: str, more: Map
         "array_parallelism": cluster.array_parallelism,
         "setup": [f"eval {shlex.quote(line)} || exit 1" for line in cluster.setup] or None,
         "stderr_to_stdout": True,
-        "additional_parameters": {"kill-on-invalid-dep": "yes", "requeue": True},
+        "additional_parameters": cluster.sbatch | {"kill-on-invalid-dep": "yes", "requeue": True},
         # One task that fails ends the others, which would wait for it; srun does not take over sbatch's processors.
         "srun_args": ["--kill-on-bad-exit=1", f"--cpus-per-task={cluster.cpus_per_task}"],
     }
-    executor.update_parameters(**{name: value for name, value in (asked | dict(more)).items() if value is not None})
+    kept = {name: value for name, value in (asked | dict(more)).items() if value is not None}
+    executor.update_parameters(**kept, wckey=None)  # submitit's own, which sites that check it do not know
     return executor
 
 
@@ -207,14 +208,17 @@ def environment(cluster: Cluster, code: Path, threads: int) -> dict[str, str]:
     return passed | own
 
 
-def would_take(folder: Path, cluster: Cluster) -> str:
-    """Ask SLURM whether it would take a phase, submitting nothing; give what it says.
+def would_take(folder: Path, cluster: Cluster, more: Mapping[str, Any]) -> str:
+    """Ask SLURM whether it would take a job, submitting nothing; give what it says.
+
+    Args:
+        more: what is asked for besides, or instead, as `asked_for` gives it.
 
     Raises:
         QueueError: it would not.
     """
     script = folder / "test_only.sh"
-    executor = executor_of(folder, folder, cluster, "study-doctor", {})
+    executor = executor_of(folder, folder, cluster, "study-doctor", more)
     with writing(script):
         script.write_text(executor._make_submission_file_text("true", "doctor"))
     with only(environment(cluster, folder, 1)):
@@ -235,8 +239,11 @@ def only(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def refusals(folder: Path) -> Iterator[None]:
+def refusals(folder: Path, planned: Submission) -> Iterator[None]:
     """Say what SLURM said.
+
+    Args:
+        planned: what was to be submitted; arrays with a job were.
 
     Raises:
         SubmissionError: SLURM refused.
@@ -246,7 +253,9 @@ def refusals(folder: Path) -> Iterator[None]:
     try:
         yield
     except (FailedJobError, FailedSubmissionError, FileNotFoundError) as error:
+        phases = sum(len(array["keys"]) for array in planned["arrays"])
         raise SubmissionError(
-            f"{folder}: SLURM refuses what was to be submitted: {error}. What was submitted before stays. "
-            f"`study doctor --on slurm --cluster NAME` checks the settings; then run the study again."
+            f"{folder}: SLURM refuses what was to be submitted: {error}. {len(submission.submitted([planned]))} of "
+            f"{phases} phases were submitted before, and stay. `study doctor --on slurm --cluster NAME` checks the "
+            f"settings; then run the study again: it submits the others."
         ) from error

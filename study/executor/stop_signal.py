@@ -1,11 +1,13 @@
 """The signals by which SLURM stops a phase, and what follows each of them.
 
 SIGUSR2: its time is nearly up, or it is preempted; submitit puts it back into the queue under its number. SIGTERM: it
-is preempted or cancelled; after it alone a phase waits for its end, after which SLURM itself puts back what it
-preempted, and nothing puts back what was cancelled. `study.executor.launch` holds both back until the handlers stand.
+is preempted or cancelled. What SLURM says is preempted is put back too, within its time of grace: where SLURM cancels
+what it preempts, nobody else would. What is cancelled waits for its end, and nothing puts it back.
+`study.executor.launch` holds both back until the handlers stand.
 """
 
 import signal
+import subprocess
 import time
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,6 +19,7 @@ COMPANION_S = 1.0
 """How far the two signals of a preemption may be apart."""
 EARLY_S = 65.0
 """SLURM may send the signal of the time limit up to 60 s early."""
+ASK_S = 5.0
 DYING_S = 600.0
 
 
@@ -49,15 +52,21 @@ class StopSignal:
             raise Stopped(f"told to stop by SLURM ({', '.join(signal.Signals(each).name for each in seen)})")
 
     def wait(self) -> None:
-        """Wait for SIGUSR2, or, if only SIGTERM came, for the end.
+        """Wait for SIGUSR2, or, if only SIGTERM came, for SLURM's word that it was to make room; else for the end.
 
         Raises:
             SystemExit: the end did not come.
         """
-        until = time.monotonic() + DYING_S
+        began = time.monotonic()
+        ask_at = began + COMPANION_S
         while signal.SIGUSR2 not in self.seen:
-            if time.monotonic() > until:
+            if time.monotonic() > began + DYING_S:
                 raise SystemExit(1)
+            if time.monotonic() > ask_at:
+                ask_at = time.monotonic() + ASK_S
+                run = queue.run_of(queue.own_job())
+                if run and run.is_preempted and run.is_running:
+                    return
             time.sleep(0.1)
         time.sleep(COMPANION_S)
 
@@ -86,5 +95,16 @@ class StopSignal:
             signal.signal(number, signal.SIG_IGN)
 
     def requeue(self) -> None:
-        """Let submitit write down what is to be run again, put the job back into the queue, and exit."""
-        self._requeue(signal.SIGUSR2, None)
+        """Let submitit write down what is to be run again, put the job back into the queue, and exit.
+
+        Raises:
+            CalledProcessError, TimeoutExpired: SLURM did not take it back, as long as it was asked.
+        """
+        until = time.monotonic() + DYING_S
+        while True:
+            try:
+                return self._requeue(signal.SIGUSR2, None)  # type: ignore[no-any-return]
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(ASK_S)

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 ELSEWHERE_S = 2.0
 """Pause between two looks at a phase that another job trains."""
+GIVE_WAY_S = 180.0
+"""How long a job waits for another one to train its phase before it leaves its node to others; more than a heartbeat
+is borne with, so that a job that was started again after the loss of its node takes over at once."""
+
+
+SILENT_S = 900.0
+"""How long a look bears with a SLURM that is silent or refuses."""
+AGAIN_S = 15.0
 
 
 class PhaseFailed(RuntimeError):
@@ -33,6 +41,10 @@ class PhaseFailed(RuntimeError):
 
 class TimedOut(RuntimeError):
     """A phase has used up its time as often as is borne."""
+
+
+class GiveWay(Exception):
+    """Another job goes on training the phase of this one."""
 
 
 class Unheard:
@@ -104,6 +116,11 @@ class PhaseTask:
                 if not group.is_first:
                     stop.linger()
                 self._leave(phase, store, stop)
+            except GiveWay:
+                if not group.is_first:
+                    stop.linger()
+                sys.stdout.write("another job trains this phase: back into the queue\n")
+                stop.requeue()
 
     def checkpoint(self) -> Any:
         """Say what is to be run when this is started again; submitit calls it."""
@@ -154,7 +171,7 @@ class LookTask:
         snapshot.refuse_changed(self.code, self.digest)
         from study.submitting import look
 
-        said = look(pickle.loads(self.ready), snapshot.Code(self.code, self.digest))
+        said = patiently(lambda: look(pickle.loads(self.ready), snapshot.Code(self.code, self.digest)))
         sys.stdout.write(f"{said}\n")
         return said
 
@@ -166,23 +183,47 @@ class LookTask:
 
 
 def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None], group: "ProcessGroup") -> bool:
-    """Wait for the job that holds `phase`; tell whether it brought it to its end, or let go of it.
+    """Wait a while for the job that holds `phase`; tell whether it brought it to its end, or let go of it.
 
     Children of this job start when it ends well, and so it must not end before the phase is done.
 
     Raises:
         PhaseFailed: it failed there.
+        GiveWay: it goes on there.
         Stopped: this job is told to stop.
     """
     from study.leg import agreed
 
-    stop_together = agreed(stop, group)
+    stop_together, until = agreed(stop, group), time.monotonic() + GIVE_WAY_S
     while (state := group.first(store.state, phase.key)) == "running":
         stop_together()
+        if group.first(lambda: time.monotonic() > until):
+            raise GiveWay
         time.sleep(ELSEWHERE_S)
     if state == "failed":
         raise PhaseFailed("it failed in another job meanwhile; `study status` names the error")
     return state == "done"
+
+
+def patiently(ask: Callable[[], str]) -> str:
+    """Ask again for a while where SLURM is silent or refuses: nobody stands by who would.
+
+    Raises:
+        QueueError, SubmissionError: it did so all the while.
+    """
+    from study.executor.queue import QueueError
+    from study.executor.slurm import SubmissionError
+
+    until = time.monotonic() + SILENT_S
+    while True:
+        try:
+            return ask()
+        except (QueueError, SubmissionError) as error:
+            if time.monotonic() > until:
+                raise
+            sys.stdout.write(f"{error}\nasks again in {AGAIN_S:.0f} s\n")
+            sys.stdout.flush()
+            time.sleep(AGAIN_S)
 
 
 def forget_torn_writes() -> None:

@@ -29,16 +29,14 @@ from tests.made_slurm import LAB, Asked, hold, release, wait, wait_for_the_end  
 from tests.made_spec import SPEC  # noqa: E402
 
 REPEATS = 5
-SEEDS = 10
-EMPTY = """\
-control: {network: label frequencies}
-factors:
-  network:
-    label frequencies: {model.baseline: label_frequency}
-    all active: {model.baseline: all_active}
-seeds: 10
+PHASES = 20
+EMPTY = f"""\
+control: {{data.limit: 3}}
+factors: {{data.limit: {list(range(3, 3 + PHASES))}}}
+seeds: 1
 """
-"""Two estimates that nothing is trained of, ten times each: their phases are the shortest that there are."""
+"""Label frequencies of more and more clips: nothing is trained, so these are the shortest phases that there are."""
+SETTINGS = "settings: {model.baseline: label_frequency, data: {frames: 2, size: 16, margin: 2}}\n"
 STEPS = ("pass", "import submitit", "import torch", "import study.worker")
 
 
@@ -142,12 +140,12 @@ def note() -> None:
 
 def throughput(folder: Path) -> None:
     """Hold empty phases, let them go, and see when the last is done; the same with jobs of bare submitit."""
-    text = SPEC[: SPEC.index("control:")] + EMPTY + SPEC[SPEC.index("settings:") :]
+    text = SPEC[: SPEC.index("control:")] + EMPTY + SETTINGS
     asked = study_of(folder, "empty", text)
     hold()
     submitted = asked.submit()
     count = submitted.phases
-    assert count == 2 * SEEDS
+    assert count == PHASES
     ours = released(lambda: len(list(asked.store.runs.glob("*/done.json"))) == count)
     wait_for_the_end()
     hold()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from study import costs, preflight, rates
+from study.executor.cluster import Cluster
 from study.fitting import PlanError
 from study.preparation import Prepared, Request, prepare
 from tests import made_store as made
@@ -89,3 +90,17 @@ def test_what_is_done_counts_in_no_budget(spec: Path) -> None:
     plan = prepared(spec, f"{SPEC}budget: {{epochs: 5}}\n")
     made.train(plan.store, next(iter(plan.plan.phases.values())).content)
     preflight.check_budget(plan)
+
+
+def test_more_processes_than_a_batch_has_clips_are_refused(spec: Path) -> None:
+    six = prepared(spec, optim__batch=6)
+    preflight.check_cluster(six, Cluster(nodes=2, tasks_per_node=3))
+    with pytest.raises(PlanError, match=r"optim.batch: 6 clips for 8 processes \(nodes 2 x tasks_per_node 4"):
+        preflight.check_cluster(six, Cluster(nodes=2, tasks_per_node=4))
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cuda", 0), ("cuda:1", 1), ("mps", 0)])
+def test_a_device_that_slurm_does_not_give_is_refused(device: str, gpus: int, spec: Path) -> None:
+    asked = prepared(spec, resources__device=device)
+    with pytest.raises(PlanError, match=f"resources.device: {device} with gpus_per_task {gpus}: SLURM gives phases"):
+        preflight.check_cluster(asked, Cluster(gpus_per_task=gpus))

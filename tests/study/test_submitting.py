@@ -11,12 +11,10 @@ from results.attempt import Store, now
 from results.files import read_json
 from results.owner import Owner
 from study.executor import snapshot, submission
-from study.executor.cluster import Cluster
 from study.executor.snapshot import Code
-from study.fitting import PlanError
 from study.phase import Phase
-from study.preparation import Prepared, Request, prepare
-from study.submitting import Ready, look, refuse_idle_processes
+from study.preparation import Prepared
+from study.submitting import Ready, look
 from tests import made_store as made
 from tests.made_slurm import make_ready
 from tests.made_spec import SPEC, UNTIL_DECIDED
@@ -166,12 +164,3 @@ def test_nothing_is_submitted_for_a_claim_that_was_made_anew(home: Path) -> None
     ready_for(home, UNTIL_DECIDED.replace("32.0", "1.1"))
     assert "The look at 5 seeds is to come." in look(ready, nowhere(home))
     assert not list(ready.store.root.glob("submissions/*"))
-
-
-def test_more_processes_than_a_batch_has_clips_are_refused(home: Path) -> None:
-    (home / "asked.yaml").write_text(SPEC)
-    phases = list(prepare(Request(str(home / "asked.yaml"), overrides={"optim.batch": 6})).plan.phases.values())
-    refuse_idle_processes(phases, Cluster(nodes=2, tasks_per_node=3))
-    refuse_idle_processes([], Cluster(nodes=2, tasks_per_node=4))
-    with pytest.raises(PlanError, match=r"optim.batch: 6 clips for 8 processes \(nodes 2 x tasks_per_node 4"):
-        refuse_idle_processes(phases, Cluster(nodes=2, tasks_per_node=4))

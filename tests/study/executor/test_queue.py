@@ -106,9 +106,16 @@ def test_slurm_that_is_silent_is_not_asked_about_every_claim(answers: Answers, t
 )
 def test_a_preemption_counts_since_the_job_began(shown: str, is_preempted: bool, answers: Answers) -> None:
     another = "JobId=124 ArrayJobId=123 StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T11:00:00"
-    answers("scontrol", f"echo 'JobId=123 ArrayJobId=123 {shown}'; echo '{another}'")
+    answers("scontrol", f"echo 'JobId=123 ArrayJobId=123 JobState=RUNNING {shown}'; echo '{another}'")
     run = queue.run_of("123")
-    assert run == queue.Run(datetime(2026, 11, 26, 10).timestamp(), is_preempted)
+    assert run == queue.Run(datetime(2026, 11, 26, 10).timestamp(), is_preempted, is_running=True)
+
+
+def test_a_job_that_slurm_has_put_back_no_longer_runs(answers: Answers) -> None:
+    answers("scontrol", "echo JobId=123 JobState=COMPLETING StartTime=2026-11-26T10:00:00")
+    run = queue.run_of("123")
+    assert run
+    assert not run.is_running
 
 
 @pytest.mark.parametrize("shell", ["exit 1", "echo 'JobId=124 StartTime=2026-11-26T10:00:00'", "echo JobId=123"])

@@ -100,3 +100,20 @@ def test_a_line_of_setup_that_fails_ends_the_phase_before_it_begins(tmp_path: Pa
     lines = "\n".join(["module() { true; }", *(line for line in text.splitlines() if line.startswith("eval "))])
     ran = subprocess.run(["bash", "-c", lines], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (1, "a b\n")
+
+
+@pytest.mark.skipif(shutil.which("srun") is None, reason="submitit wants SLURM's srun to be there")
+def test_a_look_asks_for_what_is_other_for_it_and_a_phase_for_the_rest(tmp_path: Path) -> None:
+    gpus = {"partition": "gpu", "gpus_per_task": 2, "nodes": 2, "timeout_min": 600, "sbatch": {"constraint": "a100"}}
+    cpus = {"partition": "cpu", "memory_gb": 1, "sbatch": {"comment": "no GPU", "contiguous": True}}
+    cluster = Cluster.model_validate({**gpus, "look": cpus})
+    phase, look = (
+        slurm.executor_of(tmp_path, tmp_path, one, "a", {})._make_submission_file_text("true", "1")
+        for one in (cluster, cluster.for_look())
+    )
+    for line in ("--partition=gpu", "--gpus-per-task=2", "--nodes=2", "--time=600", "--constraint=a100"):
+        assert f"#SBATCH {line}\n" in phase
+    for line in ("--partition=cpu", "--nodes=1", "--time=60", "--mem=1024MB", "--comment='no GPU'", "--contiguous"):
+        assert f"#SBATCH {line}\n" in look
+    assert "--gpus" not in look
+    assert "wckey" not in phase + look

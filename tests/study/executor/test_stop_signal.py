@@ -1,11 +1,12 @@
 """What the signals of SLURM that stop a phase are taken for; no cluster is needed."""
 
 import signal
+import subprocess
 import time
 
 import pytest
 
-from study.executor import queue
+from study.executor import queue, stop_signal
 from study.executor.stop_signal import StopSignal
 from study.leg import Stopped
 
@@ -49,3 +50,56 @@ def test_a_signal_that_comes_while_another_is_named_is_noted(monkeypatch: pytest
     finally:
         signal.signal(signal.SIGTERM, before)
     assert stop.seen == {signal.SIGUSR2, signal.SIGTERM}
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COMPANION_S", "ASK_S"):
+        monkeypatch.setattr(stop_signal, name, 0.05)
+    monkeypatch.setattr(stop_signal, "DYING_S", 0.6)
+
+
+def told(is_preempted: bool, is_running: bool) -> queue.Run:
+    return queue.Run(time.time() - 100, is_preempted, is_running)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_phase_that_is_to_make_room_is_put_back_even_if_no_signal_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([None, told(False, True), told(True, True)])
+    monkeypatch.setattr(queue, "run_of", lambda job: next(answers))
+    Preempted(100.0, signal.SIGTERM).wait()
+    assert next(answers, "all were given") == "all were given"
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("run", [None, told(False, True), told(True, False)])
+def test_a_phase_that_is_cancelled_or_put_back_already_waits_for_its_end(
+    run: queue.Run | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "run_of", lambda job: run)
+    with pytest.raises(SystemExit):
+        Preempted(100.0, signal.SIGTERM).wait()
+
+
+@pytest.mark.usefixtures("hurried")
+def test_slurm_is_asked_again_to_take_a_phase_back() -> None:
+    stop, asked = Preempted(100.0, signal.SIGUSR2), []
+
+    def refused(*signals: object) -> None:
+        asked.append(signals)
+        if len(asked) < 3:
+            raise subprocess.CalledProcessError(1, ["scontrol", "requeue"])
+        raise SystemExit(-1)
+
+    stop._requeue = refused
+    with pytest.raises(SystemExit):
+        stop.requeue()
+    assert len(asked) == 3
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_slurm_never_takes_back_ends_with_its_words() -> None:
+    stop = Preempted(100.0, signal.SIGUSR2)
+    stop._requeue = lambda *signals: subprocess.check_call(["false"])
+    with pytest.raises(subprocess.CalledProcessError):
+        stop.requeue()
