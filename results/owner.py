@@ -1,8 +1,10 @@
 """Who holds a claim, and whether that process still lives."""
 
 import os
+import re
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Self
 
 import psutil
 
+_PER_NODE = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 _SAME_START_S = 2.0  # start times are computed from the boot time, which the clock's corrections move a little
 
 
@@ -46,7 +49,6 @@ class Owner:
         Args:
             gpus, processors: what it uses, where no SLURM gave it something.
         """
-        nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
         return cls(
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -55,8 +57,8 @@ class Owner:
             machine=this_machine(),
             slurm_job=os.environ.get("SLURM_JOB_ID", ""),
             slurm_restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
-            gpus=nodes * int(os.environ.get("SLURM_GPUS_ON_NODE", gpus)),
-            processors=nodes * int(os.environ.get("SLURM_CPUS_ON_NODE", processors)),
+            gpus=_of_job("SLURM_JOB_GPUS", _gpus) or gpus,
+            processors=_of_job("SLURM_JOB_CPUS_PER_NODE", _processors) or processors,
         )
 
     @classmethod
@@ -68,6 +70,21 @@ class Owner:
     def content(self) -> dict[str, Any]:
         """Give what a claim file holds."""
         return asdict(self)
+
+
+def _of_job(name: str, count: Callable[[str], int]) -> int:
+    """Count what SLURM gave the job, of which a step may use a part only; 0 if it says nothing of that."""
+    return count(os.environ.get(name, "")) if "SLURM_JOB_ID" in os.environ else 0
+
+
+def _gpus(listed: str) -> int:
+    """Count ``"0,1"``, GPUs of the first node, on all nodes."""
+    return int(os.environ.get("SLURM_JOB_NUM_NODES", "1")) * len(listed.split(",")) if listed else 0
+
+
+def _processors(per_node: str) -> int:
+    """Count ``"4(x2),2"``: two nodes with 4, and one with 2."""
+    return sum(int(count) * int(nodes or 1) for count, nodes in _PER_NODE.findall(per_node))
 
 
 def alive_here(owner: Owner) -> bool | None:

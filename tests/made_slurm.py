@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,3 +115,20 @@ def preempt(seconds: int = 1) -> str:
     """Submit a job that takes every node from the studies for `seconds`; give its number."""
     words = ["sbatch", "--parsable", "--partition=high", "--nodes=4", "--exclusive", "--output=/dev/null"]
     return subprocess.check_output([*words, f"--wrap=sleep {seconds}"], text=True).strip()
+
+
+@contextmanager
+def configured(changes: Mapping[str, str]) -> Iterator[None]:
+    """Have other words in SLURM's configuration meanwhile."""
+    path = Path(os.environ["SLURM_CONF"])
+    before = after = path.read_text()
+    for old, new in changes.items():
+        assert after.count(old) == 1, old
+        after = after.replace(old, new)
+    try:
+        path.write_text(after)
+        subprocess.run(["scontrol", "reconfigure"], check=True)
+        yield
+    finally:
+        path.write_text(before)
+        subprocess.run(["scontrol", "reconfigure"], check=True)

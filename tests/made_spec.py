@@ -16,6 +16,9 @@ settings:
   model.trunk: {width: 4, depth: 2, stage_starts: [1]}
 """
 
+COSTS = SPEC.replace("claim:\n", "claim:\n  metric: latency\n") + "  inference: {warmups: 1, repeats: 3}\n"
+"""The same about the time of a pass: nothing is trained."""
+
 UNTIL_DECIDED = (
     SPEC.replace("profile: smoke", "profile: tiny")
     .replace("seeds: 1", "seeds: until decided")

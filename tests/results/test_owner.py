@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import psutil
+import pytest
 
 from results.owner import Owner, alive_here
 
@@ -37,3 +38,24 @@ def test_a_process_that_ended_is_dead_even_before_its_parent_looks() -> None:
 
 def test_a_claim_of_a_newer_version_is_understood() -> None:
     assert Owner.of(HERE.content() | {"cluster": "new"}) == HERE
+
+
+@pytest.mark.parametrize(
+    ("said", "gpus", "processors"),
+    [
+        ({}, 1, 2),
+        ({"SLURM_JOB_ID": "7"}, 1, 2),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_CPUS_PER_NODE": "4", "SLURM_CPUS_ON_NODE": "1"}, 1, 4),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_CPUS_PER_NODE": "4(x2),3", "SLURM_JOB_NUM_NODES": "3"}, 1, 11),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0,2,3", "SLURM_JOB_NUM_NODES": "2"}, 6, 2),
+    ],
+)
+def test_a_job_holds_all_that_slurm_gave_it_whatever_its_step_uses(
+    said: dict[str, str], gpus: int, processors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SLURM_JOB_ID", "SLURM_JOB_CPUS_PER_NODE", "SLURM_JOB_GPUS", "SLURM_JOB_NUM_NODES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    owner = Owner.current(gpus=1, processors=2)
+    assert (owner.gpus, owner.processors) == (gpus, processors)

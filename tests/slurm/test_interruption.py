@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import study
-from tests.made_slurm import LAB, PHASES, Asked, numbers, preempt, wait, wait_for_the_end
+from study.executor import submission
+from tests.made_slurm import LAB, PHASES, Asked, configured, hold, numbers, preempt, release, wait, wait_for_the_end
+from tests.slurm.faults import WORSE
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +49,42 @@ def test_a_phase_that_is_preempted_goes_on_to_the_same_numbers_and_that_is_no_ti
     monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
     assert study.run(asked.request(**LONG)).is_whole
     assert numbers(tmp_path / "home") == numbers(tmp_path / "here")
+
+
+CANCELS = {"PriorityTier=1  PreemptMode=REQUEUE": "PriorityTier=1  PreemptMode=CANCEL"}
+TELLS_BY_SIGTERM_ALONE = {"SlurmctldParameters=preempt_send_user_signal": "#"}
+
+
+@pytest.mark.parametrize("signals", [{}, TELLS_BY_SIGTERM_ALONE], ids=["its own signal", "SIGTERM alone"])
+def test_a_phase_that_slurm_cancels_to_make_room_puts_itself_back_in_time(
+    signals: dict[str, str], asked: Asked
+) -> None:
+    with configured(CANCELS | signals):
+        asked.submit(**LONG)
+        wait(lambda: trains(asked))
+        preempt()
+        wait_for_the_end()
+    assert any("stopped: preempted; 0 times out" in log for log in logs(asked))
+    assert any(one["slurm_restarts"] for one in attempts(asked, "claim.json"))
+    assert asked.states() == {"done": PHASES}
+    assert attempts(asked, "failed.json") == []
+
+
+def test_of_two_jobs_of_one_phase_the_later_one_leaves_its_node_to_others(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.lab.write_text(f"{LAB}setup: ['export PYTHONPATH=$PYTHONPATH:{WORSE} WORSE_GIVE_WAY=1']\n")
+    hold()
+    asked.submit(**LONG)
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "jobs", lambda submissions: [])
+        assert asked.submit(**LONG).phases == PHASES
+    release()
+    wait_for_the_end()
+    assert any("another job trains this phase: back into the queue" in log for log in logs(asked))
+    assert asked.states() == {"done": PHASES}
+    assert len(attempts(asked, "claim.json")) == PHASES, "nobody claimed what another one held"
+    assert attempts(asked, "failed.json") == []
 
 
 @pytest.mark.parametrize("time", range(2))

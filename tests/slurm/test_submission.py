@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 import study
+from results.spent import Meter, total
 from study.executor import snapshot, submission
-from tests.made_slurm import PHASES, ROOT, Asked, hold, in_queue, numbers, release, wait_for_the_end
+from tests.made_slurm import LAB, PHASES, ROOT, Asked, hold, in_queue, numbers, release, wait_for_the_end
+from tests.made_spec import COSTS
+from tests.slurm.seen import shown
 
 pytestmark = pytest.mark.slow
 
@@ -97,3 +100,32 @@ def test_phases_that_wait_for_one_that_failed_are_blocked(asked: Asked) -> None:
     assert states["failed"] + states["blocked"] + states.get("done", 0) == PHASES
     assert states["failed"] >= 1
     assert states["blocked"] >= 1
+
+
+def test_hours_of_gpus_are_those_that_slurm_gave_and_a_look_gets_none(asked: Asked) -> None:
+    asked.lab.write_text(f"{LAB}gpus_per_task: 2\nsbatch: {{comment: ours}}\nlook: {{partition: high, sbatch: {{}}}}\n")
+    submitted = asked.submit()
+    assert submitted.submission
+    phases, *_, look = [shown(str(array["job"])) for array in submitted.submission["arrays"]]
+    assert (phases["Partition"], phases["TresPerTask"], phases["Comment"]) == ("low", "gres:gpu:2", "ours")
+    assert (look["Partition"], "TresPerTask" in look, "Comment" in look) == ("high", False, False)
+    wait_for_the_end()
+    assert asked.states() == {"done": PHASES}
+    claims = [json.loads(path.read_text()) for path in asked.store.runs.glob("*/*/claim.json")]
+    assert [claim["gpus"] for claim in claims] == [2] * PHASES
+    states, meter = asked.store.states(path.name for path in asked.store.runs.iterdir()), Meter(asked.store)
+    cost = total(meter.of(key, state) for key, state in states.items())
+    assert cost.gpu_s == 2 * cost.processor_s > 0, "each had two GPUs and one processor"
+
+
+def test_a_measurement_has_its_node_for_itself(asked: Asked) -> None:
+    (asked.folder / "asked.yaml").write_text(COSTS)
+    hold()
+    submitted = asked.submit()
+    assert submitted.submission
+    (profiles,) = [array for array in submitted.submission["arrays"] if array["keys"]]
+    assert shown(str(profiles["job"]))["OverSubscribe"] == "NO"
+    release()
+    wait_for_the_end()
+    claims = [json.loads(path.read_text()) for path in asked.store.runs.glob("*/*/claim.json")]
+    assert [claim["processors"] for claim in claims] == [4] * len(profiles["keys"]), "all of a node's"

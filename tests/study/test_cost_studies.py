@@ -25,10 +25,9 @@ from study.printing import print_campaign, print_plan
 from study.resolve import resolve
 from study.worker import Orders
 from tests import made_store as made
-from tests.made_spec import SPEC
+from tests.made_spec import COSTS, SPEC
 from tests.study.test_rates import finish
 
-COSTS = SPEC.replace("claim:\n", "claim:\n  metric: latency\n") + "  inference: {warmups: 1, repeats: 3}\n"
 FEWEST = {"data.limit": 4, "data.frames": 2, "data.size": 16, "data.margin": 2}
 
 WriteSpec = Callable[..., Spec]

@@ -2,6 +2,7 @@
 
 - `WORSE_MACHINES`: every node is a machine of its own, whose processes no other sees, and a claimant whose heartbeat is
   so many seconds old may be dead.
+- `WORSE_GIVE_WAY`: a job waits so many seconds for another one that trains its phase.
 - `WORSE_STORE`: renames, links and new folders take their time, and some are done twice, as a network file system does
   it whose first reply was lost: the second time they are refused. The file of that name notes each.
 """
@@ -23,6 +24,12 @@ def each_node_a_machine(limit_s: float) -> None:
     here, own_store = owner.this_machine(), attempt.Store.__init__
     owner.this_machine = lambda: f"{here}/{os.environ['SLURMD_NODENAME']}"
     own_store.__defaults__ = (*own_store.__defaults__[:-1], limit_s)
+
+
+def give_way(seconds: float) -> None:
+    from study.executor import task
+
+    task.GIVE_WAY_S = seconds
 
 
 def noted(file: str) -> list[str]:
@@ -54,5 +61,7 @@ def lose_replies(file: str) -> None:
 if "SLURM_PROCID" in os.environ:
     if "WORSE_MACHINES" in os.environ:
         each_node_a_machine(float(os.environ["WORSE_MACHINES"]))
+    if "WORSE_GIVE_WAY" in os.environ:
+        give_way(float(os.environ["WORSE_GIVE_WAY"]))
     if "WORSE_STORE" in os.environ:
         lose_replies(os.environ["WORSE_STORE"])
