@@ -26,6 +26,9 @@ _REASONS = {
     errno.ENOENT: ("there is no such folder", "Make it, or look whether somebody removed it (`study verify`)"),
 }
 
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems say that have no locks."""
+
 
 class StoreError(UserError):
     """The store cannot be read or written; the message says what, where, what there is and what to do."""

@@ -4,7 +4,6 @@
 keeps it. DuckDB lets nobody read a file that one process writes: no file that people open is ever written to.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -19,7 +18,8 @@ import duckdb
 
 from results import attempt, edition, finals, ingest, plan, record, run, sql, state
 from results.attempt import Store
-from results.files import StoreError, rename, sync_file, temporary_beside, writing
+from results.clean import is_abandoned
+from results.files import WITHOUT_LOCKS, StoreError, rename, sync_file, temporary_beside, writing
 from results.query import DatabaseUnreadable, connect
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -137,7 +137,7 @@ def _known(store: Store) -> dict[str, str]:
 
 def _take_in(store: Store, news: _News) -> tuple[int, int]:
     """Make the new database beside the old one and put it in its place; count the runs read and opened."""
-    _remove(store.root.glob(f"{store.database.name}.*.tmp*"))
+    _remove(path for path in store.root.glob(f"{store.database.name}.*.tmp*") if is_abandoned(path))
     copy = temporary_beside(store.database)
     try:
         with writing(store.database):
@@ -209,7 +209,7 @@ def _lock(path: Path, say: Callable[[str], None]) -> Iterator[None]:
             say(f"{path}: another sync is at work; waiting for it.")
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
+            if error.errno not in WITHOUT_LOCKS:
                 raise
         yield
 

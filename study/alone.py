@@ -5,7 +5,6 @@ that bear company, exclusively by one that does not. Whoever is killed lets go o
 program) is not kept from running: the machine's load stands beside the numbers.
 """
 
-import errno
 import fcntl
 import os
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from results.files import writing
+from results.files import WITHOUT_LOCKS, writing
 
 ALONE_KINDS = frozenset({"profile"})
 """Kinds of phases that need the machine for themselves."""
@@ -87,6 +86,6 @@ def _taken(descriptor: int, mode: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
+        if error.errno not in WITHOUT_LOCKS:
             raise
     return True

@@ -1,6 +1,9 @@
 """The database says what the files say: no more, no less, however and whenever it was made."""
 
+import errno
+import fcntl
 import multiprocessing
+import os
 import shutil
 import threading
 import time
@@ -121,9 +124,22 @@ def test_a_damaged_database_is_made_anew(
     ledger.sync(made_store)
     made_store = Store(made_store.root.rename(tmp_path / folder))  # "lock" is what DuckDB says of locks
     made_store.database.write_bytes(damage(made_store.database.read_bytes()))
-    (made_store.root / "study.duckdb.1.tmp").write_bytes(b"killed")
+    cut_off, at_work = (made_store.root / f"study.duckdb.node{number}.1.tmp" for number in (1, 2))
+    for path in (cut_off, at_work):
+        path.write_bytes(b"of another node")
+    os.utime(cut_off, (0, 0))
     assert ledger.sync(made_store).runs == 8
-    assert sorted(path.name for path in made_store.root.glob("study.*")) == ["study.duckdb", "study.lock"]
+    left = sorted(path.name for path in made_store.root.glob("study.*"))
+    assert left == ["study.duckdb", at_work.name, "study.lock"], "what a sync on another node writes stays"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_without_locks_serves(made_store: Store, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: object, mode: int) -> None:
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert ledger.sync(made_store).runs == 8
 
 
 def test_a_store_that_is_not_there_is_asked_for(tmp_path: Path) -> None:

@@ -88,8 +88,10 @@ def test_a_node_is_lost_and_two_workers_of_a_phase_live(trains: Asked, undisturb
 
 def test_the_disk_is_full(on_a_small_disk: Asked, undisturbed: Numbers) -> None:
     on_a_small_disk.submit()
+    wait(lambda: bool(published(on_a_small_disk)))
+    before = published(on_a_small_disk)
     print(*faults.disk_full(on_a_small_disk, Random(0)))
-    judge(on_a_small_disk, {}, undisturbed)
+    judge(on_a_small_disk, before, undisturbed)
 
 
 def test_the_store_loses_replies(trains: Asked, undisturbed: Numbers) -> None:
