@@ -45,8 +45,14 @@ from tests.slurm.seen import (
 
 Fault = Callable[[Asked, Random], list[str]]
 Numbers = Mapping[str, Any]
-EPOCHS = 120
-TEXT = SPEC + f"  phases: {{rgb_epochs: {EPOCHS}, sender_epochs: {EPOCHS}, joint_epochs: {EPOCHS}}}\n"
+
+
+def text_of(epochs: int) -> str:
+    """Give a study whose phases train for so many epochs, of some 40 milliseconds each."""
+    return SPEC + f"  phases: {{rgb_epochs: {epochs}, sender_epochs: {epochs}, joint_epochs: {epochs}}}\n"
+
+
+TEXT = text_of(120)
 WORSE = Path(__file__).parent / "worse"
 LIMIT_S = 15.0
 """Age of a heartbeat, which comes every 10 s, from which a claimant counts as dead in a worse world."""
@@ -279,9 +285,9 @@ def worsened(
     return note
 
 
-def undisturbed(folder: Path) -> Numbers:
-    """Run the study on this machine, without SLURM and without faults; give its numbers."""
-    (folder / "asked.yaml").write_text(TEXT)
+def undisturbed(folder: Path, text: str = TEXT) -> Numbers:
+    """Run a study on this machine, without SLURM and without faults; give its numbers."""
+    (folder / "asked.yaml").write_text(text)
     before = os.environ.get("STUDY_HOME")
     os.environ["STUDY_HOME"] = str(folder / "home")
     try:
