@@ -204,8 +204,8 @@ def disk_full(asked: Asked, chance: Random) -> list[str]:
     ballast = asked.store.root.parent / "ballast"
     try:
         fill(ballast)
-        state = ended(worker)
         assert shutil.disk_usage(ballast).free < MEGABYTE
+        state = ended(worker)
     finally:
         ballast.unlink(missing_ok=True)
     if state != "FAILED":

@@ -41,7 +41,8 @@ TEXT = faults.text_of(500)
 STRIKES = 60
 """Faults of one study at most."""
 PAUSE_S = 3.0
-DISK = "size=100m"
+DISK = "size=400m"
+"""Each submission keeps a copy of the code: some hundred of them must fit."""
 
 
 @dataclass
