@@ -5,7 +5,6 @@ for each phase that was hit.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -62,7 +61,6 @@ SHORT = "partition: low\nmemory_gb: 0.9\ntimeout_min: 1\nsignal_delay_s: 30\n"
 HANG_S = 40.0
 MOMENT_S = 3.0
 """How long after it is seen a worker is killed at most: before its first epoch, in the middle, as it publishes."""
-MEGABYTE = 2**20
 
 
 def workers_killed(asked: Asked, chance: Random) -> list[str]:
@@ -204,7 +202,6 @@ def disk_full(asked: Asked, chance: Random) -> list[str]:
     ballast = asked.store.root.parent / "ballast"
     try:
         fill(ballast)
-        assert shutil.disk_usage(ballast).free < MEGABYTE
         state = ended(worker)
     finally:
         ballast.unlink(missing_ok=True)
