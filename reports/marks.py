@@ -20,6 +20,8 @@ MOST_TOLD = 12  # arms; with more of them numbers beside the marks would overlap
 NAMES = {"val": "validation", "test": "test"}
 SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
 ACTIVITIES = ["seen activities", "unseen activities"]
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
+DIFFERENCES = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
 LEGEND = alt.Legend(symbolLimit=0, symbolOpacity=1)
 
 
@@ -98,6 +100,20 @@ def activities_colour() -> alt.Color:
 def activities_shape() -> alt.Shape:
     """Shape marks by whether the activities were seen, so that colour is not the only sign."""
     return alt.Shape("activities:N", scale=alt.Scale(domain=ACTIVITIES, range=["circle", "diamond"]), legend=LEGEND)
+
+
+def difference_step(differences: pl.Series) -> float:
+    """Choose the first bound of the colours of differences so that three of it reach most of them."""
+    reach = differences.abs().quantile(0.9) or 0.0
+    return next((step for step in STEPS if 3 * step >= reach), STEPS[-1])
+
+
+def difference_colour(step: float) -> alt.Color:
+    """Colour marks by a difference in points: losses one way, gains the other, in steps that can be told apart."""
+    bounds = [times * step for times in (-3, -2, -1, 1, 2, 3)]
+    scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in DIFFERENCES])
+    legend = alt.Legend(title="Difference (points)", gradientLength=240, format="+~g")
+    return alt.Color("difference:Q", scale=scale, legend=legend)
 
 
 def splits(frame: pl.DataFrame) -> list[str]:

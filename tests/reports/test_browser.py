@@ -98,7 +98,7 @@ def test_a_page_is_drawn_whole_and_in_silence_at_any_width(width: int, tmp_path:
         out = page.build(connection, EDITION, make_answer(ledger.plan), ledger.plan, tmp_path / "page.html")
     seen, console = open_at(width, out.read_text(), tmp_path)
     assert console == []
-    assert seen["drawn"] == "7"
+    assert int(seen["drawn"]) >= 9
     assert min(seen["marks"]) >= 10
     assert seen["width"] <= width
     assert seen["outside"] == []
