@@ -24,9 +24,9 @@ class Figure:
 
     Attributes:
         alt: the chart's content in words; where nothing could be drawn, why.
-        spec: Vega-Lite as JSON, or None if nothing could be drawn.
+        spec: the drawing in Vega-Lite, or None if nothing could be drawn.
         narrowest: pixels below which the chart scrolls instead of shrinking.
-        csv: the frame as a `data:` URL, or None if it has no rows.
+        csv: the frame, or None if nothing could be drawn.
     """
 
     name: str
@@ -35,10 +35,20 @@ class Figure:
     reading: str
     alt: str
     sql: str
-    spec: Markup | None = None
+    spec: dict[str, Any] | None = None
     narrowest: int = 0
     csv: str | None = None
     rows: int = 0
+
+    @property
+    def block(self) -> Markup:
+        """The drawing as a JSON block of a page."""
+        return embed.json_block(self.spec)
+
+    @property
+    def link(self) -> str | None:
+        """The data as a link that saves them."""
+        return None if self.csv is None else embed.csv_link(self.csv)
 
 
 def draw_figures(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Figure]:
@@ -67,8 +77,7 @@ def _figure(
     if drawn is None:
         return Figure(*text, "Nothing to draw yet: no finished trial of this study has these numbers.", sql)
     narrowest = int(drawn.get("usermeta", {}).get("narrowest", 0))
-    csv = embed.csv_link(frame)
-    return Figure(*text, module.describe(frame, plan), sql, embed.json_block(drawn), narrowest, csv, len(frame))
+    return Figure(*text, module.describe(frame, plan), sql, drawn, narrowest, embed.as_csv(frame), len(frame))
 
 
 def _drawn(module: ModuleType, frame: pl.DataFrame, plan: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from study.machine import Finding
     from study.preflight import Size
     from study.preparation import Request
-    from study.reporting import Report
+    from study.reporting import Exported, Report
     from study.runner import Outcome
     from study.standing import Standing
     from study.submitting import Submitted
@@ -194,6 +194,13 @@ def report(name: str) -> list[Report]:
     from study.reporting import report_study
 
     return report_study(_store(), name)
+
+
+def export(name: str, to: Path | None = None) -> list[Exported]:
+    """Write tables, methods and figures of every edition of a study as files for a paper, into folders in `to`."""
+    from study.reporting import export_study
+
+    return export_study(_store(), name, to)
 
 
 def reveal(name: str, command: str = "") -> Revealed:

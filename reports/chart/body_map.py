@@ -39,7 +39,7 @@ order by arm.arm, arm.split, muscle
 
 MOST_ARMS = 8  # beside the control; with more of them the map of muscle groups and arms says it shorter
 OUTLINES = Path(reports.__file__).with_name("body.svg")
-HEIGHT = 252
+WIDTH, HEIGHT = 210, 252  # px of two figures side by side
 BODY = ""
 """The name of the outline that is no muscle group."""
 NAME = "{http://www.w3.org/2000/svg}"
@@ -59,7 +59,8 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     step = marks.difference_step(groups["difference"])
     arms = [arm["name"] for arm in marks.arms_in(groups, plan)]
     charts = [_panel(groups.filter(pl.col("arm") == arm), step).properties(title=arm) for arm in arms]
-    return marks.panels(charts, columns=4)
+    drawn: Any = marks.panels(charts, columns=4)
+    return drawn.properties(usermeta={"panel": WIDTH})
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
         ["list"],
         ["status"],
         ["report", made.EDITION],
+        ["export", made.EDITION],
         ["sql", "select * from finals"],
         ["verify"],
         ["doctor"],
