@@ -22,6 +22,7 @@ SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
 ACTIVITIES = ["seen activities", "unseen activities"]
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
 DIFFERENCES = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
+HIGHLIGHT = "highlight_"
 LEGEND = alt.Legend(symbolLimit=0, symbolOpacity=1)
 
 
@@ -156,7 +157,7 @@ def haloed(text: Any) -> list[Any]:
 
 def highlighting(field: str) -> alt.Parameter:
     """Make the legend's entries for `field` switches that highlight their marks."""
-    return alt.selection_point(name=f"highlight_{field}", fields=[field], bind="legend")
+    return alt.selection_point(name=f"{HIGHLIGHT}{field}", fields=[field], bind="legend")
 
 
 def faded(parameter: alt.Parameter, opacity: float = 1.0) -> Any:
@@ -193,7 +194,17 @@ def panels(charts: Sequence[Any], columns: int, highlight: alt.Parameter | None 
     if not charts:
         return None
     first, *others = charts
-    first = first if highlight is None else first.add_params(highlight)
+    first = first if highlight is None else _switched(first, highlight)
     if not others:
         return first.properties(width="container")
     return alt.concat(first, *others, columns=columns, spacing=28)
+
+
+def _switched(chart: Any, highlight: alt.Parameter) -> Any:
+    """Add the legend's switches to the layer that the legend is of: in any other one they would do nothing."""
+    field = highlight.name.removeprefix(HIGHLIGHT)
+    colours = [getattr(layer.encoding, "color", None) for layer in chart.layer]
+    owner = next(place for place, colour in enumerate(colours) if getattr(colour, "shorthand", "") == f"{field}:N")
+    switched = chart.copy()
+    switched.layer[owner] = switched.layer[owner].add_params(highlight)
+    return switched.copy()
