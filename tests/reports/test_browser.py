@@ -129,7 +129,7 @@ def test_marks_tell_their_numbers_under_the_mouse(opened: Opened) -> None:
     told = {
         "contrasts": (".mark-symbol >> nth=1 >> path", "adjusted p"),
         "response_curve": (".mark-symbol path", "seed"),
-        "body_map": (".mark-symbol >> nth=1 >> path", "difference"),
+        "body_map": (".mark-symbol path >> nth=3", "difference"),
         "phase_graph": (".mark-symbol path", "used by"),
         "muscle_heatmap": (".role-mark.mark-rect path", "average precision"),
     }
