@@ -93,7 +93,7 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -
     rects = alt.Chart(marks.data(cells.filter(~pl.col("is_control")))).mark_rect(cornerRadius=3)
     layers = [rects.encode(x=x, y=y, color=marks.difference_colour(step), tooltip=tooltip)]
     if len(arms) <= MOST_TOLD:
-        layers.append(_text(cells, x, y, 3 * step))
+        layers.append(_text(cells, x, y, 3 * step).encode(tooltip=tooltip))
     return alt.layer(*layers).properties(height=ROW * len(muscles), title=words.split(split))
 
 

@@ -21,6 +21,7 @@ pytestmark = [
 
 EVIL = "<script>alert('gone')</script>"
 MARKS = ".role-mark path, .role-mark text, .role-mark line, .role-mark rect"
+TO_THE_MIDDLE = "one => one.scrollIntoView({block: 'center', behavior: 'instant'})"
 CUT_OFF = """charts => charts.flatMap(chart => {
   const frame = chart.closest(".scroll").getBoundingClientRect();
   return [...chart.querySelectorAll("text")].filter(text => {
@@ -95,7 +96,7 @@ def chart(opened: Opened, name: str) -> Locator:
 
 def tooltip(opened: Opened, marks: Locator) -> str:
     """Point at the first of some marks and read what appears."""
-    marks.first.scroll_into_view_if_needed()
+    marks.first.evaluate(TO_THE_MIDDLE)
     marks.first.hover(force=True)
     opened.page.wait_for_selector("#vg-tooltip-element.visible", timeout=5_000)
     return opened.page.locator("#vg-tooltip-element").inner_text()
@@ -150,14 +151,14 @@ def test_a_legend_entry_fades_the_others(opened: Opened) -> None:
     faded = """name => [...document.querySelectorAll(`section[aria-labelledby=${name}] [opacity='0.12']`)].length > 0"""
     for name in ("learning_curves", "response_curve", "pareto"):
         entry = chart(opened, name).locator(".role-legend-label text").first
-        entry.scroll_into_view_if_needed()
+        entry.evaluate(TO_THE_MIDDLE)
         entry.click(force=True)
         opened.page.wait_for_function(faded, arg=name, timeout=5_000)
 
 
 def test_dragging_marks_a_range(opened: Opened) -> None:
     seeds = chart(opened, "seeds")
-    seeds.scroll_into_view_if_needed()
+    seeds.evaluate(TO_THE_MIDDLE)
     box = seeds.locator(".mark-symbol").first.bounding_box()
     assert box is not None
     opened.page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 6)
