@@ -6,6 +6,7 @@ as high that work too; the mean over groups, clips and seeds, in points.
 """
 
 import math
+import warnings
 from typing import Any
 
 import altair as alt
@@ -71,7 +72,9 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     arms = [arm["name"] for arm in marks.arms_in(gains, plan)]
     brushed = alt.selection_interval(name="motion", encodings=["x"])
     charts = [_panel(gains.filter(pl.col("arm") == arm), brushed).properties(title=arm) for arm in arms]
-    return marks.panels(charts, columns=2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Automatically deduplicated")  # one range for all panels is what is meant
+        return marks.panels(charts, columns=2)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:

@@ -171,6 +171,25 @@ def test_dragging_marks_a_range(opened: Opened) -> None:
     assert 0 < count < 11
 
 
+def test_a_range_of_motion_is_marked_in_all_panels(opened: Opened) -> None:
+    panels = chart(opened, "activity_gain").locator(".mark-symbol.role-mark")
+    panels.first.evaluate(TO_THE_MIDDLE)
+    box = panels.first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    opened.page.mouse.move(box["x"] + 0.55 * box["width"], middle)
+    opened.page.mouse.down()
+    opened.page.mouse.move(box["x"] + box["width"] + 4, middle, steps=6)
+    opened.page.mouse.up()
+    opened.page.wait_for_timeout(200)
+    shares = panels.evaluate_all(
+        "all => all.map(one => [...one.children].filter(mark => mark.getAttribute('opacity') === '0.12').length)"
+    )
+    assert len(shares) == 2
+    assert len(set(shares)) == 1
+    assert 0 < shares[0] < 12
+
+
 def test_a_keyboard_reaches_the_answer_the_menu_and_the_data(opened: Opened) -> None:
     opened.page.keyboard.press("Tab")
     assert opened.page.evaluate("document.activeElement.textContent") == "Skip to the answer"
