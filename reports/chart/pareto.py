@@ -18,7 +18,8 @@ PLACE = 28
 READING = (
     "One mark an arm: its mean on the claim's splits with the 95 % t interval over seeds, against what it costs. The "
     "line is the Pareto front: no other arm is both better and cheaper than those on it, as far as means can tell. "
-    "Latency, memory of a pass and GFLOPs are those that a study of inference measured of the same network."
+    "Latency, memory of a pass and GFLOPs are those that a study of inference measured of the same network; arms whose "
+    "network was not measured are not drawn."
 )
 SQL = """
 with networks as (
@@ -94,6 +95,8 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
             for row in _front(arms, cost.column).to_dicts()
         ]
         told.append(f"On the front of mAP against {cost.title}: {', '.join(front)}.")
+        unknown = arms.filter(pl.col(cost.column).is_null())["arm"].to_list()
+        told += [f"Not measured: {words.listing(unknown)}."] if unknown else []
     return " ".join(told) or f"Nothing is known of what {len(arms)} arms cost."
 
 

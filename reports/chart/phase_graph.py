@@ -40,6 +40,7 @@ order by phase, arms, phases.seed, key
 ROW, LEAST_ROW, HIGHEST = 30, 7, 620  # px
 SEPARATOR = " | "  # between arms, in the SQL too
 SHARING = ["of one arm", "shared by arms"]
+ROOM = "min(scale('x', datum.x + 0.95), width) - scale('x', datum.x) - 14"  # px to the next column or the edge
 MOST_NAMED = 12  # arms that are told of a phase
 MOST_TOLD = 24  # phases above each other; with more of them names would overlap
 
@@ -181,5 +182,5 @@ def _points(nodes: pl.DataFrame, x: alt.X, y: alt.Y) -> list[Any]:
 
 
 def _names(nodes: pl.DataFrame, x: alt.X, y: alt.Y) -> Any:
-    text = alt.Chart(marks.data(nodes)).mark_text(align="left", dx=12, fontSize=11, limit=240)
+    text = alt.Chart(marks.data(nodes)).mark_text(align="left", dx=12, fontSize=11, limit=alt.ExprRef(ROOM))
     return text.encode(x=x, y=y, text="name:N", color=alt.value(theme.colour("muted")))
