@@ -73,9 +73,11 @@ def _figure(
     if not module.applies(plan):
         return Figure(*text, "This chart was asked for, but does not apply to this study's factors and arms.", sql)
     frame = query.table(connection, sql, edition=edition)
-    drawn = None if frame.is_empty() else _drawn(module, frame, plan)
-    if drawn is None:
+    if frame.is_empty():
         return Figure(*text, "Nothing to draw yet: no finished trial of this study has these numbers.", sql)
+    drawn = _drawn(module, frame, plan)
+    if drawn is None:
+        return Figure(*text, f"Nothing to draw. {module.describe(frame, plan)}", sql)
     narrowest = int(drawn.get("usermeta", {}).get("narrowest", 0))
     return Figure(*text, module.describe(frame, plan), sql, drawn, narrowest, embed.as_csv(frame), len(frame))
 

@@ -52,6 +52,7 @@ order by arm, seed, replicate, split
 """
 
 HEIGHT = 280
+LEAST_RATIO = 1.02  # of the largest to the smallest cost; below it what differs is the noise of measuring
 
 
 class Cost(NamedTuple):
@@ -97,7 +98,7 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
         told.append(f"On the front of mAP against {cost.title}: {', '.join(front)}.")
         unknown = arms.filter(pl.col(cost.column).is_null())["arm"].to_list()
         told += [f"Not measured: {words.listing(unknown)}."] if unknown else []
-    return " ".join(told) or f"Nothing is known of what {len(arms)} arms cost."
+    return " ".join(told) or f"As far as it is known, all {len(arms)} arms cost the same."
 
 
 def _arms(frame: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
@@ -107,10 +108,13 @@ def _arms(frame: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
 
 
 def _shown(arms: pl.DataFrame) -> list[Cost]:
-    """Choose the costs in which arms differ, those of inference before others; one that is known if none differs."""
-    known = [cost for cost in (*AT_INFERENCE, *OTHERWISE) if not arms[cost.column].drop_nulls().is_empty()]
-    differing = [cost for cost in known if arms[cost.column].drop_nulls().n_unique() > 1]
-    return [cost for cost in differing if cost in AT_INFERENCE] or differing or known[:1]
+    """Choose the costs in which arms differ: those of inference, where there are any."""
+    differing = [cost for cost in (*AT_INFERENCE, *OTHERWISE) if _is_varied(arms[cost.column].drop_nulls())]
+    return [cost for cost in differing if cost in AT_INFERENCE] or differing
+
+
+def _is_varied(costs: pl.Series) -> bool:
+    return not costs.is_empty() and max(costs) > LEAST_RATIO * min(costs)
 
 
 def _front(arms: pl.DataFrame, cost: str) -> pl.DataFrame:

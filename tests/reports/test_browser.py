@@ -221,7 +221,7 @@ def test_dark_readers_get_dark_charts_and_paper_is_light(browser: Browser, pages
     dark.page.emulate_media(media="print")
     on_paper = dark.page.evaluate(ground), dark.page.evaluate(ink)
     assert in_dark[0] == "rgb(16, 19, 22)"
-    assert on_paper[0] == "rgb(247, 247, 245)"
+    assert on_paper[0] == "rgba(0, 0, 0, 0)"
     assert in_dark[1] != on_paper[1]
     assert len(dark.page.pdf()) > 20_000
     context.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.read import names
+from experiments.read import find_spec, names, read_spec
 from reports import index, page
 from reports.paper import FAMILIES, Asked, Family
 from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
@@ -54,6 +54,18 @@ def test_the_papers_questions_are_there_before_anything_was_run(tmp_path: Path) 
 def test_the_papers_questions_name_studies_that_there_are() -> None:
     studies = {study for family in FAMILIES for question in family.questions for study in question.studies}
     assert studies <= set(names())
+
+
+def test_open_questions_are_those_that_the_studies_say_they_are() -> None:
+    for number, question in enumerate(FAMILIES[0].questions, start=1):
+        for study in question.studies:
+            assert f"open question {number}" in read_spec(find_spec(study)).question.source
+
+
+def test_arms_that_answer_a_question_are_arms_of_its_study() -> None:
+    for question in (question for family in FAMILIES for question in family.questions if question.arm):
+        factor, _, level = str(question.arm).partition("=")
+        assert level in read_spec(find_spec(question.studies[0])).factors[factor]
 
 
 def test_the_claims_of_a_family_are_corrected_together_with_those_without_an_answer(tmp_path: Path) -> None:

@@ -46,10 +46,17 @@ def test_the_front_holds_what_nothing_beats_in_both() -> None:
 
 def test_without_measurements_arms_stand_against_what_trainings_tell() -> None:
     ledger = make_ledger()
-    for place, trial in enumerate(ledger.plan["trials"]):
-        ledger.runs[trial["final"]]["parameters"] = 400_000 + 1_000 * (place % 3)
     drawn = pareto.draw(frame_of(ledger), ledger.plan).to_dict()
     assert {node["title"] for node in nodes(drawn) if node.get("field") == "parameters_m" and "scale" in node} == {
         "parameters (millions)"
     }
     assert not [node for node in nodes(drawn) if node.get("field") == "training_mb"]
+
+
+def test_arms_that_cost_the_same_are_said_to() -> None:
+    ledger = make_ledger()
+    for place, run in enumerate(ledger.runs.values()):
+        run |= {"parameters": 423_123, "peak_memory_bytes": 812_000_000 + 100_000 * place}
+    frame = frame_of(ledger)
+    assert pareto.draw(frame, ledger.plan) is None
+    assert pareto.describe(frame, ledger.plan) == "As far as it is known, all 3 arms cost the same."
