@@ -25,6 +25,7 @@ order by arm, split, seed, replicate
 ROW, DENSE_ROW = 34, 22
 HEADS = (("triangle-left", 10, pl.col("gap") < 0), ("triangle-right", -10, pl.col("gap") >= 0))
 """Arrow heads before the unseen mean: shape, pixels from it, and for which gaps."""
+LEAST_SHARE = 0.12  # of the axis that a gap takes; a shorter one has no room for a head
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -73,12 +74,14 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], stage: str) -> Any:
     x = alt.X("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
     joined = alt.Chart(marks.data(gaps)).encode(y=y)
     rule = joined.mark_rule(color=theme.colour("band"), strokeWidth=2).encode(x="seen:Q", x2="unseen:Q")
+    span = max(frame["map"]) - min(frame["map"])
+    long = gaps.filter(pl.col("gap").abs() > LEAST_SHARE * span)
     heads = [
-        alt.Chart(marks.data(gaps.filter(is_there)))
+        alt.Chart(marks.data(long.filter(is_there)))
         .mark_point(filled=True, opacity=1, size=70, color=theme.colour("band"), shape=shape, xOffset=offset)
         .encode(x="unseen:Q", y=y)
         for shape, offset, is_there in HEADS
-        if not gaps.filter(is_there).is_empty()
+        if not long.filter(is_there).is_empty()
     ]
     label = joined.mark_text(dy=-9, fontSize=11, color=theme.colour("muted")).encode(x="middle:Q", text="told:N")
     tooltip = ["arm:N", "activities:N", *marks.score_tooltip()]

@@ -93,7 +93,7 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
     mean = base.mark_line(strokeWidth=2.4).encode(color=colour, strokeDash=marks.arm_dash(lines, plan))
     layers = [
         *_boundary(lines),
-        *_seeds(lines, measure, plan, highlight),
+        *_seeds(lines, measure, colour, highlight),
         mean.encode(opacity=marks.faded(highlight)),
         base.mark_point(size=70, opacity=0, filled=True).encode(tooltip=tooltip),
         *_pruned(lines, measure, colour),
@@ -101,14 +101,14 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
     return alt.layer(*layers).properties(height=HEIGHT, title=title)
 
 
-def _seeds(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> list[Any]:
+def _seeds(lines: pl.DataFrame, measure: str, colour: alt.Color, highlight: Any) -> list[Any]:
     """Draw single seeds where there are few arms, and pruned ones always."""
-    if len(marks.arms_in(lines, plan)) > MOST_ARMS:
+    if lines["arm"].n_unique() > MOST_ARMS:
         lines = lines.filter(pl.col("pruned"))
     if lines.is_empty():
         return []
     seeds = alt.Chart(marks.data(lines.select("arm", "trial", "epoch", measure))).mark_line(strokeWidth=1)
-    seeds = seeds.encode(x="epoch:Q", y=f"{measure}:Q", color=marks.arm_colour(lines, plan), detail="trial:N")
+    seeds = seeds.encode(x="epoch:Q", y=f"{measure}:Q", color=colour, detail="trial:N")
     return [seeds.encode(opacity=marks.faded(highlight, 0.4))]
 
 

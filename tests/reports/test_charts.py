@@ -127,6 +127,14 @@ def test_a_pruned_training_is_drawn_to_its_end_and_is_in_no_mean(ledger: Ledger)
     assert before.join(after, on=["arm", "epoch"]).filter(pl.col("map_seen") != pl.col("map_seen_right")).height == 3
 
 
+def test_a_pruned_training_among_many_arms_leaves_every_arm_its_colour() -> None:
+    ledger = make_ledger(tuple(f"kind {number}" for number in range(12)), "kind 0", factor="model.fusion")
+    ledger.lose("fusion=kind 3", 1, state="pruned")
+    drawn = drawing(learning_curves, ledger).to_dict()
+    domains = [node["scale"]["domain"] for node in nodes(drawn) if node.get("field") == "arm" and "scale" in node]
+    assert {len(domain) for domain in domains} == {12}
+
+
 def _joint(means: pl.DataFrame) -> pl.DataFrame:
     return means.filter((pl.col("arm") == "count=5") & (pl.col("epoch") > 6))
 
