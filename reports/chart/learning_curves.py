@@ -71,11 +71,16 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 
 
 def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count epochs through the phases of a trial: `begins` is how many the RGB phase had."""
+    """Count epochs through the phases of a trial: `begins` is how many the RGB phase had.
+
+    A trial whose joint phase was pruned is pruned as a whole: its RGB phase counts in no mean either.
+    """
     rgb = pl.when(pl.col("phase") == "rgb").then(pl.col("step"))
     counted = frame.with_columns(rgb.max().over(TRIAL).fill_null(0).alias("begins"))
     epoch = pl.col("step") + pl.when(pl.col("phase") == "joint").then(pl.col("begins")).otherwise(0)
-    return counted.with_columns(epoch.alias("epoch"), pl.format("{}/{}", "seed", "replicate").alias("trial"))
+    return counted.with_columns(
+        epoch.alias("epoch"), pl.format("{}/{}", "seed", "replicate").alias("trial"), pl.col("pruned").any().over(TRIAL)
+    )
 
 
 def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
