@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_pla
 from experiments.clip import MUSCLES
 from reports import index, page
 from tests.reports import made_ledger
-from tests.reports.made_ledger import EDITION, Ledger, make_answer
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
 from tests.reports.made_measured import make_repeated_ledger
 
 pytestmark = [
@@ -224,6 +224,19 @@ def test_dark_readers_get_dark_charts_and_paper_is_light(browser: Browser, pages
     assert on_paper[0] == "rgba(0, 0, 0, 0)"
     assert in_dark[1] != on_paper[1]
     assert len(dark.page.pdf()) > 20_000
+    context.close()
+
+
+def test_a_page_of_fifty_arms_is_silent_and_drawn(browser: Browser, tmp_path: Path) -> None:
+    ledger = make_ledger(tuple(f"kind {number:02}" for number in range(50)), "kind 07", factor="fusion")
+    ledger.lose("fusion=kind 09", 1, state="pruned")
+    ledger.lose("fusion=kind 11", 1)
+    write(ledger, tmp_path)
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = open_page(context, tmp_path / "page.html")
+    assert opened.said == []
+    assert chart(opened, "seeds").locator(".mark-symbol path").count() == 50 * 3 - 2
+    assert chart(opened, "learning_curves").locator(".mark-line path").count() >= 2 * 50
     context.close()
 
 
