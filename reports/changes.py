@@ -68,7 +68,7 @@ def _differs(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) ->
     if before is None:
         return f"new: {now['verdict']}, {words.count(now['seeds'], 'seed')}"
     told = []
-    if before["claim"] != now["claim"]:
+    if before["claim"] and before["claim"] != now["claim"]:  # pages of earlier versions do not tell theirs
         told.append("another claim")
     if before["verdict"] != now["verdict"]:
         told.append(f"{before['verdict']} → {now['verdict']}")

@@ -52,7 +52,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     few = len(arms) <= MOST_TOLD
     column = max(40, 7 * max(len(arm["name"]) for arm in arms) + 8) if _short([arm["name"] for arm in arms]) else 18
     chart: Any = marks.panels(charts, columns=2 if few else 1)
-    return chart.properties(usermeta={"narrowest": 110 + column * len(arms)})
+    return chart.properties(usermeta={"narrowest": 110 + column * len(arms), "panel": column * len(arms)})
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:

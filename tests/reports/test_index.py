@@ -104,6 +104,10 @@ def test_what_changed_since_the_last_build_is_listed_until_something_else_does(t
     text = index.build(tmp_path).read_text()
     assert "undecided → supported, 2 → 3 seeds, 6 → 9 of 9 trials done" in text
     assert index.build(tmp_path).read_text() == text
+    other = make_ledger()
+    other.plan["claim_hash"] = "f" * 64
+    write_page(other, tmp_path / "one.html", "supported")
+    assert f"<code>{EDITION}</code> another claim</li>" in index.build(tmp_path).read_text()
     (tmp_path / "one.html").unlink()
     assert f"<code>{EDITION}</code> page removed" in index.build(tmp_path).read_text()
 
