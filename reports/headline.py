@@ -155,14 +155,22 @@ def as_plain(answer: "Answer") -> dict[str, Any]:
 def find_leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contrast | None":
     """Find the contrast to show first: of the claimed arms the one that goes farthest the claim's way.
 
-    For a claim of equivalence it is the largest difference, which decides it.
+    For a claim about all arms it is the one that goes least far, for a claim of equivalence the largest difference:
+    each decides its claim.
     """
     measured = [contrast for contrast in contrasts if contrast.is_claimed and not math.isnan(contrast.difference)]
     sign = {"better": 1.0, "worse": -1.0}.get(claim["direction"])
     if sign is not None and METRICS[claim["metric"]].is_lower_better:
         sign = -sign
     ranked = sorted(measured, key=lambda one: abs(one.difference) if sign is None else sign * one.difference)
-    return ranked[-1] if ranked else None
+    if not ranked:
+        return None
+    return ranked[0] if _is_decided_by_the_least(claim) else ranked[-1]
+
+
+def _is_decided_by_the_least(claim: Mapping[str, Any]) -> bool:
+    """Tell whether the arm that goes least far the claim's way decides it."""
+    return bool(claim["which"] == ALL and claim["direction"] != "equivalent")
 
 
 def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
@@ -177,7 +185,8 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
     if lead is None:
         return facts
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
-    name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
+    first = "Least" if _is_decided_by_the_least(plan["claim"]) else "Leading"
+    name = "Difference" if claimed == 1 else f"{first} of {claimed} differences"
     facts_of = METRICS[plan["claim"]["metric"]]
     compared = f"{_compared(lead, plan['claim'], facts_of.relation)}, {facts_of.unit}"
     detail = f"{words.interval(lead.low, lead.high)}; {compared}"

@@ -163,7 +163,7 @@ def _arm_card(path: Path, summary: Summary, contrast: Mapping[str, object]) -> C
     )
     verdict = str(contrast["verdict"])
     whole = _card(path, own)
-    sentence = f"{verdict.capitalize()} of {contrast['arm']} alone; the study's own answer: {summary.sentence}"
+    sentence = f"{contrast['arm']} by itself: {verdict}. The study as a whole: {summary.sentence}"
     return Card(**{**vars(whole), "verdict": verdict, "sign": headline.SIGNS[verdict], "sentence": sentence})
 
 
