@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from reports import headline, methods, ran, scores, template, typeset, vector
 from reports.figure import Figure, draw_figures
+from reports.unfinished import list_unfinished
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def write(
     """
     facts = ran.collect(connection, edition, plan)
     table = scores.set_table(connection, edition, plan, answer.contrasts)
-    paragraph = methods.write_methods(answer, plan, facts)
+    paragraph = methods.write_methods(answer, plan, facts, list_unfinished(connection, edition, plan))
     texts = {
         "table.md": typeset.markdown_table(table),
         "table.tex": typeset.latex_table(table),

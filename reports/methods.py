@@ -1,10 +1,12 @@
 """The methods paragraph of a study: design, seeds, tests and corrections, as a paper would state them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports import words
 from reports.ran import Ran
+from reports.unfinished import Unfinished
 from results.bootstrap import RESAMPLES
 from results.claim import Claim
 from results.plan import PlanFile
@@ -14,12 +16,19 @@ if TYPE_CHECKING:
     from results.contrast import Contrast
 
 
-def write_methods(answer: "Answer", plan: PlanFile, ran: Ran) -> str:
-    """Write the paragraph in plain sentences."""
+PROCEDURES = {"Holm": "Holm's procedure", "max-T": "the step-down max-T procedure"}
+
+
+def write_methods(answer: "Answer", plan: PlanFile, ran: Ran, left: Sequence[Unfinished]) -> str:
+    """Write the paragraph in plain sentences.
+
+    Args:
+        left: planned trials without a result.
+    """
     claim = Claim.model_validate(plan["claim"])
     claimed = [contrast for contrast in answer.contrasts if contrast.is_claimed]
     sentences = [
-        *_design(plan, ran),
+        *_design(plan, left),
         *_claim(plan, ran),
         *(_costs() if claim.is_about_cost else _scores(claim)),
         *_corrections(claim, claimed),
@@ -30,7 +39,7 @@ def write_methods(answer: "Answer", plan: PlanFile, ran: Ran) -> str:
     return " ".join(sentences)
 
 
-def _design(plan: PlanFile, ran: Ran) -> list[str]:
+def _design(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
     factors = "; ".join(f"{name} ({words.listing(levels, 50)})" for name, levels in plan["factors"].items())
     control = next(arm["name"] for arm in plan["arms"] if arm["is_control"])
     again = [arm["name"] for arm in plan["arms"] if arm["replicate"]]
@@ -39,7 +48,7 @@ def _design(plan: PlanFile, ran: Ran) -> list[str]:
         f"We compared {words.count(len(plan['arms']), 'arm')} in a {plan['design'].replace('_', '-')} design over "
         f"{factors}, with {control} as the control.",
         f"There were {words.count(len(seeds), 'seed')} ({words.listing(seeds, 50)}) and "
-        f"{words.count(len(plan['trials']), 'trial')}, {_finished(plan, ran)}.",
+        f"{words.count(len(plan['trials']), 'trial')}, {_finished(left)}.",
     ]
     if again:
         told.append(f"The control was trained once more ({words.listing(again)}) and is in no claim about the arms.")
@@ -49,9 +58,11 @@ def _design(plan: PlanFile, ran: Ran) -> list[str]:
     return told
 
 
-def _finished(plan: PlanFile, ran: Ran) -> str:
-    left = len(plan["trials"]) - ran.trials
-    return f"of which {left} did not finish and {'is' if left == 1 else 'are'} in no mean" if left else "all finished"
+def _finished(left: Sequence[Unfinished]) -> str:
+    if not left:
+        return "all finished"
+    states = [f"{number} {state}" for state, number in Counter(trial.state for trial in left).items()]
+    return f"{len(left)} of them without a result and in no mean ({words.listing(states)})"
 
 
 def _claim(plan: PlanFile, ran: Ran) -> list[str]:
@@ -93,9 +104,11 @@ def _costs() -> list[str]:
 def _corrections(claim: Claim, claimed: "Sequence[Contrast]") -> list[str]:
     told = []
     if len(claimed) > 1:
+        names = dict.fromkeys(vars(contrast).get("correction", "Holm") for contrast in claimed)
         told.append(
-            f"Intervals and p values of the {len(claimed)} arms are corrected together by Holm's procedure, at a "
-            f"family-wise error rate of {100 * claim.alpha_of_look:g} %."
+            f"Intervals and p values of the {len(claimed)} arms are corrected together by "
+            f"{words.listing([PROCEDURES[name] for name in names])}, at a family-wise error rate of "
+            f"{100 * claim.alpha_of_look:g} %."
         )
     elif claimed:
         told.append(f"The error rate is {100 * claim.alpha_of_look:g} %; with a single arm nothing is to be corrected.")

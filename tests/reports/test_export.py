@@ -50,7 +50,7 @@ def test_the_methods_state_design_seeds_tests_and_corrections(tmp_path: Path) ->
     told = write(ledger, tmp_path)["methods.md"].replace("\\", "")
     for part in (
         "4 arms in a sweep design over model.tokens.count (1, 5 and 20), with count=20 as the control",
-        "There were 3 seeds (0, 1 and 2) and 12 trials, of which 1 did not finish and is in no mean",
+        "There were 3 seeds (0, 1 and 2) and 12 trials, 1 of them without a result and in no mean (1 failed)",
         "control was trained once more (control again)",
         "before the first result",
         "crossed bootstrap of 10,000 draws",
