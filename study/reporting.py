@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from reports import export, index, page
+from reports import index, page
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
@@ -64,67 +64,24 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
         StoreError: its files are damaged, or a page cannot be written.
     """
     synced = sync(store)
-    pages = pages or pages_folder()
-    plan = read_plan(store.editions / edition / "plan.json")
+    folder, pages = store.editions / edition, pages or pages_folder()
+    plan = read_plan(folder / "plan.json")
+    read_edition(folder)  # so that a damaged claim is named before anything is said about it
+    claim = Claim.model_validate(plan["claim"])
+    is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
+    asked = None
     with connect(store) as connection:
-        found, asked = _answer(connection, store, plan)
+        if is_sealed:
+            found = answer_sealed(claim, edition)
+        elif claim.looks:
+            course = _course(connection, edition, claim, _failed(store, plan))
+            found, asked = answer_looks(claim, course), None if course.is_over else course.asked
+        else:
+            found = answer_claim(claim, _contrasts(connection, edition, claim))
         out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
-    replace_json(store.editions / edition / "answer.json", jsonable(asdict(found)))
+    replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
     return Report(found, out, synced.problems, asked)
-
-
-class Exported(NamedTuple):
-    """An edition as files for a paper.
-
-    Attributes:
-        problems: what of the store could not be taken in, and so is missing from the files.
-    """
-
-    edition: str
-    folder: Path
-    files: list[Path]
-    problems: tuple[str, ...]
-
-
-def export_study(store: Store, name: str, folder: Path | None = None) -> list[Exported]:
-    """Answer every edition of a study (or the one edition) called `name`, and write a folder of files for each.
-
-    Args:
-        folder: where the editions' folders are made; beside the pages, if None.
-
-    Raises:
-        UserError: the store holds no such study.
-        StoreError: its files are damaged, or a file cannot be written.
-    """
-    plans = editions(store, name)
-    if not plans.whole:
-        raise StoreError(" ".join(plans.damaged.values()))
-    synced = sync(store)
-    exported = []
-    with connect(store) as connection:
-        for edition, plan in plans.whole.items():
-            found, _ = _answer(connection, store, plan)
-            own = (folder or pages_folder() / "export") / edition
-            exported.append(
-                Exported(edition, own, export.write(connection, edition, found, plan, own), synced.problems)
-            )
-    return exported
-
-
-def _answer(
-    connection: "duckdb.DuckDBPyConnection", store: Store, plan: PlanFile
-) -> tuple[Answer, Mapping[str, int] | None]:
-    """Answer an edition; give also how many seeds each arm is to have for the next look, None if there is none."""
-    edition, claim = plan["edition"], Claim.model_validate(plan["claim"])
-    folder = store.editions / edition
-    read_edition(folder)  # so that a damaged claim is named before anything is said about it
-    if claim.is_sealed and not (folder / "revealed.json").exists():
-        return answer_sealed(claim, edition), None
-    if claim.looks:
-        course = _course(connection, edition, claim, _failed(store, plan))
-        return answer_looks(claim, course), None if course.is_over else course.asked
-    return answer_claim(claim, _contrasts(connection, edition, claim)), None
 
 
 def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim, failed: Collection[Model]) -> Course:

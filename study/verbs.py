@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from results.soundness import Problem
     from study.campaign import Campaign
     from study.costs import PlanReport
+    from study.exporting import Exported
     from study.following import Cancelled, Log
     from study.machine import Finding
     from study.preflight import Size
     from study.preparation import Request
-    from study.reporting import Exported, Report
+    from study.reporting import Report
     from study.runner import Outcome
     from study.standing import Standing
     from study.submitting import Submitted
@@ -198,7 +199,7 @@ def report(name: str) -> list[Report]:
 
 def export(name: str, to: Path | None = None) -> list[Exported]:
     """Write tables, methods and figures of every edition of a study as files for a paper, into folders in `to`."""
-    from study.reporting import export_study
+    from study.exporting import export_study
 
     return export_study(_store(), name, to)
 

@@ -17,6 +17,7 @@ LIGHT_MODULES = (
     "study.cli",
     "study.verbs",
     "study.standing",
+    "study.exporting",
     "study.reporting",
     "study.machine",
     "study.following",
