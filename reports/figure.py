@@ -1,5 +1,8 @@
 """A chart made ready for a page: its drawing as JSON, its data as CSV, its SQL, and its content in words."""
 
+import csv
+import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 CHARTS = "reports.chart"
+MOST_ROWS = 8  # of a chart's data that a page shows as a table; all of them are in the link
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Figure:
     def block(self) -> Markup:
         """The drawing as a JSON block of a page."""
         return embed.json_block(self.spec)
+
+    @property
+    def first_rows(self) -> list[list[str]]:
+        """The names of the columns and the first rows of the data, as text."""
+        return list(itertools.islice(csv.reader(io.StringIO(self.csv or "")), 1 + MOST_ROWS))
 
     @property
     def link(self) -> str | None:

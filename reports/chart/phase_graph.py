@@ -26,15 +26,15 @@ with states as (
     from runs
     group by key
 )
-select key, phase, phases.seed, string_agg(arm, ' | ' order by arms.position) as arms, count(*) as uses,
-    coalesce(any_value(state), 'waiting') as state, any_value(seconds) as seconds
+select phase, phases.seed, string_agg(arm, ' | ' order by arms.position) as arms, count(*) as uses,
+    coalesce(any_value(state), 'waiting') as state, any_value(seconds) as seconds, key
 from phases
 join arms using (edition, arm)
 left join states using (key)
 where edition = $edition and exists (
     from phases as begun join states using (key) where begun.edition = $edition)
 group by key, phase, phases.seed
-order by phase, arms, phases.seed, key
+order by min(phases.position), phase, arms, phases.seed, key
 """
 
 ROW, LEAST_ROW, HIGHEST = 30, 7, 620  # px

@@ -86,6 +86,18 @@ def test_every_figure_has_a_title_words_sql_data_and_a_drawing(ledger: Ledger, t
     assert text.count("edition = $edition") > charts_of(ledger)
 
 
+def test_the_first_rows_of_a_charts_data_can_be_read_without_seeing_it(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.plan["charts"] = ["gap"]
+    text = build(ledger, tmp_path)
+    table = text.partition('<table class="data">')[2].partition("</table>")[0]
+    names = re.findall(r'<th scope="col">(.*?)</th>', table)
+    rows = [re.findall("<td>(.*?)</td>", row) for row in table.split("<tr>")[2:]]
+    assert names == ["arm", "is_control", "seed", "replicate", "split", "map"]
+    assert rows[0][:5] == ["count=1", "false", "0", "0", "val_seen"]
+    assert len(rows) == 8
+    assert "Download all 18 rows as CSV" in text
+
+
 def test_no_text_of_a_spec_an_arm_or_an_error_becomes_markup(tmp_path: Path) -> None:
     ledger = make_ledger(evil=EVIL)
     ledger.plan["question"]["source"] = EVIL
