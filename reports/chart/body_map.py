@@ -58,7 +58,11 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
         return None
     step = marks.difference_step(groups["difference"])
     arms = [arm["name"] for arm in marks.arms_in(groups, plan)]
-    charts = [_panel(groups.filter(pl.col("arm") == arm), step).properties(title=arm) for arm in arms]
+    titles = [alt.TitleParams(arm, limit=WIDTH) for arm in arms]
+    charts = [
+        _panel(groups.filter(pl.col("arm") == arm), step).properties(title=title)
+        for arm, title in zip(arms, titles, strict=True)
+    ]
     drawn: Any = marks.panels(charts, columns=4)
     return drawn.properties(usermeta={"panel": WIDTH})
 
