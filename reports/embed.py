@@ -26,10 +26,13 @@ def json_block(value: Any) -> Markup:
     return Markup(text)
 
 
-def csv_link(frame: pl.DataFrame) -> str:
-    """Give a frame as a `data:` URL that saves as a CSV file."""
-    flat = frame.with_columns(pl.selectors.float().round(4))
-    text = flat.write_csv(float_scientific=False)
+def as_csv(frame: pl.DataFrame) -> str:
+    """Write a frame as CSV, numbers with four decimals."""
+    return frame.with_columns(pl.selectors.float().round(4)).write_csv(float_scientific=False)
+
+
+def csv_link(text: str) -> str:
+    """Give CSV as a `data:` URL that saves as a file."""
     return "data:text/csv;charset=utf-8," + quote(text, safe=",.:;=/-_()*!'")
 
 

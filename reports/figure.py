@@ -1,5 +1,8 @@
 """A chart made ready for a page: its drawing as JSON, its data as CSV, its SQL, and its content in words."""
 
+import csv
+import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 CHARTS = "reports.chart"
+MOST_ROWS = 8  # of a chart's data that a page shows as a table; all of them are in the link
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Figure:
 
     Attributes:
         alt: the chart's content in words; where nothing could be drawn, why.
-        spec: Vega-Lite as JSON, or None if nothing could be drawn.
+        spec: the drawing in Vega-Lite, or None if nothing could be drawn.
         narrowest: pixels below which the chart scrolls instead of shrinking.
-        csv: the frame as a `data:` URL, or None if it has no rows.
+        csv: the frame, or None if nothing could be drawn.
     """
 
     name: str
@@ -35,10 +39,25 @@ class Figure:
     reading: str
     alt: str
     sql: str
-    spec: Markup | None = None
+    spec: dict[str, Any] | None = None
     narrowest: int = 0
     csv: str | None = None
     rows: int = 0
+
+    @property
+    def block(self) -> Markup:
+        """The drawing as a JSON block of a page."""
+        return embed.json_block(self.spec)
+
+    @property
+    def first_rows(self) -> list[list[str]]:
+        """The names of the columns and the first rows of the data, as text."""
+        return list(itertools.islice(csv.reader(io.StringIO(self.csv or "")), 1 + MOST_ROWS))
+
+    @property
+    def link(self) -> str | None:
+        """The data as a link that saves them."""
+        return None if self.csv is None else embed.csv_link(self.csv)
 
 
 def draw_figures(connection: "duckdb.DuckDBPyConnection", edition: str, plan: Mapping[str, Any]) -> list[Figure]:
@@ -63,12 +82,13 @@ def _figure(
     if not module.applies(plan):
         return Figure(*text, "This chart was asked for, but does not apply to this study's factors and arms.", sql)
     frame = query.table(connection, sql, edition=edition)
-    drawn = None if frame.is_empty() else _drawn(module, frame, plan)
-    if drawn is None:
+    if frame.is_empty():
         return Figure(*text, "Nothing to draw yet: no finished trial of this study has these numbers.", sql)
+    drawn = _drawn(module, frame, plan)
+    if drawn is None:
+        return Figure(*text, f"Nothing to draw. {module.describe(frame, plan)}", sql)
     narrowest = int(drawn.get("usermeta", {}).get("narrowest", 0))
-    csv = embed.csv_link(frame)
-    return Figure(*text, module.describe(frame, plan), sql, embed.json_block(drawn), narrowest, csv, len(frame))
+    return Figure(*text, module.describe(frame, plan), sql, drawn, narrowest, embed.as_csv(frame), len(frame))
 
 
 def _drawn(module: ModuleType, frame: pl.DataFrame, plan: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from reports import words
 from reports.ran import Fact, Ran
+from results.answer import place
+from results.claim import ALL, Claim
 from results.metric.facts import METRICS
 from results.plan import PlanFile
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from results.answer import Answer
     from results.contrast import Contrast
 
+OF_ARM = {"claimed": "supported", "equivalent": "equivalent", "contrary": "refuted", "open": "undecided"}
+"""Where the interval of an arm lies -> what a claim about this arm alone would be."""
 SIGNS = {"supported": "✓", "refuted": "✕", "equivalent": "≈", "undecided": "?"}
 
 
@@ -46,6 +50,10 @@ class Summary:
         sign: what follows these numbers: nothing, or a percent sign where they are relative to the control.
         seeds: paired ones of that contrast.
         at: when the newest phase was done, else when the study was planned.
+        claim: the first digits of its hash.
+        p: of the whole claim, corrected for its arms; None where nothing was compared.
+        alpha: how often it may claim what is not so.
+        contrasts: of every arm that was compared.
     """
 
     edition: str
@@ -66,6 +74,10 @@ class Summary:
     seconds: float | None
     at: str
     sign: str = ""
+    claim: str = ""
+    p: float | None = None
+    alpha: float = 0.05
+    contrasts: tuple[dict[str, Any], ...] = ()
 
 
 def word_headline(answer: "Answer", plan: PlanFile, ran: Ran) -> Headline:
@@ -103,7 +115,36 @@ def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
         seconds=ran.seconds,
         at=ran.last_at or plan["at"],
         sign=METRICS[plan["claim"]["metric"]].sign,
+        claim=plan["claim_hash"][:16],
+        p=_claim_p(answer.contrasts, plan["claim"]),
+        alpha=plan["claim"]["alpha"],
+        contrasts=tuple(_compared_arm(contrast, plan["claim"]) for contrast in answer.contrasts),
     )
+
+
+def _claim_p(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> float | None:
+    """Give the p of a claim from those of its arms, corrected for their number: the least, or of all arms the largest.
+
+    An arm without a result counts as 1.
+    """
+    p_values = [1.0 if math.isnan(one.p_adjusted) else one.p_adjusted for one in contrasts if one.is_claimed]
+    if not p_values:
+        return None
+    return max(p_values) if claim["which"] == ALL else min(p_values)
+
+
+def _compared_arm(contrast: "Contrast", claim: Mapping[str, Any]) -> dict[str, Any]:
+    """Sum a contrast up: its numbers, and what they say of its arm alone."""
+    verdict = OF_ARM[place(Claim.model_validate(claim), contrast.low, contrast.high)]
+    return {
+        "arm": contrast.arm,
+        "verdict": verdict,
+        "difference": contrast.difference,
+        "low": contrast.low,
+        "high": contrast.high,
+        "p": contrast.p_adjusted,
+        "seeds": len(contrast.seeds),
+    }
 
 
 def as_plain(answer: "Answer") -> dict[str, Any]:
@@ -114,14 +155,22 @@ def as_plain(answer: "Answer") -> dict[str, Any]:
 def find_leading(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> "Contrast | None":
     """Find the contrast to show first: of the claimed arms the one that goes farthest the claim's way.
 
-    For a claim of equivalence it is the largest difference, which decides it.
+    For a claim about all arms it is the one that goes least far, for a claim of equivalence the largest difference:
+    each decides its claim.
     """
     measured = [contrast for contrast in contrasts if contrast.is_claimed and not math.isnan(contrast.difference)]
     sign = {"better": 1.0, "worse": -1.0}.get(claim["direction"])
     if sign is not None and METRICS[claim["metric"]].is_lower_better:
         sign = -sign
     ranked = sorted(measured, key=lambda one: abs(one.difference) if sign is None else sign * one.difference)
-    return ranked[-1] if ranked else None
+    if not ranked:
+        return None
+    return ranked[0] if _is_decided_by_the_least(claim) else ranked[-1]
+
+
+def _is_decided_by_the_least(claim: Mapping[str, Any]) -> bool:
+    """Tell whether the arm that goes least far the claim's way decides it."""
+    return bool(claim["which"] == ALL and claim["direction"] != "equivalent")
 
 
 def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
@@ -136,7 +185,8 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
     if lead is None:
         return facts
     claimed = sum(contrast.is_claimed for contrast in answer.contrasts)
-    name = "Difference" if claimed == 1 else f"Leading of {claimed} differences"
+    first = "Least" if _is_decided_by_the_least(plan["claim"]) else "Leading"
+    name = "Difference" if claimed == 1 else f"{first} of {claimed} differences"
     facts_of = METRICS[plan["claim"]["metric"]]
     compared = f"{_compared(lead, plan['claim'], facts_of.relation)}, {facts_of.unit}"
     detail = f"{words.interval(lead.low, lead.high)}; {compared}"

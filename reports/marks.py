@@ -20,6 +20,9 @@ MOST_TOLD = 12  # arms; with more of them numbers beside the marks would overlap
 NAMES = {"val": "validation", "test": "test"}
 SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
 ACTIVITIES = ["seen activities", "unseen activities"]
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
+DIFFERENCES = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
+HIGHLIGHT = "highlight_"
 LEGEND = alt.Legend(symbolLimit=0, symbolOpacity=1)
 
 
@@ -100,6 +103,20 @@ def activities_shape() -> alt.Shape:
     return alt.Shape("activities:N", scale=alt.Scale(domain=ACTIVITIES, range=["circle", "diamond"]), legend=LEGEND)
 
 
+def difference_step(differences: pl.Series) -> float:
+    """Choose the first bound of the colours of differences so that three of it reach most of them."""
+    reach = differences.abs().quantile(0.9) or 0.0
+    return next((step for step in STEPS if 3 * step >= reach), STEPS[-1])
+
+
+def difference_colour(step: float) -> alt.Color:
+    """Colour marks by a difference in points: losses one way, gains the other, in steps that can be told apart."""
+    bounds = [times * step for times in (-3, -2, -1, 1, 2, 3)]
+    scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in DIFFERENCES])
+    legend = alt.Legend(title="Difference (points)", gradientLength=240, format="+~g")
+    return alt.Color("difference:Q", scale=scale, legend=legend)
+
+
 def splits(frame: pl.DataFrame) -> list[str]:
     """Give the splits of a frame as they are read: validation before test, seen before unseen."""
     there = set(frame["split"].to_list())
@@ -140,7 +157,7 @@ def haloed(text: Any) -> list[Any]:
 
 def highlighting(field: str) -> alt.Parameter:
     """Make the legend's entries for `field` switches that highlight their marks."""
-    return alt.selection_point(name=f"highlight_{field}", fields=[field], bind="legend")
+    return alt.selection_point(name=f"{HIGHLIGHT}{field}", fields=[field], bind="legend")
 
 
 def faded(parameter: alt.Parameter, opacity: float = 1.0) -> Any:
@@ -177,7 +194,17 @@ def panels(charts: Sequence[Any], columns: int, highlight: alt.Parameter | None 
     if not charts:
         return None
     first, *others = charts
-    first = first if highlight is None else first.add_params(highlight)
+    first = first if highlight is None else _switched(first, highlight)
     if not others:
         return first.properties(width="container")
     return alt.concat(first, *others, columns=columns, spacing=28)
+
+
+def _switched(chart: Any, highlight: alt.Parameter) -> Any:
+    """Add the legend's switches to the layer that the legend is of: in any other one they would do nothing."""
+    field = highlight.name.removeprefix(HIGHLIGHT)
+    colours = [getattr(layer.encoding, "color", None) for layer in chart.layer]
+    owner = next(place for place, colour in enumerate(colours) if getattr(colour, "shorthand", "") == f"{field}:N")
+    switched = chart.copy()
+    switched.layer[owner] = switched.layer[owner].add_params(highlight)
+    return switched.copy()

@@ -64,15 +64,19 @@
     legend: { ...config.legend, columns: Math.max(1, Math.floor((width - 60) / (letter * longest(spec) + 30))) },
   });
 
+  // Vega names what it draws into after itself: so it gets a stage of its own, and the chart keeps its words.
   const draw = async (box, spec) => {
     const width = box.clientWidth;
+    const stage = box.firstElementChild;
     const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: fitted(spec, width) };
-    const guess = 70 * columnsOf(spec, width);
-    const first = await vegaEmbed(box, placed(spec, width, guess), options);
-    const over = spec.concat ? box.querySelector("svg").getBoundingClientRect().width - width : 0;
-    if (Math.abs(over) < 4) return first;
-    first.finalize();
-    return vegaEmbed(box, placed(spec, width, guess + over), options);
+    let surplus = 70 * columnsOf(spec, width);
+    for (let tries = 0; ; tries++) {
+      const drawn = await vegaEmbed(stage, placed(spec, width, surplus), options);
+      const over = spec.concat ? box.querySelector("svg").getBoundingClientRect().width - width : 0;
+      if (Math.abs(over) < 4 || tries === 3) return drawn;
+      surplus += over;
+      drawn.finalize();
+    }
   };
 
   const start = async (box) => {

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from reports import embed, headline, ran, table, template, theme, words
 from reports.caution import list_cautions
+from reports.diagnosis import list_signs
 from reports.figure import draw_figures
 from reports.unfinished import list_unfinished
 from results.plan import PlanFile
@@ -43,6 +44,7 @@ def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer
         question=plan["question"],
         answer=headline.word_headline(answer, plan, facts),
         cautions=list_cautions(connection, edition, plan, facts, left, answer.contrasts),
+        signs=list_signs(connection, edition, plan),
         figures=charts,
         arms=table.tabulate_arms(connection, edition, plan, answer.contrasts),
         unfinished=left,

@@ -68,7 +68,7 @@ DARK = {
 KINDS = ("#008560", "#b0559a", "#b87700", "#2f8fcb", "#857400", "#6a4c93", "#a63d40")
 KINDS_DARK = ("#2fc497", "#df93c2", "#e8a33d", "#8ccbf2", "#dccf52", "#b79ae0", "#f08b8d")
 RAMP = ("#46196b", "#3b528b", "#1f838a", "#3f9f56", "#948c00")
-RAMP_DARK = ("#b48be6", "#7fa3ea", "#35b8b0", "#7fd66f", "#f2e04a")
+RAMP_DARK = ("#9455d3", "#7fa3ea", "#35b8b0", "#7fd66f", "#f2e04a")
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 
 
@@ -111,14 +111,19 @@ def is_number(value: Any) -> bool:
 
 def stylesheet(arms: Sequence[Mapping[str, Any]]) -> str:
     """Write the CSS variables of both themes, with one colour for each arm; paper is always light."""
-    count = sum(not arm["is_control"] for arm in arms)
-    light, dark = (_ramp(RAMP, count), _ramp(RAMP_DARK, count)) if is_ordered(arms) else (KINDS, KINDS_DARK)
-    light_rules = _rules(LIGHT | _numbered(light, count))
-    dark_rules = _rules(DARK | _numbered(dark, count))
     return (
-        f":root{{color-scheme:light dark;{light_rules}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark_rules}}}}}\n"
+        f":root{{color-scheme:light dark;{_rules(light(arms))}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{_rules(_dark(arms))}}}}}\n"
     )
+
+
+def light(arms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Give the colours of the light theme and of paper, by the names that `colour` writes."""
+    return LIGHT | _numbered(RAMP, KINDS, arms)
+
+
+def _dark(arms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return DARK | _numbered(RAMP_DARK, KINDS_DARK, arms)
 
 
 def config() -> dict[str, Any]:
@@ -140,7 +145,10 @@ def config() -> dict[str, Any]:
     }
 
 
-def _numbered(colours: Sequence[str], count: int) -> dict[str, str]:
+def _numbered(ramp: Sequence[str], kinds: Sequence[str], arms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Give the arms beside the control a colour each: along the ramp if they are ordered, else one after another."""
+    count = sum(not arm["is_control"] for arm in arms)
+    colours = _ramp(ramp, count) if is_ordered(arms) else kinds
     return {f"arm{place}": colours[place % len(colours)] for place in range(count)}
 
 

@@ -18,6 +18,7 @@ VERBS = (
     "clean",
     "doctor",
     "doctor_slurm",
+    "export",
     "list",
     "logs",
     "new",

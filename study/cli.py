@@ -15,7 +15,7 @@ import typer
 
 import study
 from models.errors import UserError
-from study import cli_slurm
+from study import cli_export, cli_slurm
 from study.cli_slurm import ClusterName, Executor, On
 
 if TYPE_CHECKING:
@@ -359,6 +359,7 @@ def console() -> "Console":
 
 cli_slurm.add_verbs(app, command, console)
 cli_slurm.add_watch(app, console)
+cli_export.add_verb(app, console)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from results.soundness import Problem
     from study.campaign import Campaign
     from study.costs import PlanReport
+    from study.exporting import Exported
     from study.following import Cancelled, Log
     from study.machine import Finding
     from study.preflight import Size
@@ -205,6 +206,13 @@ def report(name: str) -> list[Report]:
     from study.reporting import report_study
 
     return report_study(_store(), name)
+
+
+def export(name: str, to: Path | None = None) -> list[Exported]:
+    """Write tables, methods and figures of every edition of a study as files for a paper, into folders in `to`."""
+    from study.exporting import export_study
+
+    return export_study(_store(), name, to)
 
 
 def reveal(name: str, command: str = "") -> Revealed:

@@ -9,5 +9,8 @@ A file holds:
     draw(frame, plan)       an Altair chart of the query's rows, in colours of `theme`; None if there is nothing to draw
     describe(frame, plan)   the same in words, for those who do not see it
 
+A chart that needs room says so in its `usermeta`, in pixels: `narrowest` (below it the page scrolls) and `panel` (the
+least width of one of its panels in an exported file).
+
 `plan` is what `plan.json` holds and, under ``answer``, the verdict and contrasts of the statistics as plain values.
 """

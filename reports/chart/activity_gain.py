@@ -6,6 +6,7 @@ as high that work too; the mean over groups, clips and seeds, in points.
 """
 
 import math
+import warnings
 from typing import Any
 
 import altair as alt
@@ -18,7 +19,8 @@ SHORT = "Activities"
 PLACE = 45
 READING = (
     "One point an activity: across, how much a pixel changes from frame to frame; up, what the arm ranks better than "
-    "the control (label ranking average precision, in points, mean over clips and seeds). The line is a straight fit."
+    "the control (label ranking average precision, in points, mean over clips and seeds). The line is a straight fit. "
+    "Drag across a panel to mark activities of some motion in all of them."
 )
 SQL = """
 with trained as (
@@ -68,8 +70,11 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one panel an arm."""
     gains = _over_seeds(frame)
     arms = [arm["name"] for arm in marks.arms_in(gains, plan)]
-    charts = [_panel(gains.filter(pl.col("arm") == arm)).properties(title=arm) for arm in arms]
-    return marks.panels(charts, columns=2)
+    brushed = alt.selection_interval(name="motion", encodings=["x"])
+    charts = [_panel(gains.filter(pl.col("arm") == arm), brushed).properties(title=arm) for arm in arms]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Automatically deduplicated")  # one range for all panels is what is meant
+        return marks.panels(charts, columns=2)
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -94,7 +99,7 @@ def _over_seeds(frame: pl.DataFrame) -> pl.DataFrame:
     return means.agg(pl.col("motion").mean(), pl.col("gain").mean())
 
 
-def _panel(gains: pl.DataFrame) -> Any:
+def _panel(gains: pl.DataFrame, brushed: alt.Parameter) -> Any:
     base = alt.Chart(marks.data(gains)).encode(
         x=alt.X("motion:Q", title="motion (grey levels a frame)", scale=alt.Scale(zero=False, nice=True)),
         y=alt.Y("gain:Q", title="gain (points)"),
@@ -106,8 +111,11 @@ def _panel(gains: pl.DataFrame) -> Any:
         alt.Tooltip("motion:Q", format=".1f"),
         alt.Tooltip("gain:Q", format="+.1f"),
     ]
-    points = base.mark_point(filled=True, size=70, opacity=0.85).encode(
-        color=marks.activities_colour(), shape=marks.activities_shape(), tooltip=tooltip
+    points = base.mark_point(filled=True, size=70).encode(
+        color=marks.activities_colour(),
+        shape=marks.activities_shape(),
+        opacity=marks.faded(brushed, 0.85),
+        tooltip=tooltip,
     )
     fit = base.transform_regression("motion", "gain").mark_line(color=theme.colour("band"), strokeWidth=2)
-    return alt.layer(zero, fit, points).properties(height=HEIGHT)
+    return alt.layer(zero, fit, points.add_params(brushed)).properties(height=HEIGHT)

@@ -11,8 +11,8 @@ TITLE = "From seen to unseen activities"
 SHORT = "Gap"
 PLACE = 30
 READING = (
-    "One row an arm: the mean on activities seen in training, the mean on activities never seen, and the gap between "
-    "them in points. The two sets hold different clips, so compare gaps between arms, not a gap with zero."
+    "One arrow an arm: from the mean on activities seen in training to that on activities never seen, with the gap "
+    "between them in points. The two sets hold different clips, so compare gaps between arms, not a gap with zero."
 )
 SQL = """
 select arm, is_control, seed, replicate, split, map
@@ -23,6 +23,9 @@ order by arm, split, seed, replicate
 """
 
 ROW, DENSE_ROW = 34, 22
+HEADS = (("triangle-left", 10, pl.col("gap") < 0), ("triangle-right", -10, pl.col("gap") >= 0))
+"""Arrow heads before the unseen mean: shape, pixels from it, and for which gaps."""
+LEAST_SHARE = 0.12  # of the axis that a gap takes; a shorter one has no room for a head
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -31,7 +34,7 @@ def applies(plan: dict[str, Any]) -> bool:
 
 
 def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
-    """Draw one row an arm and stage, from the seen mean to the unseen mean."""
+    """Draw one arrow an arm and stage, from the seen mean to the unseen mean."""
     drawn = marks.with_activities(frame)
     stages = marks.stages(drawn)
     charts = [_panel(drawn.filter(pl.col("stage") == stage), plan, stage) for stage in stages]
@@ -71,6 +74,15 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], stage: str) -> Any:
     x = alt.X("mean:Q", title="mAP (points)", scale=alt.Scale(zero=False, nice=True))
     joined = alt.Chart(marks.data(gaps)).encode(y=y)
     rule = joined.mark_rule(color=theme.colour("band"), strokeWidth=2).encode(x="seen:Q", x2="unseen:Q")
+    span = max(frame["map"]) - min(frame["map"])
+    long = gaps.filter(pl.col("gap").abs() > LEAST_SHARE * span)
+    heads = [
+        alt.Chart(marks.data(long.filter(is_there)))
+        .mark_point(filled=True, opacity=1, size=70, color=theme.colour("band"), shape=shape, xOffset=offset)
+        .encode(x="unseen:Q", y=y)
+        for shape, offset, is_there in HEADS
+        if not long.filter(is_there).is_empty()
+    ]
     label = joined.mark_text(dy=-9, fontSize=11, color=theme.colour("muted")).encode(x="middle:Q", text="told:N")
     tooltip = ["arm:N", "activities:N", *marks.score_tooltip()]
     points = (
@@ -85,5 +97,5 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], stage: str) -> Any:
         .encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
     )
     if len(arms) > marks.MOST_TOLD:
-        return alt.layer(rule, seeds, points).properties(height=DENSE_ROW * len(arms), title=stage)
-    return alt.layer(rule, seeds, points, label).properties(height=ROW * len(arms), title=stage)
+        return alt.layer(rule, *heads, seeds, points).properties(height=DENSE_ROW * len(arms), title=stage)
+    return alt.layer(rule, *heads, seeds, points, label).properties(height=ROW * len(arms), title=stage)

@@ -71,11 +71,16 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 
 
 def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count epochs through the phases of a trial: `begins` is how many the RGB phase had."""
+    """Count epochs through the phases of a trial: `begins` is how many the RGB phase had.
+
+    A trial whose joint phase was pruned is pruned as a whole: its RGB phase counts in no mean either.
+    """
     rgb = pl.when(pl.col("phase") == "rgb").then(pl.col("step"))
     counted = frame.with_columns(rgb.max().over(TRIAL).fill_null(0).alias("begins"))
     epoch = pl.col("step") + pl.when(pl.col("phase") == "joint").then(pl.col("begins")).otherwise(0)
-    return counted.with_columns(epoch.alias("epoch"), pl.format("{}/{}", "seed", "replicate").alias("trial"))
+    return counted.with_columns(
+        epoch.alias("epoch"), pl.format("{}/{}", "seed", "replicate").alias("trial"), pl.col("pruned").any().over(TRIAL)
+    )
 
 
 def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
@@ -93,7 +98,7 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
     mean = base.mark_line(strokeWidth=2.4).encode(color=colour, strokeDash=marks.arm_dash(lines, plan))
     layers = [
         *_boundary(lines),
-        *_seeds(lines, measure, plan, highlight),
+        *_seeds(lines, measure, colour, highlight),
         mean.encode(opacity=marks.faded(highlight)),
         base.mark_point(size=70, opacity=0, filled=True).encode(tooltip=tooltip),
         *_pruned(lines, measure, colour),
@@ -101,14 +106,14 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
     return alt.layer(*layers).properties(height=HEIGHT, title=title)
 
 
-def _seeds(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> list[Any]:
+def _seeds(lines: pl.DataFrame, measure: str, colour: alt.Color, highlight: Any) -> list[Any]:
     """Draw single seeds where there are few arms, and pruned ones always."""
-    if len(marks.arms_in(lines, plan)) > MOST_ARMS:
+    if lines["arm"].n_unique() > MOST_ARMS:
         lines = lines.filter(pl.col("pruned"))
     if lines.is_empty():
         return []
     seeds = alt.Chart(marks.data(lines.select("arm", "trial", "epoch", measure))).mark_line(strokeWidth=1)
-    seeds = seeds.encode(x="epoch:Q", y=f"{measure}:Q", color=marks.arm_colour(lines, plan), detail="trial:N")
+    seeds = seeds.encode(x="epoch:Q", y=f"{measure}:Q", color=colour, detail="trial:N")
     return [seeds.encode(opacity=marks.faded(highlight, 0.4))]
 
 

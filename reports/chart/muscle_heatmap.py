@@ -34,8 +34,6 @@ order by arm.split, arm.arm, muscle
 
 ROW = 20
 MOST_TOLD = 8  # arms with numbers in their cells
-STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
-COLOURS = ("down3", "down2", "down1", "level", "up1", "up2", "up3")
 
 
 def applies(plan: dict[str, Any]) -> bool:
@@ -47,14 +45,14 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one panel a split: muscles down, arms across."""
     if frame["is_control"].all():
         return None
-    step = _step(frame)
+    step = marks.difference_step(frame.filter(~pl.col("is_control"))["difference"])
     arms = marks.arms_in(frame, plan)
     splits = marks.splits(frame)
     charts = [_panel(frame.filter(pl.col("split") == split), plan, split, step) for split in splits]
     few = len(arms) <= MOST_TOLD
     column = max(40, 7 * max(len(arm["name"]) for arm in arms) + 8) if _short([arm["name"] for arm in arms]) else 18
     chart: Any = marks.panels(charts, columns=2 if few else 1)
-    return chart.properties(usermeta={"narrowest": 110 + column * len(arms)})
+    return chart.properties(usermeta={"narrowest": 110 + column * len(arms), "panel": column * len(arms)})
 
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
@@ -71,12 +69,6 @@ def _cell(row: dict[str, Any]) -> str:
     return f"{words.muscle(row['muscle'])} with {row['arm']} ({words.signed(row['difference'])})"
 
 
-def _step(frame: pl.DataFrame) -> float:
-    """Choose the colours' first bound so that three of it reach most differences."""
-    reach = frame.filter(~pl.col("is_control"))["difference"].abs().quantile(0.9) or 0.0
-    return next((step for step in STEPS if 3 * step >= reach), STEPS[-1])
-
-
 def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -> Any:
     arms = [arm["name"] for arm in marks.arms_in(frame, plan)]
     there = set(frame["muscle"].to_list())
@@ -91,9 +83,6 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -
     axis = marks.arm_axis(plan, lines=_short(arms), orient="top", **turned)
     x = alt.X("arm:N", sort=arms, title=None, axis=axis, scale=alt.Scale(paddingInner=0.04))
     y = alt.Y("muscle:N", sort=muscles, title=None, axis=alt.Axis(grid=False), scale=alt.Scale(paddingInner=0.06))
-    bounds = [-3 * step, -2 * step, -step, step, 2 * step, 3 * step]
-    scale = alt.Scale(type="threshold", domain=bounds, range=[theme.colour(name) for name in COLOURS])
-    legend = alt.Legend(title="Difference (points)", gradientLength=240, format="+~g")
     tooltip = [
         alt.Tooltip("muscle:N"),
         alt.Tooltip("arm:N"),
@@ -102,9 +91,9 @@ def _panel(frame: pl.DataFrame, plan: dict[str, Any], split: str, step: float) -
         alt.Tooltip("seeds:Q"),
     ]
     rects = alt.Chart(marks.data(cells.filter(~pl.col("is_control")))).mark_rect(cornerRadius=3)
-    layers = [rects.encode(x=x, y=y, color=alt.Color("difference:Q", scale=scale, legend=legend), tooltip=tooltip)]
+    layers = [rects.encode(x=x, y=y, color=marks.difference_colour(step), tooltip=tooltip)]
     if len(arms) <= MOST_TOLD:
-        layers.append(_text(cells, x, y, 3 * step))
+        layers.append(_text(cells, x, y, 3 * step).encode(tooltip=tooltip))
     return alt.layer(*layers).properties(height=ROW * len(muscles), title=words.split(split))
 
 

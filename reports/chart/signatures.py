@@ -111,7 +111,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     shares = _ordered(frame).filter(pl.col("threshold") > 0).with_columns(pl.col("value") / pl.col("threshold"))
     if shares.is_empty():
         return None
-    means = _means(frame).filter(pl.col("threshold") > 0).with_columns(pl.col("value") / pl.col("threshold"))
+    means = over_seeds(frame).filter(pl.col("threshold") > 0).with_columns(pl.col("value") / pl.col("threshold"))
     names = means["name"].to_list()
     y = alt.Y(
         "name:N", sort=names, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink"), labelLimit=320)
@@ -143,7 +143,7 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     """Tell each signature, its threshold, and whether it is beyond."""
     told = [
         f"{row['name']} {row['told']}, {'beyond' if row['value'] > row['threshold'] else 'within'} the threshold"
-        for row in _means(frame).to_dicts()
+        for row in over_seeds(frame).to_dicts()
     ]
     return f"{'; '.join(told)}."
 
@@ -153,7 +153,7 @@ def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(rank, "name", "seed")
 
 
-def _means(frame: pl.DataFrame) -> pl.DataFrame:
+def over_seeds(frame: pl.DataFrame) -> pl.DataFrame:
     """Give signature, name, value (mean over seeds), threshold, and the two in words."""
     groups = _ordered(frame).group_by("signature", "name", maintain_order=True)
     means = groups.agg(pl.col("value").mean(), pl.col("threshold").first())

@@ -185,7 +185,8 @@ def make_ledger(
         for kind, key in trial["phases"].items():
             if key in ledger.runs:
                 continue
-            ledger.runs[key] = make_run(kind, key, trial["seed"], number)
+            size = {"parameters": 423_123 + 40_000 * places[trial["arm"]]}
+            ledger.runs[key] = make_run(kind, key, trial["seed"], number) | size
             for step in range(1, EPOCHS[kind] + 1):
                 epoch = step + (EPOCHS["rgb"] if kind == "joint" else 0)
                 ledger.records += measure(key, step, quality, 1 - math.exp(-epoch / 3), splits, draw)

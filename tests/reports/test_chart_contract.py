@@ -20,6 +20,7 @@ from tests.reports.made_ledger import (
     make_ledger,
     make_probed_ledger,
 )
+from tests.reports.made_measured import make_measured_ledger, make_repeated_ledger
 
 CHARTS = [catalog.load("reports.chart", name) for name in catalog.names("reports.chart")]
 
@@ -30,15 +31,21 @@ def name_of(chart: ModuleType) -> str:
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=name_of)
 VIEWS = {"finals", "differences", "curves", "costs", "failures"}
-TABLES = {"editions", "comparisons", "runs", "records", "predictions"}
-LEDGERS = {"signatures": make_probed_ledger, "inference_cost": make_cost_ledger}
+TABLES = {"editions", "arms", "comparisons", "phases", "runs", "records", "predictions"}
+LEDGERS = {
+    "signatures": make_probed_ledger,
+    "inference_cost": make_cost_ledger,
+    "repeated_control": make_repeated_ledger,
+}
 """Charts of what the usual edition does not have."""
+COSTED = {"pareto": make_measured_ledger}
+"""Charts that draw less of the usual edition."""
 
 
 @pytest.fixture
 def ledger(chart: ModuleType) -> Ledger:
     """An edition that has what the chart shows, all done; a test may take things away before it connects."""
-    return LEDGERS.get(name_of(chart), make_ledger)()
+    return (LEDGERS | COSTED).get(name_of(chart), make_ledger)()
 
 
 def frame_of(chart: ModuleType, ledger: Ledger) -> pl.DataFrame:

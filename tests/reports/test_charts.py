@@ -118,17 +118,21 @@ def test_a_pruned_training_is_drawn_to_its_end_and_is_in_no_mean(ledger: Ledger)
     drawn = drawing(learning_curves, ledger)
     marked = [node for node in nodes(drawn.to_dict()) if node.get("shape") == "cross"]
     before, after = (
-        _joint(pl.read_csv(io.StringIO(text)))
+        pl.read_csv(io.StringIO(text)).filter(pl.col("arm") == "count=5")
         for chart in (whole, drawn)
         for text in chart.to_dict()["datasets"].values()
         if text.startswith("arm,epoch,map_seen\n")
     )
     assert marked
-    assert before.join(after, on=["arm", "epoch"]).filter(pl.col("map_seen") != pl.col("map_seen_right")).height == 3
+    assert before.join(after, on=["arm", "epoch"]).filter(pl.col("map_seen") != pl.col("map_seen_right")).height == 9
 
 
-def _joint(means: pl.DataFrame) -> pl.DataFrame:
-    return means.filter((pl.col("arm") == "count=5") & (pl.col("epoch") > 6))
+def test_a_pruned_training_among_many_arms_leaves_every_arm_its_colour() -> None:
+    ledger = make_ledger(tuple(f"kind {number}" for number in range(12)), "kind 0", factor="model.fusion")
+    ledger.lose("fusion=kind 3", 1, state="pruned")
+    drawn = drawing(learning_curves, ledger).to_dict()
+    domains = [node["scale"]["domain"] for node in nodes(drawn) if node.get("field") == "arm" and "scale" in node]
+    assert {len(domain) for domain in domains} == {12}
 
 
 def test_a_cell_is_the_mean_paired_difference_over_the_seeds_both_have(ledger: Ledger) -> None:

@@ -8,23 +8,35 @@ from reports.ran import collect
 from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast
 
 
-@pytest.mark.parametrize(("direction", "arm"), [("better", "b"), ("worse", "a"), ("equivalent", "a")])
-def test_the_leading_contrast_goes_farthest_the_claims_way(direction: str, arm: str) -> None:
+@pytest.mark.parametrize(
+    ("which", "direction", "arm"),
+    [
+        ("any", "better", "b"),
+        ("any", "worse", "a"),
+        ("any", "equivalent", "a"),
+        ("all", "better", "a"),
+        ("all", "worse", "b"),
+        ("all", "equivalent", "a"),
+    ],
+)
+def test_the_contrast_that_decides_the_claim_leads(which: str, direction: str, arm: str) -> None:
     contrasts = [make_contrast(name, value, (0, 1)) for name, value in (("a", -3.0), ("b", 2.0), ("c", math.nan))]
     aside = make_contrast("aside", 9.0, (0, 1), is_claimed=False)
-    lead = headline.find_leading([*contrasts, aside], {"metric": "map", "direction": direction})
+    lead = headline.find_leading([*contrasts, aside], {"metric": "map", "which": which, "direction": direction})
     assert lead is not None
     assert lead.arm == arm
 
 
 def test_of_costs_the_lowest_leads_a_claim_to_be_better() -> None:
     contrasts = [make_contrast(name, value, (0, 1)) for name, value in (("a", -3.0), ("b", 2.0))]
-    leads = [headline.find_leading(contrasts, {"metric": "latency", "direction": way}) for way in ("better", "worse")]
+    claim = {"metric": "latency", "which": "any"}
+    leads = [headline.find_leading(contrasts, claim | {"direction": way}) for way in ("better", "worse")]
     assert [lead.arm for lead in leads if lead] == ["a", "b"]
 
 
 def test_without_numbers_nothing_leads() -> None:
-    assert headline.find_leading([make_contrast("c", math.nan, ())], {"metric": "map", "direction": "better"}) is None
+    claim = {"metric": "map", "which": "any", "direction": "better"}
+    assert headline.find_leading([make_contrast("c", math.nan, ())], claim) is None
 
 
 def test_every_verdict_has_a_sign_beside_its_colour() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models import catalog
 from models.catalog import UnknownName
 from reports import embed, page
 from results.edition import UnknownEdition
@@ -45,6 +46,12 @@ def build(ledger: Ledger, folder: Path, evil: str = "") -> str:
     return out.read_text()
 
 
+def charts_of(ledger: Ledger) -> int:
+    """Count the charts that apply to a ledger's study."""
+    modules = [catalog.load("reports.chart", name) for name in catalog.names("reports.chart")]
+    return sum(bool(module.applies(ledger.plan)) for module in modules)
+
+
 def test_a_page_asks_for_nothing_from_outside(ledger: Ledger, tmp_path: Path) -> None:
     reader = Reader(build(ledger, tmp_path))
     policy = next(meta["content"] or "" for meta in reader.of("meta") if "http-equiv" in meta)
@@ -73,10 +80,22 @@ def test_every_figure_has_a_title_words_sql_data_and_a_drawing(ledger: Ledger, t
     drawings = [div for div in reader.of("div") if div.get("role") == "img"]
     specs = [json.loads(content) for attributes, content in reader.scripts if attributes.get("class") == "spec"]
     downloads = [link for link in reader.of("a") if "download" in link]
-    assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == 7
+    assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == charts_of(ledger)
     assert all(re.search(r"\d", div["aria-label"] or "") for div in drawings)
     assert all((link["href"] or "").startswith("data:text/csv") for link in downloads)
-    assert text.count("where edition = $edition") == 8
+    assert text.count("edition = $edition") > charts_of(ledger)
+
+
+def test_the_first_rows_of_a_charts_data_can_be_read_without_seeing_it(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.plan["charts"] = ["gap"]
+    text = build(ledger, tmp_path)
+    table = text.partition('<table class="data">')[2].partition("</table>")[0]
+    names = re.findall(r'<th scope="col">(.*?)</th>', table)
+    rows = [re.findall("<td>(.*?)</td>", row) for row in table.split("<tr>")[2:]]
+    assert names == ["arm", "is_control", "seed", "replicate", "split", "map"]
+    assert rows[0][:5] == ["count=1", "false", "0", "0", "val_seen"]
+    assert len(rows) == 8
+    assert "Download all 18 rows as CSV" in text
 
 
 def test_no_text_of_a_spec_an_arm_or_an_error_becomes_markup(tmp_path: Path) -> None:
@@ -176,7 +195,7 @@ def test_a_study_without_results_has_a_page_that_says_so(ledger: Ledger, tmp_pat
     ledger.runs.clear()
     ledger.records.clear()
     text = Reader(build(ledger, tmp_path)).text
-    assert text.count("Nothing to draw yet") == 7
+    assert text.count("Nothing to draw yet") == charts_of(ledger)
     assert "9 planned trials are waiting" in text
 
 

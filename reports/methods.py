@@ -1,0 +1,142 @@
+"""The methods paragraph of a study: design, seeds, tests and corrections, as a paper would state them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reports import words
+from reports.ran import Ran
+from reports.unfinished import Unfinished
+from results.bootstrap import RESAMPLES
+from results.claim import Claim
+from results.plan import PlanFile
+
+if TYPE_CHECKING:
+    from results.answer import Answer
+    from results.contrast import Contrast
+
+
+PROCEDURES = {"Holm": "Holm's procedure", "max-T": "the step-down max-T procedure"}
+
+
+def write_methods(answer: "Answer", plan: PlanFile, ran: Ran, left: Sequence[Unfinished]) -> str:
+    """Write the paragraph in plain sentences.
+
+    Args:
+        left: planned trials without a result.
+    """
+    claim = Claim.model_validate(plan["claim"])
+    claimed = [contrast for contrast in answer.contrasts if contrast.is_claimed]
+    sentences = [
+        *_design(plan, left),
+        *_claim(plan, ran),
+        *(_costs() if claim.is_about_cost else _scores(claim)),
+        *_corrections(claim, claimed),
+        *_verdicts(claim),
+        *_test_splits(ran),
+        *_made_with(plan, ran),
+    ]
+    return " ".join(sentences)
+
+
+def _design(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
+    factors = "; ".join(f"{name} ({words.listing(levels, 50)})" for name, levels in plan["factors"].items())
+    control = next(arm["name"] for arm in plan["arms"] if arm["is_control"])
+    again = [arm["name"] for arm in plan["arms"] if arm["replicate"]]
+    seeds = sorted({trial["seed"] for trial in plan["trials"]})
+    told = [
+        f"We compared {words.count(len(plan['arms']), 'arm')} in a {plan['design'].replace('_', '-')} design over "
+        f"{factors}, with {control} as the control.",
+        f"There were {words.count(len(seeds), 'seed')} ({words.listing(seeds, 50)}) and "
+        f"{words.count(len(plan['trials']), 'trial')}, {_finished(left)}.",
+    ]
+    if again:
+        told.append(f"The control was trained once more ({words.listing(again)}) and is in no claim about the arms.")
+    shared = len(plan["phases"]) < sum(len(trial["phases"]) for trial in plan["trials"])
+    if shared:
+        told.append("Phases of training that arms of one seed agree on in every setting were trained once and shared.")
+    return told
+
+
+def _finished(left: Sequence[Unfinished]) -> str:
+    if not left:
+        return "all finished"
+    states = [f"{number} {state}" for state, number in Counter(trial.state for trial in left).items()]
+    return f"{len(left)} of them without a result and in no mean ({words.listing(states)})"
+
+
+def _claim(plan: PlanFile, ran: Ran) -> list[str]:
+    when = f", on {words.day(ran.declared_at)}" if ran.declared_at else ""
+    how_blind = (
+        f"after {words.count(ran.declared_after, 'result')}" if ran.declared_after else "before the first result"
+    )
+    return [
+        f"The claim was fixed{when}, {how_blind}, together with the settings of all arms, the seeds and the data "
+        f"(SHA-256 {plan['claim_hash'][:16]}): {words.claim(plan['claim'])}"
+    ]
+
+
+def _scores(claim: Claim) -> list[str]:
+    told = [
+        "The metric is average precision in points, the mean over the muscle groups that occur in a split, of the last "
+        "epoch and never of the best.",
+        f"It was taken on {words.split(claim.split)}.",
+        "Differences are paired by seed and clip.",
+    ]
+    seeds = "The variance of a difference is that of its mean over seeds (Student's t)"
+    if claim.over == "seeds":
+        return [*told, f"{seeds}: intervals hold for other seeds on these clips."]
+    return [
+        *told,
+        f"{seeds} plus that of a crossed bootstrap of {RESAMPLES:,} draws of activities and of clips within them, one "
+        "draw for all arms and seeds, with the degrees of freedom of Satterthwaite: intervals hold for other seeds and "
+        "other activities.",
+    ]
+
+
+def _costs() -> list[str]:
+    return [
+        "Costs are medians over repeated passes, measured alone on the machine, and compared in percent of the "
+        "control's mean; each seed is another measurement (Student's t)."
+    ]
+
+
+def _corrections(claim: Claim, claimed: "Sequence[Contrast]") -> list[str]:
+    told = []
+    if len(claimed) > 1:
+        names = dict.fromkeys(vars(contrast).get("correction", "Holm") for contrast in claimed)
+        told.append(
+            f"Intervals and p values of the {len(claimed)} arms are corrected together by "
+            f"{words.listing([PROCEDURES[name] for name in names])}, at a family-wise error rate of "
+            f"{100 * claim.alpha_of_look:g} %."
+        )
+    elif claimed:
+        told.append(f"The error rate is {100 * claim.alpha_of_look:g} %; with a single arm nothing is to be corrected.")
+    if claim.looks:
+        told.append(
+            f"Seeds were added at looks planned at {words.listing(claim.looks)} seeds, over which the error rate of "
+            f"{100 * claim.alpha:g} % is split evenly."
+        )
+    return told
+
+
+def _verdicts(claim: Claim) -> list[str]:
+    margin = claim.facts.amount(claim.smallest)
+    return [
+        f"The smallest difference that matters was set to {margin}: an arm counts as {claim.facts.better} or "
+        f"{claim.facts.worse} if its interval lies beyond it, as equivalent if inside, and as undecided otherwise."
+    ]
+
+
+def _test_splits(ran: Ran) -> list[str]:
+    opened = next(fact.value for fact in ran.facts if fact.name == "Test splits")
+    if opened == "sealed":
+        return ["The test splits were never opened."]
+    return [f"The test splits stayed sealed until they were {opened}, for all arms at once."]
+
+
+def _made_with(plan: PlanFile, ran: Ran) -> list[str]:
+    facts = {fact.name: fact.value for fact in ran.facts}
+    versions = ", ".join(f"{fact.name} {fact.value}" for fact in ran.versions)
+    told = f"Data: {plan['data']}. Profile: {plan['profile']}. Commit: {facts['Commit']}"
+    return [f"{told}{f'. Versions: {versions}' if versions else ''}. Command: {ran.command}"]

@@ -1,0 +1,91 @@
+"""A study as files for a paper."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from reports import export
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_cost_ledger, make_ledger
+from tests.reports.made_measured import make_repeated_ledger
+
+ALL_SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
+
+
+def write(ledger: Ledger, folder: Path) -> dict[str, str]:
+    with ledger.connect() as connection:
+        paths = export.write(connection, EDITION, make_answer(ledger.plan), ledger.plan, folder)
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in paths}
+
+
+def test_the_table_has_seen_unseen_and_their_mean(ledger: Ledger, tmp_path: Path) -> None:
+    lines = write(ledger, tmp_path)["table.md"].splitlines()
+    assert "| Arm | Validation seen | Validation unseen | Validation mean | Difference (points) |" in lines
+    control = next(line for line in lines if "(control)" in line)
+    seen, unseen, mean = (float(cell.split("±")[0]) for cell in control.split("|")[2:5])
+    assert abs((seen + unseen) / 2 - mean) <= 0.1
+    assert lines.index(control) < next(place for place, line in enumerate(lines) if "count=1 " in line)
+
+
+def test_test_columns_are_there_once_they_are_revealed(tmp_path: Path) -> None:
+    ledger = make_ledger(splits=ALL_SPLITS)
+    assert "Test" not in write(ledger, tmp_path)["table.md"].split("\n\n")[1]
+    assert "never opened" in write(ledger, tmp_path)["methods.md"]
+    ledger.revealed_at = datetime(2026, 11, 23, 9, 0)
+    files = write(ledger, tmp_path)
+    assert "| Test seen | Test unseen | Test mean |" in files["table.md"]
+    assert r"\multicolumn{3}{c}{Test}" in files["table.tex"]
+    assert "sealed until they were opened 2026-11-23 09:00 UTC" in files["methods.md"]
+
+
+def test_a_study_of_costs_has_a_table_of_costs(tmp_path: Path) -> None:
+    files = write(make_cost_ledger(), tmp_path)
+    assert "| Arm | Latency (ms) | Memory (MB) | GFLOPs | Parameters (M) | Difference (%) |" in files["table.md"]
+    assert "against the control" in files["methods.md"] or "percent of the control's mean" in files["methods.md"]
+
+
+def test_the_methods_state_design_seeds_tests_and_corrections(tmp_path: Path) -> None:
+    ledger = make_repeated_ledger()
+    ledger.lose("count=5", 1)
+    told = write(ledger, tmp_path)["methods.md"].replace("\\", "")
+    for part in (
+        "4 arms in a sweep design over model.tokens.count (1, 5 and 20), with count=20 as the control",
+        "There were 3 seeds (0, 1 and 2) and 12 trials, 1 of them without a result and in no mean (1 failed)",
+        "control was trained once more (control again)",
+        "before the first result",
+        "crossed bootstrap of 10,000 draws",
+        "3 arms are corrected together by Holm's procedure, at a family-wise error rate of 5 %",
+        "set to 1.0 mAP point",
+        "Commit: 1938b16d66f2",
+        "study run token_count_sweep --set optim.lr=0.0003",
+    ):
+        assert part in told
+
+
+def test_figures_stand_alone_with_data_and_sql(ledger: Ledger, tmp_path: Path) -> None:
+    files = write(ledger, tmp_path)
+    drawings = {name: text for name, text in files.items() if name.endswith(".svg")}
+    assert len(drawings) >= 9
+    for name, text in drawings.items():
+        assert len(list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}path"))) > 5, name
+        assert "var(" not in text
+        assert not re.search(r"NaN|href=\"http", text)
+        assert "edition = $edition" in files[name.replace(".svg", ".sql")]
+        assert files[name.replace(".svg", ".csv")].count("\n") > 1
+        assert re.search(r"\d", files[name.replace(".svg", ".txt")])
+
+
+def test_no_text_of_a_spec_becomes_markup(tmp_path: Path) -> None:
+    files = write(make_ledger(evil="<script>alert(1)</script>"), tmp_path)
+    assert "<script" not in files["table.md"].replace("\\<script", "")
+    assert all("<script" not in text for name, text in files.items() if name.endswith(".svg"))
+    hostile = make_ledger(evil="\\input{secret}")
+    assert "\\input" not in write(hostile, tmp_path)["table.tex"]
+
+
+def test_a_study_without_results_has_a_table_and_no_figures(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.runs.clear()
+    ledger.records.clear()
+    files = write(ledger, tmp_path)
+    assert not [name for name in files if name.startswith("figures/")]
+    assert "count=1" in files["table.md"]
