@@ -39,7 +39,8 @@ def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
         *_single_split(claim, claimed),
         *(_excluded(claim, claimed) if verdict == "undecided" else []),
     ]
-    corrected = [f"{len(claimed)} arms (Holm)"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * bool(claim.looks)
+    by = " and ".join(sorted({contrast.correction for contrast in claimed}))
+    corrected = [f"{len(claimed)} arms ({by})"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * bool(claim.looks)
     if corrected:
         told.append(f"Intervals and p are corrected for {' and '.join(corrected)}.")
     return " ".join(told)

@@ -237,6 +237,11 @@ NOTES: list[tuple[Claim, Contrast, str]] = [
     (claim("5"), make_contrast("5", -2.0, 2.5), "Already excluded: 5 better by 1.0 mAP point or more."),
     (claim("5", "worse"), make_contrast("5", 2.0, 2.5), "Already excluded: 5 worse by 1.0 mAP point or more."),
     (claim("any"), make_contrast("5", 3.0, 1.0), "Intervals and p are corrected for 2 arms (Holm)."),
+    (
+        claim("any"),
+        make_contrast("5", 3.0, 1.0, correction="max-T"),
+        "Intervals and p are corrected for 2 arms (Holm and max-T).",
+    ),
 ]
 
 
