@@ -10,11 +10,14 @@ from rich import box
 from rich.table import Table
 
 from reports.words import duration, size
+from results.power import POWER
 
 if TYPE_CHECKING:
     import polars
     from rich.console import Console, JustifyMethod
 
+    from results.claim import Claim
+    from results.spread import Detectable
     from study.campaign import Campaign
     from study.costs import PlanReport
     from study.planner import Plan
@@ -98,6 +101,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print(
             f"first look: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}"
         )
+    console.print(_detectable(plan.edition.claim, report.detectable))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
 
@@ -199,6 +203,23 @@ def _seeds(plan: Plan) -> str:
         then = f"{looks[0]}, then of what is undecided {', '.join(map(str, looks[1:]))}" if looks[1:] else looks[0]
         return f"seeds: until decided: {then}; trials: at most {trials}, and so is what follows"
     return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
+
+
+def _detectable(claim: Claim, found: Detectable) -> str:
+    """Tell what the planned seeds can detect, and by which spread."""
+    spread = found.spread
+    clips = f", {spread.se_clips:.2g} of activities and clips" if spread.clips else ""
+    unknown = "" if spread.clips or claim.over == "seeds" else "; what activities and clips add is not known yet"
+    is_equivalence = claim.direction == "equivalent"
+    what = "smallest margin in which equal arms are found" if is_equivalence else "smallest detectable difference"
+    told = [
+        f"{amount:.2g} with {seeds} seeds" if amount is not None else "none, for one seed gives no interval"
+        for seeds, amount in found.by_seeds.items()
+    ]
+    return (
+        f"{what} ({POWER:.0%} power, {claim.facts.unit}): {', '.join(told)}\n"
+        f"spread ({spread.source}): {spread.seed:.2g} from seed to seed{clips}{unknown}"
+    )
 
 
 def _hours(report: PlanReport) -> str:
