@@ -44,11 +44,13 @@ class ClipPart:
 
     Attributes:
         variance: 0 for a claim over seeds only; NaN where a single activity tells nothing about others.
+        absent: labels that no clip of the split has, and so are in no mean.
     """
 
     split: str
     activities: int
     variance: float
+    absent: int = 0
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,7 @@ def _contrast(
         se_seed=math.sqrt(math.fsum(part.variance for part in compared.seed_parts)),
         se_clips=math.sqrt(math.fsum(variances)),
         clips=tuple(
-            ClipPart(part.split, part.activities, variance)
+            ClipPart(part.split, part.activities, variance, part.absent)
             for part, variance in zip(measured.parts, variances, strict=True)
         ),
         vanished=measured.vanished,

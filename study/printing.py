@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -132,7 +132,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"blocked: {label}: a phase it starts from failed")
     if outcome.failed:
         console.print(f"study status {outcome.edition}  names the logs; run the same command again to retry")
-    print_report(outcome.report, console)
+    print_report(outcome.report, console, outcome.notes)
 
 
 def print_submitted(submitted: Submitted, console: Console) -> None:
@@ -148,20 +148,25 @@ def print_submitted(submitted: Submitted, console: Console) -> None:
         console.print(f"job {array['job']}: {what}")
     console.print(f"{submitted.phases} phases submitted, {submitted.queued} in the queue before, {submitted.done} done")
     if submitted.report:
-        print_report(submitted.report, console)
+        print_report(submitted.report, console, submitted.notes)
         return
     if submitted.folder:
         console.print(str(submitted.folder))
     console.print(f"study status {submitted.edition}  says where they are")
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print an answer and its page, after what is missing from them."""
+def print_report(report: Report, console: Console, told: Collection[str] = ()) -> None:
+    """Print an answer and its page, after what is missing from them and what must be known besides.
+
+    Args:
+        told: notes that were printed already.
+    """
     for problem in report.problems:
         console.print(f"damaged: {problem}")
+    for note in (*report.cautions, report.answer.note):
+        if note and note not in told:
+            console.print(f"note: {note}")
     console.print(report.answer.sentence)
-    if report.answer.looks:
-        console.print(report.answer.note)
     console.print(str(report.page))
 
 

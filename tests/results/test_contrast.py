@@ -276,6 +276,15 @@ def test_a_split_without_positive_labels_is_refused() -> None:
         compare(predictions)
 
 
+def test_labels_that_a_split_lacks_are_counted_and_in_no_mean() -> None:
+    predictions = made(classes=8)
+    without = replace(predictions, labels_NC=predictions.labels_NC.copy())
+    without.labels_NC[without.split_N == "val_unseen", 3] = False
+    (contrast,) = compare(without)
+    assert [part.absent for part in contrast.clips] == [0, 1]
+    assert contrast.has_interval
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seeds", "spread"),
