@@ -72,7 +72,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the study: experiments
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - options of a command
     name: NameOrAll = None,
     all_: All = False,
     profile: Profile = None,
@@ -80,8 +80,13 @@ def plan(
     set_: Set = None,
     skip_bad: SkipBad = False,
     measure: Annotated[bool, typer.Option("--measure", help="Time a few steps of every kind of phase.")] = False,
+    spread: Annotated[
+        float | None, typer.Option("--spread", min=0.0, help="Assume this spread of a difference from seed to seed.")
+    ] = None,
 ) -> None:
-    """Show arms, seeds, phases, epochs with and without sharing, cost, and what is done. Changes nothing.
+    """Show arms, seeds, phases, epochs with and without sharing, cost, what is done, and what can be detected.
+
+    Changes nothing.
 
     Exit code 2 if the decoded clips would not fit on the disk.
 
@@ -95,7 +100,7 @@ def plan(
         return
     name = refuse_neither(name)
     planned = study.plan_timed if measure else study.plan
-    report = planned(request(name, profile, data, set_, skip_bad))
+    report = planned(request(name, profile, data, set_, skip_bad), spread)
     print_plan(report, console())
     report.refuse_too_large()
 

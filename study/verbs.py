@@ -65,20 +65,24 @@ def new(name: str) -> Path:
     return write(name)
 
 
-def plan(request: Request) -> PlanReport:
-    """Plan a study and say what it costs, by the times of earlier runs; nothing is changed."""
+def plan(request: Request, spread: float | None = None) -> PlanReport:
+    """Plan a study and say what it costs, by the times of earlier runs, and what it can detect; nothing is changed.
+
+    Args:
+        spread: assumed standard deviation of a difference from seed to seed.
+    """
     from study.costs import report_plan
     from study.preparation import prepare
 
-    return report_plan(prepare(request))
+    return report_plan(prepare(request), spread=spread)
 
 
-def plan_timed(request: Request) -> PlanReport:
-    """Plan a study and say what it costs, by timing a few steps of every kind of phase; nothing is changed."""
+def plan_timed(request: Request, spread: float | None = None) -> PlanReport:
+    """Do as `plan`, but by timing a few steps of every kind of phase."""
     from study.costs import report_plan
     from study.preparation import prepare
 
-    return report_plan(prepare(request), measure=True)
+    return report_plan(prepare(request), measure=True, spread=spread)
 
 
 def plan_all(request: Request) -> Campaign:

@@ -124,14 +124,15 @@ def test_the_same_predictions_twice_differ_by_nothing() -> None:
     assert (contrast.difference, contrast.low, contrast.high, contrast.p) == (0.0, 0.0, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("seeds", [5, 7])
 @pytest.mark.parametrize(("direction", "smallest"), [("better", 1.0), ("worse", 1.0), ("equivalent", 10.0)])
 def test_an_adjusted_p_is_at_most_alpha_exactly_if_the_interval_lies_where_the_claim_says(
-    direction: str, smallest: float
+    direction: str, smallest: float, seeds: int
 ) -> None:
     decided = []
     for seed in range(6):
         spread = Spread(seed=0.05, arm_with_activity=0.1, arm_with_clip=0.1)
-        predictions = made(seed, gains=FIVE, seeds=range(5), spread=spread)
+        predictions = made(seed, gains=FIVE, seeds=range(seeds), spread=spread)
         for contrast in compare(predictions, direction=direction, smallest=smallest, over="seeds"):
             lies_there = {
                 "better": contrast.low > smallest,
@@ -152,6 +153,28 @@ def test_holm_runs_over_the_arms_that_the_claim_is_about() -> None:
     assert [arm for arm, contrast in about_one.items() if contrast.is_claimed] == ["b"]
     assert min(about_one[arm].alpha for arm in "acd") == pytest.approx(0.05 / 3)
     assert all(contrast.is_claimed for contrast in about_any.values())
+
+
+@pytest.mark.parametrize("over", ["seeds", "seeds_and_activities"])
+def test_from_six_seeds_arms_are_corrected_for_as_far_as_they_do_not_go_together(over: str) -> None:
+    predictions = made(3, gains=dict.fromkeys(FIVE, 0.0), seeds=range(6))
+    together = compare(predictions, over=over)
+    assert {contrast.correction for contrast in together} == {"max-T"}
+    assert all(contrast.alpha > 0.05 / 4 for contrast in together)
+    five_seeds = with_seeds(predictions, **dict.fromkeys(FIVE, range(5)))
+    apart = with_seeds(predictions, a=range(5))
+    for other in (five_seeds, apart):
+        contrasts_of = compare(other, over=over)
+        assert {contrast.correction for contrast in contrasts_of} == {"Holm"}
+        assert min(contrast.alpha for contrast in contrasts_of) == pytest.approx(0.05 / 4)
+
+
+def test_two_arms_of_equal_scores_are_corrected_for_little_more_than_one() -> None:
+    predictions = made(3, gains={"control": 0.0, "a": 0.0, "b": 0.0}, seeds=range(8))
+    twins = replace(predictions, scores=dict(predictions.scores) | {"b": predictions.scores["a"]})
+    (alone,) = compare(replace(predictions, arms=("control", "a")))
+    for twin in compare(twins):
+        assert alone.p <= twin.p_adjusted < 1.4 * alone.p
 
 
 def test_seeds_that_one_side_lacks_are_not_compared() -> None:
@@ -251,6 +274,15 @@ def test_a_split_without_positive_labels_is_refused() -> None:
     predictions.labels_NC[predictions.split_N == "val_unseen"] = False
     with pytest.raises(UserError, match=r"val_unseen: none of its 42 clips has a positive label"):
         compare(predictions)
+
+
+def test_labels_that_a_split_lacks_are_counted_and_in_no_mean() -> None:
+    predictions = made(classes=8)
+    without = replace(predictions, labels_NC=predictions.labels_NC.copy())
+    without.labels_NC[without.split_N == "val_unseen", 3] = False
+    (contrast,) = compare(without)
+    assert [part.absent for part in contrast.clips] == [0, 1]
+    assert contrast.has_interval
 
 
 @pytest.mark.slow
