@@ -16,6 +16,7 @@ import typer
 import study
 from models.errors import UserError
 from study import cli_slurm
+from study.cli_bench import add_bench
 from study.cli_slurm import ClusterName, Executor, On
 
 if TYPE_CHECKING:
@@ -359,6 +360,7 @@ def console() -> "Console":
 
 cli_slurm.add_verbs(app, command, console)
 cli_slurm.add_watch(app, console)
+add_bench(app, console)
 
 
 def main() -> None:
