@@ -130,9 +130,14 @@ def submit_all(
 
 
 def retry(name: str, command: str = "", console: Console | None = None) -> list[Submitted]:
-    """Submit again what failed of a study, and what waits for it, as it was submitted last."""
+    """Submit again what failed of a study, and what waits for it, as it was submitted last.
+
+    Raises:
+        UserError: an edition could not be submitted; the others were.
+    """
     from rich.console import Console
 
+    from models.errors import UserError
     from results.state import FAILED
     from study.following import submissions_of
     from study.preparation import Request
@@ -140,10 +145,16 @@ def retry(name: str, command: str = "", console: Console | None = None) -> list[
 
     newest = {one["edition"]: one["asked"] for one in submissions_of(_store(), name)}
     out = console or Console(quiet=True)
-    submitted = []
-    for asked in newest.values():
+    submitted, refused = [], []
+    for edition, asked in newest.items():
         given = Request(asked["name"], asked["profile"], asked["data"], asked["overrides"], asked["skip_bad"])
-        submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
+        try:
+            submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
+        except UserError as error:
+            refused.append(f"{edition}: {error}")
+    if refused:
+        again = ", ".join(one.edition for one in submitted)
+        raise UserError("\n".join([*refused, *([f"submitted again: {again}"] if again else [])]))
     return submitted
 
 
