@@ -14,7 +14,7 @@ import typer
 
 import study
 from models.errors import UserError
-from study import cli_export, cli_slurm, cli_store
+from study import cli_bench, cli_export, cli_slurm, cli_store
 from study.cli_slurm import ClusterName, Executor, On
 
 if TYPE_CHECKING:
@@ -288,6 +288,7 @@ cli_store.add_upkeep(app, console)
 cli_slurm.add_verbs(app, command, console)
 cli_slurm.add_watch(app, console)
 cli_export.add_verb(app, console)
+cli_bench.add_verb(app, console)
 
 
 def main() -> None:

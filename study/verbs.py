@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from results.edition import Revealed
     from results.ledger import Synced
     from results.soundness import Problem
+    from study.benching import Ratio
     from study.campaign import Campaign
     from study.costs import PlanReport
     from study.exporting import Exported
@@ -275,6 +276,17 @@ def schema() -> Path:
     from study.json_schema import write
 
     return write()
+
+
+def bench(profile: str = "full", device: str = "cpu", batch: int = 1, repeats: int = 5) -> Iterator[Ratio]:
+    """Measure training and inference of a profile's network beside torchvision's own, one ratio after another.
+
+    Raises:
+        UserError: there is no such profile or device, or its clips are none that torchvision's network knows.
+    """
+    from study.benching import measure, of_profile
+
+    return measure(of_profile(profile, device, batch, repeats))
 
 
 def doctor() -> list[Finding]:
