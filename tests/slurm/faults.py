@@ -223,11 +223,7 @@ def submitter_killed(asked: Asked, chance: Random) -> list[str]:
 
 def submitter_killed_at(asked: Asked, moment: str, number: int) -> list[str]:
     """Whoever submits is killed before or after its call `number` of `sbatch`."""
-    if submission.read_all(asked.store):
-        study.cancel("asked")
-        wait_for_the_end()
-    if is_over(asked):
-        raise Missed("the study was over")
+    take_back(asked)
     fakes = asked.folder / "fakes"
     count = fakes / "count"
     die, call = f'[ "$(wc -l <{count})" = {number} ] && kill -9 $PPID', f'{real("sbatch")} "$@"'
@@ -245,6 +241,7 @@ def submitter_killed_at(asked: Asked, moment: str, number: int) -> list[str]:
 
 def started_twice(asked: Asked, chance: Random) -> list[str]:
     """Two people start the same study in the same second."""
+    take_back(asked)
     before = len(submission.read_all(asked.store))
     both = [asked.start(*asked.run_words()) for _ in range(2)]
     said = [one.communicate()[0] for one in both]
@@ -256,6 +253,15 @@ def started_twice(asked: Asked, chance: Random) -> list[str]:
     return [
         f"{len(new)} submissions of {len(count)} phases, {sum(times > 1 for times in count.values())} of them twice"
     ]
+
+
+def take_back(asked: Asked) -> None:
+    """Leave nothing of a study in the queue, so that something is due."""
+    if submission.read_all(asked.store):
+        study.cancel("asked")
+        wait_for_the_end()
+    if is_over(asked):
+        raise Missed("the study was over")
 
 
 def fake(path: Path, *lines: str) -> None:
