@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports import query, words
+from reports.claims import list_other_claims
 from reports.ran import Ran
 from reports.unfinished import Unfinished
 from results.metric.facts import METRICS
@@ -26,6 +27,21 @@ select count(distinct final) as measurements, max(value) as load
 from trials join records on records.key = final join runs on runs.key = final and state = 'done'
 where edition = $edition and metric = 'load' and value >= threads + 1
 """
+ONE_SIDED = """
+with clips as (
+    select distinct split, clip, labels from predictions
+    where key in (select final from trials where edition = $edition)
+        and (split like 'val%' or (split like 'test%' and exists (
+            from editions where edition = $edition and revealed_at is not null)))
+),
+told as (select split, unnest(range(1, len(labels) + 1)) as place, unnest(labels) as label from clips)
+select split, any_value(editions.labels[place]) as muscle, max(label) as most
+from told, editions
+where edition = $edition
+group by split, place
+having min(label) = max(label)
+order by most, split, place
+"""
 OPENED = """
 select count(distinct final) from trials join runs on runs.key = trials.final
 where edition = $edition and runs.sealed_loaded
@@ -45,10 +61,12 @@ def list_cautions(
     unmeasured = query.table(connection, NAN, edition=edition).to_dicts()
     return [
         *_declaration(ran),
+        *list_other_claims(connection, edition, plan["claim"]),
         *_opened_elsewhere(connection, edition),
         *_seeds(plan),
         *_missing(left),
         *_unmeasured(unmeasured),
+        *_one_sided(connection, edition),
         *_mixed(ran, "measurements" if METRICS[plan["claim"]["metric"]].is_cost else "trainings"),
         *_busy(connection, edition),
         *_skipped(ran),
@@ -96,8 +114,23 @@ def _unmeasured(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"The mAP is not a number for {words.listing(where)}: left out of the charts."] if where else []
 
 
+def _one_sided(connection: "duckdb.DuckDBPyConnection", edition: str) -> list[str]:
+    """Tell of muscle groups that work in no clip of a split, or in every one."""
+    rows = query.table(connection, ONE_SIDED, edition=edition).to_dicts()
+    found: dict[tuple[str, bool], list[str]] = {}
+    for row in rows:
+        found.setdefault((row["split"], bool(row["most"])), []).append(words.muscle(row["muscle"]))
+    return [
+        f"On {split} {words.listing(muscles)} {'works' if len(muscles) == 1 else 'work'} in every clip: an average "
+        "precision of 100 there says nothing."
+        if in_all
+        else f"On {split} no clip is positive for {words.listing(muscles)}: the mAP there is over the others."
+        for (split, in_all), muscles in found.items()
+    ]
+
+
 def _mixed(ran: Ran, what: str) -> list[str]:
-    names = {"commit": "commits", "device": "devices, threads or numbers of processes"}
+    names = {"commit": "commits", "device": "devices, threads or numbers of processes", "NUMERICS": "NUMERICS"}
     return [
         f"The {what} mix {names.get(name, f'versions of {name}')}: {words.listing(values)}. "
         "Differences between arms may come from that."

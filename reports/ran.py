@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 RUNS = """
-select distinct key, runs.phase, seconds, finished_at, runs."commit", diff, device, threads, world_size, host, versions
+select distinct key, runs.phase, seconds, finished_at, runs."commit", diff, device, threads, world_size, host, versions,
+    numerics
 from runs
 join phases using (key)
 where edition = $edition and state = 'done'
@@ -80,7 +81,9 @@ def collect(connection: "duckdb.DuckDBPyConnection", edition: str, plan: PlanFil
     row = _edition(connection, edition)
     runs = query.table(connection, RUNS, edition=edition)
     versions = _versions(runs)
-    mixed = {name: sorted(values) for name, values in (_made_by(runs) | versions).items() if len(values) > 1}
+    numerics = {"NUMERICS": [str(value) for value in runs["numerics"].drop_nulls().unique().to_list()]}
+    made_by = _made_by(runs) | numerics | versions
+    mixed = {name: sorted(values) for name, values in made_by.items() if len(values) > 1}
     return Ran(
         facts=_facts(plan, runs, row),
         command=plan["command"],

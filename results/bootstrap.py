@@ -6,7 +6,7 @@ often it was drawn), and every model is measured under the same weights. A class
 Letters: N clips, C classes, A activities, R resamples, M models (an arm with a seed).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,29 +53,30 @@ def resample(clips: Predictions, models: Sequence[Scores], resamples: int = RESA
 
     The draws depend on `seed`, the split and its activities, never on the models.
     """
-    rankings = [_rankings(scores_NC, clips.labels_NC) for scores_NC in models]
+    rankings = [rank(scores_NC, clips.labels_NC) for scores_NC in models]
     split = clips.split_N[0].encode()
     width = int(np.clip(_BLOCK_NUMBERS // len(clips.clip_N), 64, 512))
     blocks = []
     for start in range(0, resamples, width):
         generator = np.random.default_rng([seed, start, *split])
         weights_NR = draw(clips.activity_N, min(width, resamples - start), generator)
-        blocks.append(_measure(clips.labels_NC, rankings, weights_NR))
+        blocks.append(measure_draws(clips.labels_NC, rankings, weights_NR))
     return Resampled(
         np.concatenate([block.map_MR for block in blocks], axis=1),
         np.concatenate([block.vanished_R for block in blocks]),
     )
 
 
-def _rankings(scores_NC: Scores, labels_NC: NDArray[np.bool_]) -> dict[int, Ranking]:
+def rank(scores_NC: Scores, labels_NC: NDArray[np.bool_]) -> dict[int, Ranking]:
     """Rank the clips by every class that occurs and that the model scores."""
     counts_C = labels_NC.any(axis=0) & is_measured(scores_NC)
     return {int(c): Ranking(scores_NC[:, c], labels_NC[:, c]) for c in np.flatnonzero(counts_C)}
 
 
-def _measure(
-    labels_NC: NDArray[np.bool_], models: list[dict[int, Ranking]], weights_NR: NDArray[np.int32]
+def measure_draws(
+    labels_NC: NDArray[np.bool_], models: Sequence[Mapping[int, Ranking]], weights_NR: NDArray[np.int32]
 ) -> Resampled:
+    """Measure models, ranked by `rank`, under draws that are given."""
     classes = sorted(set().union(*models))
     present_CR = {c: weights_NR[labels_NC[:, c]].any(axis=0) for c in classes}
     map_MR = np.empty((len(models), weights_NR.shape[1]))

@@ -71,15 +71,14 @@ def cost_contrasts(
     Raises:
         UserError: the claim names an arm that is not there.
     """
-    control = {seed: value for (arm, seed), value in measured.values.items() if arm == claim.control}
+    finite = {model: value for model, value in sorted(measured.values.items()) if math.isfinite(value)}
+    control = {seed: value for (arm, seed), value in finite.items() if arm == claim.control}
     mean = math.fsum(control.values()) / len(control) if control else math.nan
-    shared = {model: value for model, value in sorted(measured.values.items()) if model[1] in control}
-    relative = {model: 100 * (value / mean - 1) for model, value in shared.items()}
-    usable = [model for model, percent in relative.items() if math.isfinite(percent)]
+    usable = [model for model in finite if model[1] in control]
     as_measured = Measured(
         {model: row for row, model in enumerate(usable)},
-        np.array([relative[model] for model in usable]),
+        np.array([100 * (finite[model] / mean - 1) for model in usable]),
         parts=(),
-        left_out=tuple(model for model in relative if model not in usable),
+        left_out=tuple(model for model in sorted(measured.values) if model not in finite),
     )
     return compare_measured(as_measured, claim, measured.arms, measured.repeated, stopped)

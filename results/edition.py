@@ -147,6 +147,8 @@ def _claim(content: Row, plan: PlanFile) -> Row:
         "results_before": content["results_before"],
         "claim": content["fixed"]["claim"],
         "question": content["fixed"]["question"],
+        "numerics": content["fixed"].get("numerics"),
+        "finals": content.get("finals", []),
     }
 
 

@@ -25,11 +25,13 @@ class SplitPart:
 
     Attributes:
         resampled: None if the claim is not about other activities, or if there is one activity only.
+        absent: labels that no clip of the split has.
     """
 
     split: str
     activities: int
     resampled: Resampled | None
+    absent: int = 0
 
     def only(self, rows: Sequence[int]) -> "SplitPart":
         """Take some of the models."""
@@ -93,7 +95,8 @@ def measure(predictions: Predictions, claim: Claim, resamples: int, seed: int) -
         is_drawn = claim.over == "seeds_and_activities" and len(part.activities) > 1 and usable
         scores = [part.scores[arm][number] for arm, number in usable]
         resampled = resample(part, scores, resamples, seed) if is_drawn else None
-        parts.append(SplitPart(str(part.split_N[0]), len(part.activities), resampled))
+        absent = int((~part.labels_NC.any(axis=0)).sum())
+        parts.append(SplitPart(str(part.split_N[0]), len(part.activities), resampled, absent))
     return Measured(
         {model: row for row, model in enumerate(usable)},
         np.array([np.mean(points[model]) for model in usable]),

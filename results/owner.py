@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -47,18 +47,19 @@ class Owner:
         """Describe the process that calls.
 
         Args:
-            gpus, processors: what it uses, where no SLURM gave it something.
+            gpus, processors: what it uses, if it is no job of SLURM's.
         """
+        job = _own_job()
         return cls(
             host=socket.gethostname(),
             pid=os.getpid(),
             started_at=psutil.Process().create_time(),
             command=" ".join(sys.argv) if command is None else command,
             machine=this_machine(),
-            slurm_job=os.environ.get("SLURM_JOB_ID", ""),
-            slurm_restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
-            gpus=_of_job("SLURM_JOB_GPUS", _gpus) or gpus,
-            processors=_of_job("SLURM_JOB_CPUS_PER_NODE", _processors) or processors,
+            slurm_job=job.get("SLURM_JOB_ID", ""),
+            slurm_restarts=int(job.get("SLURM_RESTART_COUNT", "0")),
+            gpus=_gpus(job) or gpus,
+            processors=_processors(job) or processors,
         )
 
     @classmethod
@@ -72,19 +73,24 @@ class Owner:
         return asdict(self)
 
 
-def _of_job(name: str, count: Callable[[str], int]) -> int:
-    """Count what SLURM gave the job, of which a step may use a part only; 0 if it says nothing of that."""
-    return count(os.environ.get(name, "")) if "SLURM_JOB_ID" in os.environ else 0
+def _own_job() -> Mapping[str, str]:
+    """Give the variables of the SLURM job that this process is all of.
+
+    None for what somebody runs inside an allocation: that may end long before the job does, and use little of it.
+    """
+    return os.environ if os.environ.get("SUBMITIT_EXECUTOR") == "slurm" else {}
 
 
-def _gpus(listed: str) -> int:
-    """Count ``"0,1"``, GPUs of the first node, on all nodes."""
-    return int(os.environ.get("SLURM_JOB_NUM_NODES", "1")) * len(listed.split(",")) if listed else 0
+def _gpus(job: Mapping[str, str]) -> int:
+    """Count what SLURM gave the job, of which a step may use a part only: ``"0,1"`` of the first node, on all."""
+    listed = job.get("SLURM_JOB_GPUS", "")
+    return int(job.get("SLURM_JOB_NUM_NODES", "1")) * len(listed.split(",")) if listed else 0
 
 
-def _processors(per_node: str) -> int:
-    """Count ``"4(x2),2"``: two nodes with 4, and one with 2."""
-    return sum(int(count) * int(nodes or 1) for count, nodes in _PER_NODE.findall(per_node))
+def _processors(job: Mapping[str, str]) -> int:
+    """Count likewise ``"4(x2),2"``: two nodes with 4, and one with 2."""
+    counts = _PER_NODE.findall(job.get("SLURM_JOB_CPUS_PER_NODE", ""))
+    return sum(int(count) * int(nodes or 1) for count, nodes in counts)
 
 
 def alive_here(owner: Owner) -> bool | None:

@@ -122,6 +122,7 @@ def _row(store: Store, attempt: Attempt) -> Row:
         "settings": settings.get("settings"),
         "parents": settings.get("parents"),
         "data_fingerprint": settings.get("data"),
+        "numerics": settings.get("numerics"),
         "host": claim.get("host"),
         "command": claim.get("command"),
         "started_at": claim.get("claimed_at"),

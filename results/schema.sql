@@ -37,9 +37,13 @@ create table claims (
     declared_at timestamp,
     results_before integer,
     claim json,
-    question json
+    question json,
+    numerics integer,
+    finals varchar[]
 );
 comment on table claims is 'what was claimed before the results, every version ever declared';
+comment on column claims.numerics is 'raised by changes of the code that change results; numbers of two are never compared';
+comment on column claims.finals is 'keys of the results that it was declared about';
 
 create table arms (
     edition varchar,
@@ -104,6 +108,7 @@ create table runs (
     settings json,
     parents json,
     data_fingerprint varchar,
+    numerics integer,
     error varchar,
     traceback varchar,
     pruned_by varchar,
@@ -112,6 +117,7 @@ create table runs (
 );
 comment on table runs is 'attempts at a phase: done, failed, stopped, pruned, unfinished (running or killed), or damaged';
 comment on column runs.seconds is 'training and evaluation of all epochs, those of resumed attempts included';
+comment on column runs.numerics is 'raised by changes of the code that change results: never average runs of two';
 comment on column runs.epochs is 'epochs that were trained; 0 for a phase that only measures';
 comment on column runs.device is 'cpu, cuda ...; of a measurement of inference with its name';
 comment on column runs.log is 'path of the log, from the store''s folder';

@@ -37,9 +37,11 @@ def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
         *_without_interval(claimed),
         *_unpaired(claimed),
         *_single_split(claim, claimed),
+        *_absent(claimed),
         *(_excluded(claim, claimed) if verdict == "undecided" else []),
     ]
-    corrected = [f"{len(claimed)} arms (Holm)"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * bool(claim.looks)
+    by = " and ".join(sorted({contrast.correction for contrast in claimed}))
+    corrected = [f"{len(claimed)} arms ({by})"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * bool(claim.looks)
     if corrected:
         told.append(f"Intervals and p are corrected for {' and '.join(corrected)}.")
     return " ".join(told)
@@ -297,6 +299,13 @@ def _single_split(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
         return []
     absent = ", ".join(split for split in claim.splits if split not in there)
     return [f"{claim.split} is {', '.join(there)} alone: the data have no {absent}."]
+
+
+def _absent(claimed: Sequence[Contrast]) -> list[str]:
+    """Tell of splits in which labels have no positive clip, so that their mean is over fewer labels."""
+    absent = sorted({(part.split, part.absent) for contrast in claimed for part in contrast.clips if part.absent})
+    where = ", ".join(f"{number} on {split}" for split, number in absent)
+    return [f"Labels without a positive clip are in no mean: {where}."] if absent else []
 
 
 def _excluded(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:

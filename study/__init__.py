@@ -13,6 +13,7 @@ The verbs of the command line are functions here, and do the same:
 from typing import Any
 
 VERBS = (
+    "bench",
     "cancel",
     "check",
     "clean",

@@ -88,19 +88,21 @@ def build(
     workers: int = 1,
     progress: Progress = lambda done, total: None,
     streams: Sequence[str] = ("rgb",),
+    mark: str | None = None,
 ) -> Cache:
     """Decode what `folder` does not hold yet; when several processes try, one does it and the others wait.
 
     Args:
         workers: processes that decode; with one, it is done here.
         progress: called with the clips that are done, and all.
+        mark: fingerprint of `dataset`, where it is known already.
 
     Raises:
         BadClips: clips cannot be read; all of them are named, nothing is kept.
         DataError: the data has no such stream, or the disk is too small or cannot be written.
     """
     refuse_missing_streams(dataset, streams)
-    mark, form = fingerprint(dataset), _Form.of(settings)
+    mark, form = mark or fingerprint(dataset), _Form.of(settings)
     cache = Cache({stream: _file(folder, dataset, mark, form, stream) for stream in streams})
     reasons: dict[str, str] = {}
     for stream, file in cache.files.items():

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ import typer
 
 import study
 from models.errors import UserError
-from study import cli_export, cli_slurm
+from study import cli_bench, cli_export, cli_slurm, cli_store
 from study.cli_slurm import ClusterName, Executor, On
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the study: experiments
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - options of a command
     name: NameOrAll = None,
     all_: All = False,
     profile: Profile = None,
@@ -80,8 +79,13 @@ def plan(
     set_: Set = None,
     skip_bad: SkipBad = False,
     measure: Annotated[bool, typer.Option("--measure", help="Time a few steps of every kind of phase.")] = False,
+    spread: Annotated[
+        float | None, typer.Option("--spread", min=0.0, help="Assume this spread of a difference from seed to seed.")
+    ] = None,
 ) -> None:
-    """Show arms, seeds, phases, epochs with and without sharing, cost, and what is done. Changes nothing.
+    """Show arms, seeds, phases, epochs with and without sharing, cost, what is done, and what can be detected.
+
+    Changes nothing.
 
     Exit code 2 if the decoded clips would not fit on the disk.
 
@@ -95,7 +99,7 @@ def plan(
         return
     name = refuse_neither(name)
     planned = study.plan_timed if measure else study.plan
-    report = planned(request(name, profile, data, set_, skip_bad))
+    report = planned(request(name, profile, data, set_, skip_bad), spread)
     print_plan(report, console())
     report.refuse_too_large()
 
@@ -209,84 +213,6 @@ def reveal(name: Annotated[str, typer.Argument(help="One edition that was run.")
 
 
 @app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="A query; it cannot write. Views: finals, curves, costs, failures ...")],
-    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, to standard output.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="A JSON list, to standard output.")] = False,
-    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
-) -> None:
-    """Query the results.
-
-    Example: study sql "select arm, seed, split, map from finals where study = 'token_count_sweep'"
-    """
-    from results.files import writing
-    from study.printing import as_csv, print_rows
-    from study.verbs import asked
-
-    if csv + json + bool(parquet) > 1:
-        raise UserError("sql: --csv, --json and --parquet exclude each other. Give one of them.")
-    if parquet and not parquet.absolute().parent.is_dir():
-        raise UserError(f"--parquet: {parquet}: there is no folder {parquet.parent}. Make it, or name another file.")
-    rows, problems = asked(query)
-    for problem in problems:
-        sys.stderr.write(f"damaged: {problem}\n")
-    if parquet:
-        with writing(parquet), parquet.open("wb") as file:
-            rows.write_parquet(file)
-        console().print(f"{len(rows)} rows in {parquet}")
-    elif csv:
-        sys.stdout.write(as_csv(rows))
-    elif json:
-        sys.stdout.write(rows.write_json() + "\n")
-    else:
-        print_rows(rows, console())
-
-
-@app.command()
-def sync() -> None:
-    """Bring the database up to date with the files of the store.
-
-    Example: study sync
-    """
-    console().print(str(study.sync()))
-
-
-@app.command()
-def verify() -> None:
-    """Prove the store: recompute keys, check counts, name every torn or orphaned file.
-
-    Example: study verify
-    """
-    problems = study.verify()
-    for problem in problems:
-        console().print(str(problem))
-    damaged = sum(problem.is_damage for problem in problems)
-    console().print(f"{damaged} of {len(problems)} are damage" if problems else "the store is sound")
-    if damaged:
-        raise typer.Exit(1)
-
-
-@app.command()
-def clean(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
-) -> None:
-    """Free what is no longer needed: states of finished phases, abandoned attempts, unused caches, ended submissions.
-
-    Never a result, and never the log of a phase that is not done.
-
-    Example: study clean --dry-run
-    """
-    from study.printing import table
-
-    items, why_not_more = study.clean(dry_run=dry_run)
-    console().print(table(("what", "MB", "why"), [(i.path, f"{i.size_bytes / 1e6:.1f}", i.reason) for i in items]))
-    freed_bytes = sum(item.size_bytes for item in items)
-    console().print(f"{'would free' if dry_run else 'freed'} {freed_bytes / 1e6:.1f} MB")
-    if why_not_more:
-        console().print(why_not_more)
-
-
-@app.command()
 def schema() -> None:
     """Write the JSON Schema of specs, with every setting and variant, for editors to complete them.
 
@@ -357,9 +283,12 @@ def console() -> "Console":
     return Console(soft_wrap=True, highlight=False, markup=False, width=width)
 
 
+cli_store.add_query(app, console)
+cli_store.add_upkeep(app, console)
 cli_slurm.add_verbs(app, command, console)
 cli_slurm.add_watch(app, console)
 cli_export.add_verb(app, console)
+cli_bench.add_verb(app, console)
 
 
 def main() -> None:

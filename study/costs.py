@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from results.spread import Detectable
 from study import cache, rates
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared
 from study.settings import workers_of
+from study.spreads import foresee
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class PlanReport:
         cache_folder: where decoded clips are kept.
         first_look: what the first look costs, where seeds are added until the claim is decided; the rest is the most
             that they can cost.
+        detectable: what the planned seeds can detect.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
@@ -33,6 +36,7 @@ class PlanReport:
     cache_folder: Path
     cache_bytes: int
     free_bytes: int
+    detectable: Detectable
     first_look: "PlanReport | None" = None
 
     def refuse_too_large(self) -> None:
@@ -44,17 +48,22 @@ class PlanReport:
         cache.refuse_too_large(self.cache_bytes, self.cache_folder)
 
 
-def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
-    """Count and estimate what `prepared` costs: by earlier runs, or to `measure` by timing a few steps."""
+def report_plan(prepared: Prepared, *, measure: bool = False, spread: float | None = None) -> PlanReport:
+    """Count and estimate what `prepared` costs: by earlier runs, or to `measure` by timing a few steps.
+
+    Args:
+        spread: assumed of a difference from seed to seed, in place of what the store holds.
+    """
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
-    report, plan = _report(prepared, known), prepared.plan
+    foreseen, plan = foresee(prepared, spread), prepared.plan
+    report = _report(prepared, known, foreseen)
     if not plan.edition.claim.looks:
         return report
     first = replace(prepared, plan=plan.first(plan.edition.first_look))
-    return replace(report, first_look=_report(first, known))
+    return replace(report, first_look=_report(first, known, foreseen))
 
 
-def _report(prepared: Prepared, known: rates.Rates) -> PlanReport:
+def _report(prepared: Prepared, known: rates.Rates, foreseen: Detectable) -> PlanReport:
     plan, store = prepared.plan, prepared.store
     states: dict[str, Counter[str]] = {}
     for key, state in plan.states(store).items():
@@ -70,6 +79,7 @@ def _report(prepared: Prepared, known: rates.Rates) -> PlanReport:
         store.cache,
         cache_bytes(prepared),
         cache.free_bytes(store.cache),
+        foreseen,
     )
 
 

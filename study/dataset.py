@@ -61,7 +61,8 @@ class Source:
         if settings.cache == "none":
             cache.check(self.dataset(), self.folder, workers, progress, streams)
             return None
-        return cache.build(self.dataset(), settings, self.folder, workers, progress, streams)
+        mark = self.fingerprint()
+        return cache.build(self.dataset(), settings, self.folder, workers, progress, streams, mark)
 
     def known_bad(self, settings: FrameSettings, streams: Sequence[str]) -> dict[str, str]:
         """Give the clips that an earlier `decode` could not read: name -> what is wrong."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from experiments.clip import DataSet
 from models.loss import Criterion
-from results.metric.average_precision import average_precision, mean_average_precision
+from results.metric.average_precision import average_precision, mean_of
 from results.record import Record
 from study.compute import Compute
 from study.loader import Batch
@@ -112,7 +112,7 @@ def records(evaluation: Evaluation, dataset: DataSet, subset: Subset, epoch: int
     precision_C = average_precision(evaluation.scores_NC, evaluation.labels_NC)
     labels = [dataset.labels[position] for position in subset.learned]
     named = [(label, value) for label, value in zip(labels, precision_C.tolist(), strict=True) if not np.isnan(value)]
-    mean = mean_average_precision(evaluation.scores_NC[:, columns], evaluation.labels_NC[:, columns])
+    mean = mean_of(precision_C[columns], evaluation.scores_NC[:, columns], evaluation.labels_NC[:, columns])
     return [
         Record("loss", split, epoch, evaluation.loss),
         Record("map", split, epoch, mean, "points"),

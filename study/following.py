@@ -58,15 +58,22 @@ def cancel(store: Store, name: str) -> Cancelled:
         QueueError: SLURM does not answer.
     """
     cancelled: list[str] = []
+    refused: list[str] = []
     while True:
         ours, kept = _jobs_to_cancel(store, name)
         new = [job for job in ours if job.row.job not in cancelled]
         for part in submission.pieces([job.row.job for job in new], MANY):
-            queue.asked(["scancel", "--quiet", *part])
+            try:
+                queue.asked(["scancel", "--quiet", *part])
+            except queue.QueueError as error:  # of one of them, which may be another user's: the others are cancelled
+                refused.append(str(error))
         cancelled += [job.row.job for job in new]
         if not any(job.key is None and job.row.state == "RUNNING" for job in new):
-            return Cancelled(cancelled, kept)
+            break
         time.sleep(LAST_WORDS_S)
+    if refused:
+        raise queue.QueueError("\n".join(refused))
+    return Cancelled(cancelled, kept)
 
 
 def _jobs_to_cancel(store: Store, name: str) -> tuple[list[submission.Job], Counter[str]]:

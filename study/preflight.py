@@ -53,14 +53,22 @@ def check_cluster(prepared: Prepared, cluster: Cluster) -> None:
     """Refuse what would fail on a cluster, or leave processes of it idle.
 
     Raises:
-        PlanError: phases do not get the device that they are told to use, or a batch has fewer clips than processes.
+        PlanError: phases do not get the device or the processors that they are told to use, or a batch has fewer clips
+            than processes.
     """
-    device = prepared.plan.edition.settings.resources.device
+    resources = prepared.plan.edition.settings.resources
+    device = resources.device
     kind = device.partition(":")[0]
     if kind == "mps" or ":" in device or (kind == "cuda" and not cluster.gpus_per_task):
         raise PlanError(
             f"resources.device: {device} with gpus_per_task {cluster.gpus_per_task}: SLURM gives phases processors "
-            f"(cpu), or GPUs of their own (cuda, with gpus_per_task: 1). Change one of the two."
+            f"(cpu), or GPUs of their own (cuda, with gpus_per_task: 1, and sbatch: {{gres: 'gpu:TYPE:1'}} or "
+            f"{{constraint: TYPE}} beside it where it matters which). Change one of the two."
+        )
+    if resources.threads > cluster.cpus_per_task:
+        raise PlanError(
+            f"resources.threads: {resources.threads} threads on cpus_per_task {cluster.cpus_per_task} of the cluster "
+            f"would wait for each other. Raise cpus_per_task, or lower resources.threads."
         )
     batches = [phase.training.optim.batch for phase in left(prepared) if phase.is_divisible]
     if batches and min(batches) < cluster.processes:

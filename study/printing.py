@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
 from reports.words import duration, size
+from results.power import POWER
 
 if TYPE_CHECKING:
     import polars
     from rich.console import Console, JustifyMethod
 
+    from results.claim import Claim
+    from results.spread import Detectable
     from study.campaign import Campaign
     from study.costs import PlanReport
     from study.planner import Plan
@@ -98,6 +101,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print(
             f"first look: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}"
         )
+    console.print(_detectable(plan.edition.claim, report.detectable))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
 
@@ -128,7 +132,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"blocked: {label}: a phase it starts from failed")
     if outcome.failed:
         console.print(f"study status {outcome.edition}  names the logs; run the same command again to retry")
-    print_report(outcome.report, console)
+    print_report(outcome.report, console, outcome.notes)
 
 
 def print_submitted(submitted: Submitted, console: Console) -> None:
@@ -144,20 +148,25 @@ def print_submitted(submitted: Submitted, console: Console) -> None:
         console.print(f"job {array['job']}: {what}")
     console.print(f"{submitted.phases} phases submitted, {submitted.queued} in the queue before, {submitted.done} done")
     if submitted.report:
-        print_report(submitted.report, console)
+        print_report(submitted.report, console, submitted.notes)
         return
     if submitted.folder:
         console.print(str(submitted.folder))
     console.print(f"study status {submitted.edition}  says where they are")
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print an answer and its page, after what is missing from them."""
+def print_report(report: Report, console: Console, told: Collection[str] = ()) -> None:
+    """Print an answer and its page, after what is missing from them and what must be known besides.
+
+    Args:
+        told: notes that were printed already.
+    """
     for problem in report.problems:
         console.print(f"damaged: {problem}")
+    for note in (*report.cautions, report.answer.note):
+        if note and note not in told:
+            console.print(f"note: {note}")
     console.print(report.answer.sentence)
-    if report.answer.looks:
-        console.print(report.answer.note)
     console.print(str(report.page))
 
 
@@ -199,6 +208,23 @@ def _seeds(plan: Plan) -> str:
         then = f"{looks[0]}, then of what is undecided {', '.join(map(str, looks[1:]))}" if looks[1:] else looks[0]
         return f"seeds: until decided: {then}; trials: at most {trials}, and so is what follows"
     return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
+
+
+def _detectable(claim: Claim, found: Detectable) -> str:
+    """Tell what the planned seeds can detect, and by which spread."""
+    spread = found.spread
+    clips = f", {spread.se_clips:.2g} of activities and clips" if spread.clips else ""
+    unknown = "" if spread.clips or claim.over == "seeds" else "; what activities and clips add is not known yet"
+    is_equivalence = claim.direction == "equivalent"
+    what = "smallest margin in which equal arms are found" if is_equivalence else "smallest detectable difference"
+    told = [
+        f"{amount:.2g} with {seeds} seeds" if amount is not None else "none, for one seed gives no interval"
+        for seeds, amount in found.by_seeds.items()
+    ]
+    return (
+        f"{what} ({POWER:.0%} power, {claim.facts.unit}): {', '.join(told)}\n"
+        f"spread ({spread.source}): {spread.seed:.2g} from seed to seed{clips}{unknown}"
+    )
 
 
 def _hours(report: PlanReport) -> str:

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import index, page
+from reports.caution import list_cautions
+from reports.ran import collect
+from reports.unfinished import list_unfinished
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
@@ -33,12 +36,14 @@ class Report(NamedTuple):
     Attributes:
         problems: what of the store could not be taken in, and so is missing from the answer.
         asked: arm -> how many seeds it is to have for the next look; None if there is none to come.
+        cautions: what a reader must know before citing it, as the page says it.
     """
 
     answer: Answer
     page: Path
     problems: tuple[str, ...]
     asked: Mapping[str, int] | None = None
+    cautions: tuple[str, ...] = ()
 
 
 def report_study(store: Store, name: str) -> list[Report]:
@@ -79,9 +84,11 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
         else:
             found = answer_claim(claim, _contrasts(connection, edition, claim))
         out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
+        ran, left = collect(connection, edition, plan), list_unfinished(connection, edition, plan)
+        cautions = list_cautions(connection, edition, plan, ran, left, found.contrasts)
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, out, synced.problems, asked)
+    return Report(found, out, synced.problems, asked, tuple(cautions))
 
 
 def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim, failed: Collection[Model]) -> Course:

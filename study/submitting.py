@@ -15,7 +15,7 @@ from rich.console import Console
 from models.errors import UserError
 from results.attempt import Store, now
 from results.plan import PlanFile, labels, parents, read_plan
-from results.state import WAITING, with_blocked
+from results.state import FAILED, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -209,7 +209,7 @@ def _submit_planned(
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
             jobs = submission.jobs(submission.read_all(store))
             names = {key: state.name for key, state in plan.states(store).items()}  # what has left the queue has ended
-            held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
+            held = _held(submission.rows_of(jobs), names)
             due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
             if not due.is_over:
@@ -221,6 +221,15 @@ def _submit_planned(
             if ahead is None:
                 return Submitted(edition.name, edition.notes, None, None, done, 0, (), report)
             declared = ahead
+
+
+def _held(rows: Mapping[str, Row], names: Mapping[str, str]) -> dict[str, Row]:
+    """Give what SLURM holds of phases that are not done; a job that ends holds no phase that failed."""
+    return {
+        key: row
+        for key, row in rows.items()
+        if names.get(key, "done") != "done" and not (row.is_ending and names[key] in FAILED)
+    }
 
 
 def _submit_due(

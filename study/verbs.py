@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from results.edition import Revealed
     from results.ledger import Synced
     from results.soundness import Problem
+    from study.benching import Ratio
     from study.campaign import Campaign
     from study.costs import PlanReport
     from study.exporting import Exported
@@ -65,20 +66,24 @@ def new(name: str) -> Path:
     return write(name)
 
 
-def plan(request: Request) -> PlanReport:
-    """Plan a study and say what it costs, by the times of earlier runs; nothing is changed."""
+def plan(request: Request, spread: float | None = None) -> PlanReport:
+    """Plan a study and say what it costs, by the times of earlier runs, and what it can detect; nothing is changed.
+
+    Args:
+        spread: assumed standard deviation of a difference from seed to seed.
+    """
     from study.costs import report_plan
     from study.preparation import prepare
 
-    return report_plan(prepare(request))
+    return report_plan(prepare(request), spread=spread)
 
 
-def plan_timed(request: Request) -> PlanReport:
-    """Plan a study and say what it costs, by timing a few steps of every kind of phase; nothing is changed."""
+def plan_timed(request: Request, spread: float | None = None) -> PlanReport:
+    """Do as `plan`, but by timing a few steps of every kind of phase."""
     from study.costs import report_plan
     from study.preparation import prepare
 
-    return report_plan(prepare(request), measure=True)
+    return report_plan(prepare(request), measure=True, spread=spread)
 
 
 def plan_all(request: Request) -> Campaign:
@@ -130,9 +135,14 @@ def submit_all(
 
 
 def retry(name: str, command: str = "", console: Console | None = None) -> list[Submitted]:
-    """Submit again what failed of a study, and what waits for it, as it was submitted last."""
+    """Submit again what failed of a study, and what waits for it, as it was submitted last.
+
+    Raises:
+        UserError: an edition could not be submitted; the others were.
+    """
     from rich.console import Console
 
+    from models.errors import UserError
     from results.state import FAILED
     from study.following import submissions_of
     from study.preparation import Request
@@ -140,10 +150,16 @@ def retry(name: str, command: str = "", console: Console | None = None) -> list[
 
     newest = {one["edition"]: one["asked"] for one in submissions_of(_store(), name)}
     out = console or Console(quiet=True)
-    submitted = []
-    for asked in newest.values():
+    submitted, refused = [], []
+    for edition, asked in newest.items():
         given = Request(asked["name"], asked["profile"], asked["data"], asked["overrides"], asked["skip_bad"])
-        submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
+        try:
+            submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
+        except UserError as error:
+            refused.append(f"{edition}: {error}")
+    if refused:
+        again = ", ".join(one.edition for one in submitted)
+        raise UserError("\n".join([*refused, *([f"submitted again: {again}"] if again else [])]))
     return submitted
 
 
@@ -260,6 +276,17 @@ def schema() -> Path:
     from study.json_schema import write
 
     return write()
+
+
+def bench(profile: str = "full", device: str = "cpu", batch: int = 1, repeats: int = 5) -> Iterator[Ratio]:
+    """Measure training and inference of a profile's network beside torchvision's own, one ratio after another.
+
+    Raises:
+        UserError: there is no such profile or device, or its clips are none that torchvision's network knows.
+    """
+    from study.benching import measure, of_profile
+
+    return measure(of_profile(profile, device, batch, repeats))
 
 
 def doctor() -> list[Finding]:

@@ -82,7 +82,7 @@ def run_on_small_disk(tmp_path: Path) -> RunScript:
 
     def run(code: str, size: str = "256k") -> str:
         command = [*alone(size), sys.executable, "-c", code, str(disk)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -111,7 +111,16 @@ def mean_average_precision(
     Returns:
         Points from 0 to 100.
     """
-    precision_C = average_precision(scores_NC, labels_NC, weights_N)
+    return mean_of(average_precision(scores_NC, labels_NC, weights_N), scores_NC, labels_NC, weights_N)
+
+
+def mean_of(
+    precision_C: NDArray[np.float64],
+    scores_NC: NDArray[np.floating],
+    labels_NC: NDArray[Any],
+    weights_N: NDArray[Any] | None = None,
+) -> float:
+    """Average as `mean_average_precision`, where the classes' average precisions are known."""
     weighed_NC = labels_NC if weights_N is None else labels_NC * np.asarray(weights_N)[:, None]
     counts_C = (weighed_NC > 0).any(axis=0) & is_measured(scores_NC)
     return float(precision_C[counts_C].mean()) if counts_C.any() else float("nan")

@@ -19,6 +19,7 @@ class Facts:
         sign: what follows the number of a difference.
         is_cost: it is measured by a phase `profile`, less is better, and no clip of the data plays a part.
         column: of the view `finals`.
+        record: what its records are called.
     """
 
     word: str
@@ -28,6 +29,7 @@ class Facts:
     sign: str
     is_cost: bool
     column: str
+    record: str
 
     @property
     def is_lower_better(self) -> bool:
@@ -48,10 +50,19 @@ class Facts:
 
 
 METRICS = {
-    "map": Facts("mAP", "better", "worse", "points", "", is_cost=False, column="map"),
-    "latency": Facts("latency", "faster", "slower", "% of latency", " %", is_cost=True, column="latency_ms"),
+    "map": Facts("mAP", "better", "worse", "points", "", is_cost=False, column="map", record="map"),
+    "latency": Facts(
+        "latency", "faster", "slower", "% of latency", " %", is_cost=True, column="latency_ms", record="latency_median"
+    ),
     "peak_memory": Facts(
-        "peak memory", "lighter", "heavier", "% of peak memory", " %", is_cost=True, column="inference_memory_bytes"
+        "peak memory",
+        "lighter",
+        "heavier",
+        "% of peak memory",
+        " %",
+        is_cost=True,
+        column="inference_memory_bytes",
+        record="peak_memory",
     ),
 }
 """By the name that a claim gives them."""

@@ -6,7 +6,7 @@ None of it changes a number, and none of it enters a key.
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from experiments import lines
 from experiments.lines import Layer
@@ -14,50 +14,18 @@ from experiments.problem import Problem, SpecError, unknown, wording
 from experiments.read import profiles
 from experiments.tree import merge
 from models.settings import Frozen
+from study.executor.options import Options
 
 FOLDER = Path(__file__).resolve().parent.parent / "clusters"
 Positive = Annotated[int, Field(ge=1)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-OURS = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE", "OMP_NUM_THREADS", "OMP_WAIT_POLICY")
+OURS = (
+    *("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE"),
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KINETO_LOG_LEVEL"),
+)
 """Variables that phases get from us: the code that was submitted, and `resources.threads`."""
 Word = Annotated[str, Field(pattern=r"^\S+$")]
-SET_BY = {
-    "partition": "partition",
-    "account": "account",
-    "qos": "qos",
-    "nodes": "nodes",
-    "ntasks": "tasks_per_node",
-    "ntasks-per-node": "tasks_per_node",
-    "gpus-per-task": "gpus_per_task",
-    "cpus-per-task": "cpus_per_task",
-    "mem": "memory_gb",
-    "time": "timeout_min",
-    "signal": "signal_delay_s",
-    "array": "array_parallelism",
-    "export": "environment",
-}
-"""Options of sbatch, and the settings that stand for them."""
-SET_BY_US = (
-    *("chdir", "dependency", "error", "exclusive", "hold", "input", "job-name", "kill-on-invalid-dep", "no-requeue"),
-    *("open-mode", "output", "parsable", "requeue", "test-only", "wait", "wrap"),
-)
-"""Options of sbatch that make a job part of a study."""
 LOOK_MIN = 60
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    for name, value in options.items():
-        if name in SET_BY or name in SET_BY_US:
-            cure = f"set {SET_BY[name]} of the cluster" if name in SET_BY else "study sets it; leave it out"
-            raise ValueError(f"must not hold {name}: {cure}.")
-        if value is not True and not isinstance(value, str | int | float):
-            raise ValueError(f"{name} must be a word, a number or true, but got {value!r}. Change it.")
-        if not f"{name}{value}".isprintable():
-            raise ValueError(f"{name} must be of one line, but got {value!r}. Change it.")
-    return options
-
-
-Options = Annotated[dict[str, Any], AfterValidator(_checked)]
 
 
 class Look(Frozen):
@@ -97,7 +65,7 @@ class Cluster(Frozen):
     gpus_per_task: Annotated[int, Field(ge=0)] = 0
     """GPUs of each process."""
     cpus_per_task: Positive = 1
-    """Processors of each process; no fewer than `resources.threads` and `resources.loader_workers` need."""
+    """Processors of each process; no fewer than `resources.threads`; `resources.loader_workers` need theirs too."""
     memory_gb: Annotated[float, Field(ge=0.01)] | None = None
     """Memory of each node."""
     timeout_min: Positive = 240

@@ -29,7 +29,7 @@ def examine(cluster_name: str | None) -> list[Finding]:
         return [Finding("slurm", False, f"missing: {', '.join(missing)}", "log in where SLURM is, or load its module")]
     try:
         most = slurm.max_array_size()
-        preemption = list(_preemption(settings.values()))
+        preemption = list(_preemption([*settings.values(), *(one.for_look() for one in settings.values())]))
     except queue.QueueError as error:
         return [Finding("slurm", False, str(error), "ask whoever runs the cluster")]
     return [Finding("slurm", True, f"answers; arrays of up to {most} phases"), *preemption, *_tested(settings)]
@@ -42,12 +42,15 @@ def _preemption(settings: Iterable[Cluster]) -> Iterator[Finding]:
         QueueError: SLURM does not answer.
     """
     names = {name for cluster in settings for name in (cluster.partition or "").split(",")}
+    by_qos = "preempt/qos" in queue.asked(["scontrol", "show", "config"])
     for line in queue.asked(["scontrol", "--oneliner", "show", "partition"]).splitlines():
         shown = dict(re.findall(r"(\w+)=(\S+)", line))
         name, mode, grace_s = (shown.get(word, "?") for word in ("PartitionName", "PreemptMode", "GraceTime"))
         if name in names or ("" in names and shown.get("Default") == "YES"):
             found = f"PreemptMode={mode}, GraceTime={grace_s} s"
-            if mode == "CANCEL" and grace_s == "0":
+            if by_qos:
+                found = "as the quality of service says: sacctmgr show qos format=name,preempt,preemptmode,gracetime"
+            elif mode == "CANCEL" and grace_s == "0":
                 found += ": what is preempted is cancelled at once, and nothing puts it back; the same command goes on"
             yield Finding(f"preemption in {name}", True, found)
 

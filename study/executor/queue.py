@@ -16,17 +16,29 @@ LONGEST_WORD = 128 * 1024
 """Bytes of one word of a command, on Linux."""
 FRESH_S = 5.0
 """How long an answer about a claimant serves."""
-
-
-_SHOWN = re.compile(r"\b(JobState|StartTime|PreemptTime)=(\S+)")
+_SHOWN = re.compile(r"\b(JobState|Reason|StartTime|PreemptTime)=(\S+)")
+_SILENCE = re.compile(
+    r"no answer in|unable to contact|timed out|connect failure|connection refused|communication|zero bytes|temporarily",
+    re.IGNORECASE,
+)
+"""What is said where slurmctld is away, or has too much to do."""
 NEVER = "DependencyNeverSatisfied"
 """Why a job waits that will never run."""
 
 
-class QueueError(UserError):
-    """SLURM does not answer."""
+class SlurmError(UserError):
+    """SLURM does not answer, or refuses."""
 
     exit_code = 1
+
+    @property
+    def is_silence(self) -> bool:
+        """Tell whether asking again later may help."""
+        return _SILENCE.search(str(self)) is not None
+
+
+class QueueError(SlurmError):
+    """One of SLURM's programs does not answer, or refuses."""
 
 
 class Row(NamedTuple):
@@ -47,6 +59,11 @@ class Row(NamedTuple):
     reason: str
 
     @property
+    def is_ending(self) -> bool:
+        """Tell whether it has ended, or is about to wait again: SLURM tells once its node is cleaned up."""
+        return self.state == "COMPLETING"
+
+    @property
     def will_start(self) -> bool:
         """Tell whether it waits for its turn."""
         return self.state == "PENDING" and self.reason != NEVER
@@ -64,7 +81,7 @@ def rows(names: Set[str]) -> list[Row]:
     words = ["squeue", "--noheader", "--array", "--format=%j|%A|%F|%K|%T|%r"]
     answer = asked([*words, named] if len(named) < LONGEST_WORD else words)
     found = [_row(line) for line in answer.splitlines() if line.count("|") >= 5]
-    return [row for row in found if row.name in names and row.state != "COMPLETING"]
+    return [row for row in found if row.name in names]
 
 
 def own_job() -> str:
@@ -78,12 +95,12 @@ class Run(NamedTuple):
     Attributes:
         began_at: seconds since 1970.
         is_preempted: it was told to make room.
-        is_running: SLURM has neither ended it nor put it back into the queue.
+        may_go_back: it runs, or its time is up; neither was it cancelled, nor is it put back already.
     """
 
     began_at: float
     is_preempted: bool
-    is_running: bool = True
+    may_go_back: bool
 
 
 def run_of(job: str) -> Run | None:
@@ -103,7 +120,8 @@ def run_of(job: str) -> Run | None:
     began, told = shown.get("StartTime", ""), shown.get("PreemptTime", "")
     try:
         is_preempted = told[:1].isdecimal() and told >= began
-        return Run(datetime.fromisoformat(began).timestamp(), is_preempted, shown.get("JobState") == "RUNNING")
+        may_go_back = shown.get("JobState") == "RUNNING" or shown.get("Reason") == "TimeLimit"
+        return Run(datetime.fromisoformat(began).timestamp(), is_preempted, may_go_back)
     except ValueError:
         return None
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.errors import UserError
 from results.files import writing
 from study.executor import queue, submission
 from study.executor.cluster import Cluster
@@ -35,10 +34,8 @@ MAX_ARRAY_SIZE = 1001
 """What SLURM allows unless its configuration says otherwise."""
 
 
-class SubmissionError(UserError):
-    """SLURM refuses what was to be submitted."""
-
-    exit_code = 1
+class SubmissionError(queue.SlurmError):
+    """SLURM refuses what was to be submitted, or does not answer."""
 
 
 class Group(NamedTuple):

@@ -6,16 +6,20 @@ A phase that is told to save (`study.executor.stop_signal`) stops before its nex
 there. Nothing heavy is imported before the handlers stand. A look, which takes seconds, has nothing to save.
 """
 
+import os
 import pickle
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.executor import snapshot
-from study.executor.stop_signal import StopSignal, let_through
+from study.executor.queue import SlurmError
+from study.executor.stop_signal import LookSignal, StopSignal
 
 if TYPE_CHECKING:
     from results.attempt import Store
@@ -31,8 +35,11 @@ is borne with, so that a job that was started again after the loss of its node t
 
 
 SILENT_S = 900.0
-"""How long a look bears with a SLURM that is silent or refuses."""
-AGAIN_S = 15.0
+"""How long a look bears with a SLURM that is silent."""
+AGAIN_S = 60.0
+POLL_S = 0.2
+LOOK_RESTARTS = 3
+"""How often a look that waits for SLURM is started again."""
 
 
 class PhaseFailed(RuntimeError):
@@ -115,12 +122,9 @@ class PhaseTask:
             except Stopped:
                 if not group.is_first:
                     stop.linger()
-                self._leave(phase, store, stop)
+                self._leave(phase, store, stop, held=event.state == "stopped")
             except GiveWay:
-                if not group.is_first:
-                    stop.linger()
-                sys.stdout.write("another job trains this phase: back into the queue\n")
-                stop.requeue()
+                group.first(give_way, stop)
 
     def checkpoint(self) -> Any:
         """Say what is to be run when this is started again; submitit calls it."""
@@ -128,7 +132,7 @@ class PhaseTask:
 
         return DelayedSubmission(self)
 
-    def _leave(self, phase: "Phase", store: "Store", stop: StopSignal) -> None:
+    def _leave(self, phase: "Phase", store: "Store", stop: StopSignal, held: bool) -> None:
         stop.wait()
         timed_out = stop.is_timed_out(self.limit_s, self.signal_delay_s)
         self.timeouts += timed_out
@@ -138,9 +142,8 @@ class PhaseTask:
                 f"its time of {self.limit_s / 60:.0f} min was used up {self.timeouts} times, and max_timeouts is "
                 f"{self.max_timeouts}. Raise timeout_min or max_timeouts of the cluster and run the study again."
             )
-            attempts = store.attempts(phase.key)
-            if attempts and not store.is_live(attempts[-1]):
-                attempts[-1].fail(error)
+            if held and not store.is_live(latest := store.attempts(phase.key)[-1]):
+                latest.fail(error)
             raise error
         stop.requeue()
 
@@ -164,14 +167,15 @@ class LookTask:
 
         Raises:
             ChangedCode: the copy of the code is not what was submitted.
-            SubmissionError: SLURM refuses what was to be submitted.
+            SlurmError: SLURM refuses what was to be submitted, or was silent for long.
         """
-        let_through()
+        stop = LookSignal()
         forget_torn_writes()
         snapshot.refuse_changed(self.code, self.digest)
         from study.submitting import look
 
-        said = patiently(lambda: look(pickle.loads(self.ready), snapshot.Code(self.code, self.digest)))
+        said = patiently(lambda: look(pickle.loads(self.ready), snapshot.Code(self.code, self.digest)), stop)
+        stop.over()
         sys.stdout.write(f"{said}\n")
         return said
 
@@ -205,25 +209,38 @@ def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None], 
     return state == "done"
 
 
-def patiently(ask: Callable[[], str]) -> str:
-    """Ask again for a while where SLURM is silent or refuses: nobody stands by who would.
+def give_way(stop: StopSignal) -> None:
+    """Go back into the queue, if SLURM takes this job back now."""
+    sys.stdout.write("another job trains this phase: back into the queue\n")
+    with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        stop.requeue(patience_s=0)
+
+
+def patiently(ask: Callable[[], str], stop: StopSignal) -> str:
+    """Ask again for a while where SLURM is silent: nobody stands by who would.
+
+    A look that is told to stop meanwhile is put back a few times; one at work ends first, which takes it seconds.
 
     Raises:
-        QueueError, SubmissionError: it did so all the while.
+        SlurmError: SLURM refuses, or was silent all the while.
     """
-    from study.executor.queue import QueueError
-    from study.executor.slurm import SubmissionError
-
     until = time.monotonic() + SILENT_S
     while True:
         try:
             return ask()
-        except (QueueError, SubmissionError) as error:
-            if time.monotonic() > until:
+        except SlurmError as error:
+            if not error.is_silence or time.monotonic() > until:
                 raise
             sys.stdout.write(f"{error}\nasks again in {AGAIN_S:.0f} s\n")
             sys.stdout.flush()
-            time.sleep(AGAIN_S)
+            again = time.monotonic() + AGAIN_S
+            while time.monotonic() < again:
+                if stop.seen and int(os.environ.get("SLURM_RESTART_COUNT", "0")) >= LOOK_RESTARTS:
+                    raise
+                if stop.seen:
+                    stop.wait()
+                    stop.requeue()
+                time.sleep(POLL_S)
 
 
 def forget_torn_writes() -> None:

@@ -31,12 +31,12 @@ from tests.made_spec import SPEC  # noqa: E402
 REPEATS = 5
 PHASES = 20
 EMPTY = f"""\
-control: {{data.limit: 3}}
-factors: {{data.limit: {list(range(3, 3 + PHASES))}}}
+control: {{model.trunk.width: 4}}
+factors: {{model.trunk.width: {list(range(4, 4 + PHASES))}}}
 seeds: 1
 """
-"""Label frequencies of more and more clips: nothing is trained, so these are the shortest phases that there are."""
-SETTINGS = "settings: {model.baseline: label_frequency, data: {frames: 2, size: 16, margin: 2}}\n"
+"""Label frequencies again and again: nothing is trained, so these are the shortest phases that there are."""
+SETTINGS = "settings: {model.baseline: label_frequency, data: {limit: 4, frames: 2, size: 16, margin: 2}}\n"
 STEPS = ("pass", "import submitit", "import torch", "import study.worker")
 
 

@@ -6,9 +6,7 @@ OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/bench/bench_slurm.py
 """
 
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from study.executor import slurm  # noqa: E402
+from tests import made_cluster  # noqa: E402
 from tests.made_slurm import LAB, Asked, hold  # noqa: E402
 from tests.made_spec import SPEC  # noqa: E402
 
@@ -37,17 +36,10 @@ def main() -> None:
 @contextmanager
 def cluster() -> Iterator[Path]:
     """Start a cluster, point SLURM's programs at it, give a folder to work in, and stop it."""
-    folder = Path(tempfile.mkdtemp(prefix="study-bench-"))
-    own = {"STUDY_SLURM_RUN": str(folder / "run"), "STUDY_HOME": str(folder / "home")}
-    path = f"{os.environ['PATH']}:/usr/sbin"
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the cluster is stopped
-    os.environ.update(own, PATH=path, SLURM_CONF=str(folder / "run" / "etc" / "slurm.conf"))
-    try:
-        subprocess.run([ROOT / "tests/slurm/start.sh"], stdout=subprocess.DEVNULL, check=True)
-        yield folder
-    finally:
-        subprocess.run([ROOT / "tests/slurm/stop.sh"], stdout=subprocess.DEVNULL)
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="study-bench-") as name, made_cluster.started():
+        os.environ["STUDY_HOME"] = str(Path(name) / "home")
+        yield Path(name)
 
 
 def measure(folder: Path) -> None:

@@ -128,3 +128,23 @@ def test_a_machine_that_had_other_work_is_told() -> None:
     ]
     (only,) = told(ledger)
     assert only.startswith("The machine had other work when 1 measurement began (load average up to 2.6)")
+
+
+def test_muscles_that_work_in_no_clip_of_a_split_or_in_all_are_named(ledger: Ledger) -> None:
+    def labelled(row: tuple[object, ...]) -> tuple[object, ...]:
+        labels = list(row[-1])  # type: ignore[call-overload]
+        labels[0], labels[3] = 0, 1
+        return (*row[:-1], labels)
+
+    ledger.predictions = [labelled(row) if row[3] == "val_seen" else row for row in ledger.predictions]
+    assert told(ledger) == [
+        "On val_seen no clip is positive for neck: the mAP there is over the others.",
+        "On val_seen upper back works in every clip: an average precision of 100 there says nothing.",
+    ]
+
+
+def test_runs_of_two_numerics_are_told(ledger: Ledger) -> None:
+    for place, run in enumerate(ledger.runs.values()):
+        run["numerics"] = 1 if place == 0 else 2
+    (only,) = told(ledger)
+    assert only.startswith("The trainings mix NUMERICS: 1 and 2.")

@@ -234,9 +234,19 @@ NOTES: list[tuple[Claim, Contrast, str]] = [
         make_contrast("5", 4.0, 9.0, clips=(ClipPart("val_seen", 5, 0.0),)),
         "val is val_seen alone: the data have no val_unseen.",
     ),
+    (
+        claim("5"),
+        make_contrast("5", 4.0, 9.0, clips=(ClipPart("val_seen", 5, 0.0), ClipPart("val_unseen", 7, 0.0, absent=2))),
+        "Labels without a positive clip are in no mean: 2 on val_unseen.",
+    ),
     (claim("5"), make_contrast("5", -2.0, 2.5), "Already excluded: 5 better by 1.0 mAP point or more."),
     (claim("5", "worse"), make_contrast("5", 2.0, 2.5), "Already excluded: 5 worse by 1.0 mAP point or more."),
     (claim("any"), make_contrast("5", 3.0, 1.0), "Intervals and p are corrected for 2 arms (Holm)."),
+    (
+        claim("any"),
+        make_contrast("5", 3.0, 1.0, correction="max-T"),
+        "Intervals and p are corrected for 2 arms (Holm and max-T).",
+    ),
 ]
 
 

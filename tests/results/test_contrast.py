@@ -1,57 +1,19 @@
 """Letters: S seeds, M models."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
-from sklearn.metrics import average_precision_score
 
 from models.errors import UserError
 from results.bootstrap import resample
-from results.claim import Claim
-from results.contrast import Contrast, contrasts
 from results.frame import Predictions, Scores
+from tests.results.made_comparison import DRAWS, claim, compare, made, points_by_sklearn, with_seeds
 from tests.results.made_predictions import Spread, make_predictions
 
-DRAWS = 200
 FIVE = {"control": 0.0, "a": 0.1, "b": 0.4, "c": -0.3, "d": 1.5}
-
-
-def claim(**changes: Any) -> Claim:
-    named: dict[str, Any] = {"control": "control", "which": "any", "direction": "better", "smallest": 0.0}
-    return Claim(**named | changes)
-
-
-def made(seed: int = 0, **changes: Any) -> Predictions:
-    return make_predictions(np.random.default_rng(seed), **changes)
-
-
-def compare(predictions: Predictions, **changes: Any) -> list[Contrast]:
-    return contrasts(predictions, claim(**changes), DRAWS)
-
-
-def with_seeds(predictions: Predictions, **seeds: Sequence[int]) -> Predictions:
-    """Keep only some seeds of some arms."""
-    kept = {
-        arm: {seed: scores_NC for seed, scores_NC in all_seeds.items() if seed in seeds.get(arm, all_seeds)}
-        for arm, all_seeds in predictions.scores.items()
-    }
-    return replace(predictions, scores={arm: of_arm for arm, of_arm in kept.items() if of_arm})
-
-
-def points_by_sklearn(predictions: Predictions, arm: str, splits: Sequence[str]) -> NDArray[np.float64]:
-    """Give the arm's points, one per seed."""
-
-    def points(scores_NC: Scores) -> float:
-        on = [predictions.split_N == split for split in splits]
-        return float(np.mean([average_precision_score(predictions.labels_NC[at], scores_NC[at]) for at in on]))
-
-    return 100 * np.array([points(predictions.scores[arm][seed]) for seed in sorted(predictions.scores[arm])])
 
 
 @pytest.mark.parametrize("split", ["val", "val_seen", "val_unseen"])
@@ -124,14 +86,15 @@ def test_the_same_predictions_twice_differ_by_nothing() -> None:
     assert (contrast.difference, contrast.low, contrast.high, contrast.p) == (0.0, 0.0, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("seeds", [5, 7])
 @pytest.mark.parametrize(("direction", "smallest"), [("better", 1.0), ("worse", 1.0), ("equivalent", 10.0)])
 def test_an_adjusted_p_is_at_most_alpha_exactly_if_the_interval_lies_where_the_claim_says(
-    direction: str, smallest: float
+    direction: str, smallest: float, seeds: int
 ) -> None:
     decided = []
     for seed in range(6):
         spread = Spread(seed=0.05, arm_with_activity=0.1, arm_with_clip=0.1)
-        predictions = made(seed, gains=FIVE, seeds=range(5), spread=spread)
+        predictions = made(seed, gains=FIVE, seeds=range(seeds), spread=spread)
         for contrast in compare(predictions, direction=direction, smallest=smallest, over="seeds"):
             lies_there = {
                 "better": contrast.low > smallest,
@@ -152,6 +115,28 @@ def test_holm_runs_over_the_arms_that_the_claim_is_about() -> None:
     assert [arm for arm, contrast in about_one.items() if contrast.is_claimed] == ["b"]
     assert min(about_one[arm].alpha for arm in "acd") == pytest.approx(0.05 / 3)
     assert all(contrast.is_claimed for contrast in about_any.values())
+
+
+@pytest.mark.parametrize("over", ["seeds", "seeds_and_activities"])
+def test_from_six_seeds_arms_are_corrected_for_as_far_as_they_do_not_go_together(over: str) -> None:
+    predictions = made(3, gains=dict.fromkeys(FIVE, 0.0), seeds=range(6))
+    together = compare(predictions, over=over)
+    assert {contrast.correction for contrast in together} == {"max-T"}
+    assert all(contrast.alpha > 0.05 / 4 for contrast in together)
+    five_seeds = with_seeds(predictions, **dict.fromkeys(FIVE, range(5)))
+    apart = with_seeds(predictions, a=range(5))
+    for other in (five_seeds, apart):
+        contrasts_of = compare(other, over=over)
+        assert {contrast.correction for contrast in contrasts_of} == {"Holm"}
+        assert min(contrast.alpha for contrast in contrasts_of) == pytest.approx(0.05 / 4)
+
+
+def test_two_arms_of_equal_scores_are_corrected_for_little_more_than_one() -> None:
+    predictions = made(3, gains={"control": 0.0, "a": 0.0, "b": 0.0}, seeds=range(8))
+    twins = replace(predictions, scores=dict(predictions.scores) | {"b": predictions.scores["a"]})
+    (alone,) = compare(replace(predictions, arms=("control", "a")))
+    for twin in compare(twins):
+        assert alone.p <= twin.p_adjusted < 1.4 * alone.p
 
 
 def test_seeds_that_one_side_lacks_are_not_compared() -> None:
@@ -253,6 +238,15 @@ def test_a_split_without_positive_labels_is_refused() -> None:
         compare(predictions)
 
 
+def test_labels_that_a_split_lacks_are_counted_and_in_no_mean() -> None:
+    predictions = made(classes=8)
+    without = replace(predictions, labels_NC=predictions.labels_NC.copy())
+    without.labels_NC[without.split_N == "val_unseen", 3] = False
+    (contrast,) = compare(without)
+    assert [part.absent for part in contrast.clips] == [0, 1]
+    assert contrast.has_interval
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seeds", "spread"),
@@ -314,62 +308,3 @@ def test_arms_that_measure_other_classes_cannot_be_compared() -> None:
     mixed = replace(predictions, scores={**masked.scores, "arm": predictions.scores["arm"]})
     with pytest.raises(UserError, match=r"arms arm and control: they measure other labels with seed 0 \(8 and 2\)"):
         compare(mixed, which="arm")
-
-
-GROUPS = {"all, 20": 0.0, "all, 5": 0.3, "few, 20": -0.5, "few, 5": 0.6}
-WITHIN = {"control": "all, 20", "controls": {"few, 20": "few, 20", "few, 5": "few, 20"}}
-CHANGE = WITHIN | {"counterparts": {"few, 5": "all, 5"}}
-
-
-def points_of(predictions: Predictions) -> dict[str, NDArray[np.float64]]:
-    return {arm: points_by_sklearn(predictions, arm, ["val_seen", "val_unseen"]) for arm in GROUPS}
-
-
-def test_within_groups_each_arm_is_compared_with_the_control_of_its_own() -> None:
-    predictions = made(gains=GROUPS)
-    points = points_of(predictions)
-    found = {contrast.arm: contrast for contrast in compare(predictions, **WITHIN)}
-    assert list(found) == ["all, 5", "few, 5"], "a group's control is compared with nothing"
-    assert [contrast.control for contrast in found.values()] == ["all, 20", "few, 20"]
-    assert found["few, 5"].difference == pytest.approx((points["few, 5"] - points["few, 20"]).mean())
-    (alone,) = compare(replace(predictions, arms=("few, 20", "few, 5")), control="few, 20", which="few, 5")
-    assert found["few, 5"].se_clips == pytest.approx(alone.se_clips)
-    assert found["few, 5"].se_seed == pytest.approx(alone.se_seed)
-
-
-def test_a_change_is_the_difference_of_paired_differences() -> None:
-    predictions = made(gains=GROUPS, seeds=(0, 1, 2, 3))
-    points = points_of(predictions)
-    change_S = points["few, 5"] - points["few, 20"] - (points["all, 5"] - points["all, 20"])
-    (contrast,) = compare(predictions, **CHANGE, over="seeds")
-    low, high = stats.t.interval(0.95, 3, change_S.mean(), stats.sem(change_S))
-    assert (contrast.arm, contrast.control) == ("few, 5", "few, 20")
-    assert contrast.difference == pytest.approx(change_S.mean())
-    assert (contrast.low, contrast.high) == pytest.approx((low, high))
-    (crossed,) = compare(predictions, **CHANGE)
-    assert crossed.se_clips > 0
-    assert crossed.high - crossed.low > high - low
-
-
-def test_the_clips_of_a_change_vary_as_the_bootstrap_of_all_four_arms_does() -> None:
-    predictions = made(gains=GROUPS)
-    (crossed,) = compare(predictions, **CHANGE, split="val_seen")
-    clips = predictions.of("val_seen")
-    means_R = {arm: resample(clips, list(clips.scores[arm].values()), DRAWS).map_MR.mean(axis=0) for arm in GROUPS}
-    change_R = means_R["few, 5"] - means_R["few, 20"] - means_R["all, 5"] + means_R["all, 20"]
-    assert crossed.se_clips == pytest.approx(change_R.std(ddof=1))
-
-
-def test_a_change_without_shared_seeds_has_no_number() -> None:
-    predictions = with_seeds(made(gains=GROUPS), **{"all, 5": (0,), "few, 5": (1, 2)})
-    (contrast,) = compare(predictions, **CHANGE)
-    assert math.isnan(contrast.difference)
-    assert not contrast.has_interval
-
-
-def test_two_equal_groups_change_nothing() -> None:
-    predictions = made(gains=GROUPS)
-    twin = {"few, 20": predictions.scores["all, 20"], "few, 5": predictions.scores["all, 5"]}
-    (contrast,) = compare(replace(predictions, scores={**predictions.scores, **twin}), **CHANGE)
-    assert contrast.difference == pytest.approx(0.0, abs=1e-9)
-    assert contrast.se_clips == pytest.approx(0.0, abs=1e-9)

@@ -137,3 +137,21 @@ def test_two_equal_networks_do_not_differ_on_average_however_noisy_the_measureme
         (contrast,) = compare(costs(whole=whole, twin=twin))
         found.append(contrast.difference)
     assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(len(found))
+
+
+@pytest.mark.parametrize("lost", [("control", 1), ("a", 1)])
+def test_a_measurement_that_is_no_number_is_left_out_and_named_and_spoils_no_other(lost: tuple[str, int]) -> None:
+    values = {("control", seed): 10.0 + seed for seed in range(3)} | {("a", seed): 5.0 + seed for seed in range(3)}
+    claim = Claim(
+        metric="latency",
+        split="inference",
+        over="seeds",
+        control="control",
+        which="a",
+        direction="better",
+        smallest=0.0,
+    )
+    (contrast,) = cost_contrasts(Costs(("control", "a"), values | {lost: math.nan}), claim)
+    assert contrast.left_out == (lost,)
+    assert contrast.seeds == contrast.control_seeds == (0, 2)
+    assert contrast.has_interval

@@ -9,7 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from results.claim import Claim
+from results.contrast import compare_measured
 from results.interval import Estimate, Part
+from results.measure import Measured
 
 CURVES = Path(__file__).parents[3] / "shared/data/curves/nanogpt_val_curves.csv.gz"
 RECORD = "records/track_1_short/2026-07-17_FP8DownProjection/"
@@ -47,6 +50,19 @@ def test_the_published_p_values_of_a_record_come_out() -> None:
     assert welch.p_above(0) == pytest.approx(0.8587465, rel=1e-4)
     faster = difference(times["baseline"], times["this_pr"])
     assert faster.value / faster.error == pytest.approx(19.394, rel=1e-4)
+
+
+def test_a_study_of_the_record_with_seeds_of_its_own_for_each_arm_answers_with_the_published_p() -> None:
+    losses = last_of_each_run("val_loss")
+    values = [*losses["this_pr"], *losses["baseline"]]
+    seeds = range(len(losses["this_pr"])), range(100, 100 + len(losses["baseline"]))
+    models = [(arm, seed) for arm, own in zip(("this_pr", "baseline"), seeds, strict=True) for seed in own]
+    measured = Measured({model: row for row, model in enumerate(models)}, np.array(values), (), ())
+    direction = "better" if losses["this_pr"].mean() > losses["baseline"].mean() else "worse"
+    claim = Claim(control="baseline", which="this_pr", direction=direction, smallest=0.0, over="seeds")
+    (contrast,) = compare_measured(measured, claim, ("baseline", "this_pr"), ())
+    assert not contrast.is_paired
+    assert contrast.p == pytest.approx(0.8587465, rel=1e-4)
 
 
 def test_one_part_is_students_t_and_two_are_welchs() -> None:

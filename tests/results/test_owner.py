@@ -10,6 +10,7 @@ import pytest
 from results.owner import Owner, alive_here
 
 HERE = Owner.current("study run")
+IN_A_JOB = {"SLURM_JOB_ID": "7", "SUBMITIT_EXECUTOR": "slurm"}
 
 
 def test_the_process_that_asks_is_alive() -> None:
@@ -44,18 +45,23 @@ def test_a_claim_of_a_newer_version_is_understood() -> None:
     ("said", "gpus", "processors"),
     [
         ({}, 1, 2),
-        ({"SLURM_JOB_ID": "7"}, 1, 2),
-        ({"SLURM_JOB_ID": "7", "SLURM_JOB_CPUS_PER_NODE": "4", "SLURM_CPUS_ON_NODE": "1"}, 1, 4),
-        ({"SLURM_JOB_ID": "7", "SLURM_JOB_CPUS_PER_NODE": "4(x2),3", "SLURM_JOB_NUM_NODES": "3"}, 1, 11),
-        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0,2,3", "SLURM_JOB_NUM_NODES": "2"}, 6, 2),
+        (IN_A_JOB, 1, 2),
+        (IN_A_JOB | {"SLURM_JOB_CPUS_PER_NODE": "4", "SLURM_CPUS_ON_NODE": "1"}, 1, 4),
+        (IN_A_JOB | {"SLURM_JOB_CPUS_PER_NODE": "4(x2),3", "SLURM_JOB_NUM_NODES": "3"}, 1, 11),
+        (IN_A_JOB | {"SLURM_JOB_GPUS": "0,2,3", "SLURM_JOB_NUM_NODES": "2"}, 6, 2),
     ],
 )
 def test_a_job_holds_all_that_slurm_gave_it_whatever_its_step_uses(
     said: dict[str, str], gpus: int, processors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SLURM_JOB_ID", "SLURM_JOB_CPUS_PER_NODE", "SLURM_JOB_GPUS", "SLURM_JOB_NUM_NODES"):
-        monkeypatch.delenv(name, raising=False)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
     owner = Owner.current(gpus=1, processors=2)
     assert (owner.gpus, owner.processors) == (gpus, processors)
+
+
+def test_what_runs_inside_an_allocation_is_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLURM_JOB_ID": "7", "SLURM_JOB_CPUS_PER_NODE": "64", "SLURM_JOB_GPUS": "0,1"}.items():
+        monkeypatch.setenv(name, value)
+    owner = Owner.current(gpus=1, processors=2)
+    assert (owner.slurm_job, owner.gpus, owner.processors) == ("", 1, 2)

@@ -80,10 +80,3 @@ def test_claims_of_earlier_versions_count_as_one_processor(store: Store) -> None
     replace_json(path, old)
     assert spent(store).gpu_s == 0
     assert spent(store).processor_s == pytest.approx(HOUR_S, rel=1e-3)
-
-
-def test_an_owner_keeps_busy_what_slurm_gave_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (Owner.current("a test", 1, 3).gpus, Owner.current("a test", 1, 3).processors) == (1, 3)
-    for name, value in {"JOB_NUM_NODES": "2", "GPUS_ON_NODE": "4", "CPUS_ON_NODE": "16"}.items():
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    assert (Owner.current("a test", 1, 3).gpus, Owner.current("a test", 1, 3).processors) == (8, 32)

@@ -36,10 +36,13 @@ OFTEN: dict[Fault, int] = {
     faults.timed_out: 2,
 }
 """How often each fault is chosen, of 92."""
-STRIKES = 25
+TEXT = faults.text_of(500)
+"""Longer than it takes a phase to start: most blows are to fall while phases train."""
+STRIKES = 60
 """Faults of one study at most."""
 PAUSE_S = 3.0
-DISK = "size=100m"
+DISK = "size=400m"
+"""Each submission keeps a copy of the code: some hundred of them must fit."""
 
 
 @dataclass
@@ -67,7 +70,7 @@ def torture(minutes: float, seed: int) -> Tally:
     with tempfile.TemporaryDirectory(prefix="study-torture-") as name, made_cluster.started():
         folder = Path(name)
         (folder / "undisturbed").mkdir()
-        expected = faults.undisturbed(folder / "undisturbed")
+        expected = faults.undisturbed(folder / "undisturbed", TEXT)
         while time.monotonic() < until:
             own = folder / str(tally.studies + len(tally.problems))
             try:
@@ -122,7 +125,7 @@ def made(folder: Path) -> tuple[Asked, bool]:
     home.mkdir(parents=True)
     is_small = not subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", home], capture_output=True).returncode
     os.environ["STUDY_HOME"] = str(home)
-    (folder / "asked.yaml").write_text(faults.TEXT)
+    (folder / "asked.yaml").write_text(TEXT)
     (folder / "lab.yaml").write_text(LAB)
     return Asked(folder), is_small
 

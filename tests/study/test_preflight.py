@@ -104,3 +104,10 @@ def test_a_device_that_slurm_does_not_give_is_refused(device: str, gpus: int, sp
     asked = prepared(spec, resources__device=device)
     with pytest.raises(PlanError, match=f"resources.device: {device} with gpus_per_task {gpus}: SLURM gives phases"):
         preflight.check_cluster(asked, Cluster(gpus_per_task=gpus))
+
+
+def test_more_threads_than_processors_are_refused(spec: Path) -> None:
+    asked = prepared(spec, resources__threads=4)
+    preflight.check_cluster(asked, Cluster(cpus_per_task=4))
+    with pytest.raises(PlanError, match=r"resources.threads: 4 threads on cpus_per_task 2"):
+        preflight.check_cluster(asked, Cluster(cpus_per_task=2))

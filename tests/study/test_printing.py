@@ -97,3 +97,16 @@ def test_a_plan_with_looks_says_what_the_first_one_and_all_of_them_cost(
     assert "seeds: until decided: 3, then of what is undecided 5, 8, 12; trials: at most 24" in text
     assert "first look: 6 trials, 12 phases, 12 epochs; time left: unknown" in text
     assert "epochs: 48 with sharing" in text
+
+
+def test_a_plan_says_what_it_can_detect_and_by_which_spread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    (tmp_path / "one.yaml").write_text(SPEC)
+    (tmp_path / "two.yaml").write_text(SPEC.replace("seeds: 1", "seeds: 2").replace("smallest: 1.0", "smallest: 0.5"))
+    console = Console(file=StringIO(), width=200)
+    for name in ("one", "two"):
+        print_plan(report_plan(prepare(Request(str(tmp_path / f"{name}.yaml"))), spread=0.1), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "smallest detectable difference (80% power, points): none, for one seed gives no interval" in text
+    assert "smallest detectable difference (80% power, points): 1.7 with 2 seeds" in text
+    assert "spread (as given by --spread): 0.1 from seed to seed; what activities and clips add is not known" in text

@@ -24,7 +24,9 @@ def test_jobs_are_known_by_name_and_number(answers: Answers) -> None:
     assert queue.rows({"a", "b"}) == [
         Row("a", 0, "12", "RUNNING", "None"),
         Row("b", 1, "13_1", "PENDING", "Dependency"),
+        Row("b", 2, "13_2", "COMPLETING", "None"),
     ]
+    assert [row.is_ending for row in queue.rows({"b"})] == [False, True]
 
 
 def test_more_names_than_a_command_may_be_long_are_looked_for_in_the_whole_queue(answers: Answers) -> None:
@@ -108,14 +110,39 @@ def test_a_preemption_counts_since_the_job_began(shown: str, is_preempted: bool,
     another = "JobId=124 ArrayJobId=123 StartTime=2026-11-26T10:00:00 PreemptTime=2026-11-26T11:00:00"
     answers("scontrol", f"echo 'JobId=123 ArrayJobId=123 JobState=RUNNING {shown}'; echo '{another}'")
     run = queue.run_of("123")
-    assert run == queue.Run(datetime(2026, 11, 26, 10).timestamp(), is_preempted, is_running=True)
+    assert run == queue.Run(datetime(2026, 11, 26, 10).timestamp(), is_preempted, may_go_back=True)
 
 
-def test_a_job_that_slurm_has_put_back_no_longer_runs(answers: Answers) -> None:
-    answers("scontrol", "echo JobId=123 JobState=COMPLETING StartTime=2026-11-26T10:00:00")
+@pytest.mark.parametrize(
+    ("shown", "may_go_back"),
+    [
+        ("JobState=RUNNING Reason=None", True),
+        ("JobState=COMPLETING Reason=None", False),
+        ("JobState=COMPLETING Reason=TimeLimit", True),
+        ("JobState=PENDING Reason=BeginTime", False),
+    ],
+)
+def test_a_job_that_was_cancelled_or_put_back_is_not_put_back_again(
+    shown: str, may_go_back: bool, answers: Answers
+) -> None:
+    answers("scontrol", f"echo JobId=123 {shown} StartTime=2026-11-26T10:00:00")
     run = queue.run_of("123")
     assert run
-    assert not run.is_running
+    assert run.may_go_back == may_go_back
+
+
+@pytest.mark.parametrize(
+    ("said", "is_silence"),
+    [
+        ("squeue: no answer in 30 s.", True),
+        ("sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)", True),
+        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", True),
+        ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination", False),
+        ("sbatch: not found. Go where SLURM is", False),
+    ],
+)
+def test_silence_is_told_from_a_refusal(said: str, is_silence: bool) -> None:
+    assert QueueError(said).is_silence == is_silence
 
 
 @pytest.mark.parametrize("shell", ["exit 1", "echo 'JobId=124 StartTime=2026-11-26T10:00:00'", "echo JobId=123"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.executor import slurm, snapshot
+from study.executor import options, slurm, snapshot
 from study.executor.cluster import Cluster
 from study.executor.snapshot import ChangedCode
 from study.preparation import Prepared, Request, prepare
@@ -117,3 +117,14 @@ def test_a_look_asks_for_what_is_other_for_it_and_a_phase_for_the_rest(tmp_path:
         assert f"#SBATCH {line}\n" in look
     assert "--gpus" not in look
     assert "wckey" not in phase + look
+
+
+@pytest.mark.skipif(shutil.which("srun") is None, reason="submitit wants SLURM's srun to be there")
+def test_no_option_that_is_written_can_be_given_twice(tmp_path: Path) -> None:
+    cluster = Cluster(partition="a", account="b", qos="c", gpus_per_task=1, memory_gb=1)
+    more = {"exclusive": True, "dependency": "afterok:1", "map_count": 2}
+    executor = slurm.executor_of(tmp_path, tmp_path, cluster, "a", {})
+    executor.parameters |= more
+    written = re.findall(r"^#SBATCH --([a-z-]+)", executor._make_submission_file_text("true", "1"), re.MULTILINE)
+    assert {"array", "job-name", "dependency", "partition", "qos"} <= set(written)
+    assert set(written) <= {*options.SET_BY, *options.OURS}

@@ -1,5 +1,7 @@
 """What the signals of SLURM that stop a phase are taken for; no cluster is needed."""
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import time
@@ -7,13 +9,13 @@ import time
 import pytest
 
 from study.executor import queue, stop_signal
-from study.executor.stop_signal import StopSignal
+from study.executor.stop_signal import LookSignal, StopSignal
 from study.leg import Stopped
 
 
 class Preempted(StopSignal):
     def __init__(self, seconds: float, *seen: int) -> None:
-        self.seen, self.began = set(seen), time.monotonic() - seconds
+        self.seen, self.began, self.job = set(seen), time.monotonic() - seconds, "7"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_a_time_out_is_told_from_a_preemption(
 def test_the_time_of_a_job_runs_from_before_its_setup(
     setup_s: float, is_preempted: bool, is_timed_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = queue.Run(time.time() - setup_s - 70, is_preempted)
+    run = queue.Run(time.time() - setup_s - 70, is_preempted, may_go_back=True)
     monkeypatch.setattr(queue, "run_of", lambda job: run)
     assert Preempted(70.0, signal.SIGUSR2).is_timed_out(800, 90) == is_timed_out
 
@@ -56,11 +58,12 @@ def test_a_signal_that_comes_while_another_is_named_is_noted(monkeypatch: pytest
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COMPANION_S", "ASK_S"):
         monkeypatch.setattr(stop_signal, name, 0.05)
-    monkeypatch.setattr(stop_signal, "DYING_S", 0.6)
+    for name in ("END_S", "PATIENCE_S"):
+        monkeypatch.setattr(stop_signal, name, 0.6)
 
 
-def told(is_preempted: bool, is_running: bool) -> queue.Run:
-    return queue.Run(time.time() - 100, is_preempted, is_running)
+def told(is_preempted: bool, may_go_back: bool) -> queue.Run:
+    return queue.Run(time.time() - 100, is_preempted, may_go_back)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -93,7 +96,7 @@ def test_slurm_is_asked_again_to_take_a_phase_back() -> None:
 
     stop._requeue = refused
     with pytest.raises(SystemExit):
-        stop.requeue()
+        stop.requeue(patience_s=1)
     assert len(asked) == 3
 
 
@@ -102,4 +105,38 @@ def test_what_slurm_never_takes_back_ends_with_its_words() -> None:
     stop = Preempted(100.0, signal.SIGUSR2)
     stop._requeue = lambda *signals: subprocess.check_call(["false"])
     with pytest.raises(subprocess.CalledProcessError):
-        stop.requeue()
+        stop.requeue(patience_s=0.1)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("run", [None, told(False, True)])
+def test_a_phase_that_is_told_by_both_signals_is_put_back_unless_it_was_cancelled(
+    run: queue.Run | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Preempted(100.0, signal.SIGUSR2, signal.SIGTERM)
+    monkeypatch.setattr(queue, "run_of", lambda job: run)
+    both.wait()
+    monkeypatch.setattr(queue, "run_of", lambda job: told(False, False))
+    with pytest.raises(SystemExit):
+        both.wait()
+
+
+def test_a_time_out_whose_last_step_took_too_long_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "run_of", lambda job: queue.Run(time.time() - 790, False, may_go_back=True))
+    assert Preempted(700.0, signal.SIGUSR2, signal.SIGTERM).is_timed_out(800, 90)
+
+
+@pytest.mark.parametrize(
+    ("run", "code"), [(None, -signal.SIGTERM), (told(False, True), -signal.SIGTERM), (told(True, True), 0)]
+)
+def test_a_look_that_is_cancelled_dies_at_once_and_a_preempted_one_ends_first(run: queue.Run | None, code: int) -> None:
+    def child() -> None:
+        queue.run_of = lambda job: run
+        stop = LookSignal()
+        signal.raise_signal(signal.SIGTERM)
+        os._exit(0 if stop.seen == {signal.SIGTERM} else 1)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == code
