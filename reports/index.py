@@ -6,9 +6,10 @@ It is made from the pages alone: each carries its summary as JSON, so the index 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -156,15 +157,16 @@ def _card(path: Path, summary: Summary) -> Card:
     )
 
 
-def _arm_card(path: Path, summary: Summary, contrast: Mapping[str, object]) -> Card:
+def _arm_card(path: Path, summary: Summary, contrast: Mapping[str, Any]) -> Card:
     """Write the card of a single arm: what a claim about it alone would be."""
-    own = Summary(
-        **{**vars(summary), **{name: contrast[name] for name in ("arm", "difference", "low", "high", "seeds")}}
+    verdict = contrast["verdict"]
+    numbers = {name: contrast[name] for name in ("arm", "difference", "low", "high", "seeds")}
+    return replace(
+        _card(path, replace(summary, **numbers)),
+        verdict=verdict,
+        sign=headline.SIGNS[verdict],
+        sentence=f"{contrast['arm']} by itself: {verdict}. The study as a whole: {summary.sentence}",
     )
-    verdict = str(contrast["verdict"])
-    whole = _card(path, own)
-    sentence = f"{contrast['arm']} by itself: {verdict}. The study as a whole: {summary.sentence}"
-    return Card(**{**vars(whole), "verdict": verdict, "sign": headline.SIGNS[verdict], "sentence": sentence})
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:

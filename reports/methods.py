@@ -104,7 +104,7 @@ def _costs() -> list[str]:
 def _corrections(claim: Claim, claimed: "Sequence[Contrast]") -> list[str]:
     told = []
     if len(claimed) > 1:
-        names = dict.fromkeys(vars(contrast).get("correction", "Holm") for contrast in claimed)
+        names = dict.fromkeys(contrast.correction for contrast in claimed)
         told.append(
             f"Intervals and p values of the {len(claimed)} arms are corrected together by "
             f"{words.listing([PROCEDURES[name] for name in names])}, at a family-wise error rate of "

@@ -1,6 +1,7 @@
 """A study as files for a paper."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -60,6 +61,14 @@ def test_the_methods_state_design_seeds_tests_and_corrections(tmp_path: Path) ->
         "study run token_count_sweep --set optim.lr=0.0003",
     ):
         assert part in told
+
+
+def test_the_methods_name_the_correction_that_was_used(ledger: Ledger, tmp_path: Path) -> None:
+    answer = make_answer(ledger.plan)
+    joint = replace(answer, contrasts=tuple(replace(one, correction="max-T") for one in answer.contrasts))
+    with ledger.connect() as connection:
+        export.write(connection, EDITION, joint, ledger.plan, tmp_path)
+    assert "2 arms are corrected together by the step-down max-T procedure" in (tmp_path / "methods.md").read_text()
 
 
 def test_figures_stand_alone_with_data_and_sql(ledger: Ledger, tmp_path: Path) -> None:
