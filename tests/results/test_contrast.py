@@ -76,7 +76,7 @@ def test_over_activities_the_variance_of_each_splits_clips_is_added() -> None:
         clips = predictions.of(split)
         models = [clips.scores[arm][seed] for arm in ("arm", "control") for seed in range(3)]
         map_MR = resample(clips, models, DRAWS).map_MR
-        variances.append((map_MR[:3].mean(axis=0) - map_MR[3:].mean(axis=0)).var(ddof=1) / 4)
+        variances.append(variance_of_clips(map_MR[:3] - map_MR[3:]) / 4)
     assert [part.variance for part in contrast.clips] == pytest.approx(variances)
     assert [(part.split, part.activities) for part in contrast.clips] == [("val_seen", 8), ("val_unseen", 7)]
     (over_seeds,) = compare(predictions, over="seeds")
@@ -85,6 +85,24 @@ def test_over_activities_the_variance_of_each_splits_clips_is_added() -> None:
     df = total**2 / (contrast.se_seed**4 / 2 + variances[0] ** 2 / 7 + variances[1] ** 2 / 6)
     half = stats.t.ppf(0.975, df) * math.sqrt(total)
     assert (contrast.low, contrast.high) == pytest.approx((contrast.difference - half, contrast.difference + half))
+
+
+def variance_of_clips(paired_SR: NDArray[np.float64]) -> float:
+    """Give the variance of the mean over draws, less what of it differs from seed to seed."""
+    away_SR = paired_SR - paired_SR.mean(axis=1, keepdims=True)
+    return float(paired_SR.mean(axis=0).var(ddof=1) - away_SR.var(axis=0, ddof=1).mean() / len(paired_SR))
+
+
+def test_what_differs_from_seed_to_seed_alone_is_not_counted_as_the_clips() -> None:
+    """Two arms that have no way of their own with any clip: all that differs is from seed to seed."""
+    alike = Spread(arm_with_activity=0.0, arm_with_clip=0.0, seed_with_activity=0.6, rest=0.6)
+    own_way = replace(alike, arm_with_activity=0.8)
+    shares = []
+    for spread in (alike, own_way):
+        found = [compare(made(seed, seeds=range(8), spread=spread))[0] for seed in range(12)]
+        shares.append(np.mean([one.se_clips**2 / one.se_seed**2 for one in found]))
+    assert shares[0] < 0.4
+    assert shares[1] > 1.5
 
 
 def test_the_order_of_clips_arms_and_seeds_changes_no_number() -> None:
@@ -380,16 +398,16 @@ def test_a_change_is_the_difference_of_paired_differences() -> None:
     assert (contrast.low, contrast.high) == pytest.approx((low, high))
     (crossed,) = compare(predictions, **CHANGE)
     assert crossed.se_clips > 0
-    assert crossed.high - crossed.low > high - low
+    assert crossed.se_seed == pytest.approx(contrast.se_seed)
 
 
 def test_the_clips_of_a_change_vary_as_the_bootstrap_of_all_four_arms_does() -> None:
     predictions = made(gains=GROUPS)
     (crossed,) = compare(predictions, **CHANGE, split="val_seen")
     clips = predictions.of("val_seen")
-    means_R = {arm: resample(clips, list(clips.scores[arm].values()), DRAWS).map_MR.mean(axis=0) for arm in GROUPS}
-    change_R = means_R["few, 5"] - means_R["few, 20"] - means_R["all, 5"] + means_R["all, 20"]
-    assert crossed.se_clips == pytest.approx(change_R.std(ddof=1))
+    own = {arm: resample(clips, list(clips.scores[arm].values()), DRAWS).map_MR for arm in GROUPS}
+    change_SR = own["few, 5"] - own["few, 20"] - own["all, 5"] + own["all, 20"]
+    assert crossed.se_clips == pytest.approx(math.sqrt(variance_of_clips(change_SR)))
 
 
 def test_a_change_without_shared_seeds_has_no_number() -> None:
