@@ -3,8 +3,10 @@
 The variance of a mean difference adds independent parts: the seeds' (variance over the paired seeds / S, with S - 1
 degrees of freedom) and, if the claim is about other activities too, each split's clips' (the crossed bootstrap of the
 mean difference, with the number of activities - 1, since activities are what is drawn). Satterthwaite's formula gives
-the degrees of freedom of the sum. The interaction of seeds and clips is in both parts, and noise within activities is
-twice in the bootstrap, so that the interval errs on the wide side.
+the degrees of freedom of the sum. What differs between clips from seed to seed is in the seeds' part already, and so is
+taken out of the clips' (as by Cameron, Gelbach and Miller, Robust inference with multiway clustering, 2011: counted
+twice, intervals of 95 % held the truth in 99 % of studies). Noise within activities stays twice in the bootstrap, so
+that the interval errs on the wide side.
 
 Several arms are corrected by Holm's procedure, and by step-down max-T where all of them have the same six seeds or
 more, paired: from then on their covariances are known well enough.
@@ -233,7 +235,7 @@ def _compare(arm: str, claim: Claim, measured: Measured) -> _Comparison:
     points = {name: sign * measured.map_M[rows[name]] for name, sign in terms.items()}
     paired_S = np.sum(list(points.values()), axis=0) if is_paired else np.empty(0)
     seed_parts = (_seed_part(paired_S),) if is_paired else tuple(map(_seed_part, points.values()))
-    clips = _clips(terms, rows, measured) if claim.over == "seeds_and_activities" else []
+    clips = _clips(terms, rows, measured, is_paired) if claim.over == "seeds_and_activities" else []
     clip_parts = tuple(
         _clip_part(clips_R, part.activities, len(clips)) for clips_R, part in zip(clips, measured.parts, strict=False)
     )
@@ -248,13 +250,38 @@ def _seed_part(points_S: np.ndarray) -> Part:
     return Part(float(points_S.var(ddof=1)) / len(points_S), len(points_S) - 1)
 
 
-def _clips(terms: Mapping[str, int], rows: Mapping[str, list[int]], measured: Measured) -> list[NDArray[np.float64]]:
-    """Give the difference under every draw of each split's clips; NaN for a split that was not drawn."""
+def _clips(
+    terms: Mapping[str, int], rows: Mapping[str, list[int]], measured: Measured, is_paired: bool
+) -> list[NDArray[np.float64]]:
+    """Give the difference under every draw of each split's clips, without what seeds add to its variance.
+
+    NaN for a split that was not drawn.
+    """
     drawn = []
     for part in measured.parts:
-        map_MR = part.resampled.map_MR if part.resampled else np.full((len(measured.map_M), 1), np.nan)
-        drawn.append(np.sum([sign * map_MR[rows[name]].mean(axis=0) for name, sign in terms.items()], axis=0))
+        if part.resampled is None:
+            drawn.append(np.full(1, np.nan))
+            continue
+        map_MR = part.resampled.map_MR
+        own = [sign * map_MR[rows[name]] for name, sign in terms.items()]
+        drawn.append(_without_seeds([np.sum(own, axis=0)] if is_paired else own))
     return drawn
+
+
+def _without_seeds(own: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Give the sum of means over seeds under every draw, narrowed by what differs from seed to seed.
+
+    Args:
+        own: of each independent group of seeds, (S, R).
+    """
+    mean_R: NDArray[np.float64] = np.sum([own_SR.mean(axis=0) for own_SR in own], axis=0)
+    centre, variance = float(np.nanmean(mean_R)), float(np.nanvar(mean_R, ddof=1))
+    if not variance or min(map(len, own)) < 2:
+        return mean_R
+    away = [own_SR - np.nanmean(own_SR, axis=1, keepdims=True) for own_SR in own]
+    by_seeds = math.fsum(float(np.nanmean(one_SR.var(axis=0, ddof=1))) / len(one_SR) for one_SR in away)
+    narrowed_R: NDArray[np.float64] = centre + math.sqrt(max(0.0, 1 - by_seeds / variance)) * (mean_R - centre)
+    return narrowed_R
 
 
 def _clip_part(clips_R: NDArray[np.float64], activities: int, splits: int) -> Part:

@@ -3,9 +3,11 @@
 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/bench/bench_calibration.py [--data MANIFEST] [--studies 2000]
 
 Trains the control of calibration.yaml 48 times (about 8 minutes of a core; what the folder holds is not trained again)
-and makes studies of these trainings. Seeds are drawn from them with replacement, and in studies over activities also
-activities, and clips within them, so that what is true of all of them is known. Adding a constant to an arm's points
-makes its true difference exactly what is asked. Everything from there on is the code that answers studies.
+and makes studies of these trainings, 50 at a time; what these said is kept beside the trainings, for the code of
+`results/` as it is, so that a run that was stopped goes on. Seeds are drawn from them with replacement, and in studies
+over activities also activities, and clips within them, so that what is true of all of them is known. Adding a constant
+to an arm's points makes its true difference exactly what is asked. Everything from there on is the code that answers
+studies.
 
 Equal arms differ on each activity by chance alone. In `activities, own ways` an arm's scores also have added to them
 what one training's are above another's: each arm then has its own way with every activity, as other networks have.
@@ -18,11 +20,11 @@ Letters: N clips, C classes, R resamples, M trainings (of an arm, with a seed).
 """
 
 import argparse
+import hashlib
 import math
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +40,7 @@ from results.answer import place  # noqa: E402 - the checkout must be on the pat
 from results.bootstrap import Resampled, draw, measure_draws, rank  # noqa: E402
 from results.claim import Claim  # noqa: E402
 from results.contrast import Contrast, compare_measured  # noqa: E402
+from results.files import read_json, replace_json  # noqa: E402
 from results.looks import LOOKS, take_looks  # noqa: E402
 from results.measure import Measured, Model, SplitPart  # noqa: E402
 from results.metric.average_precision import Ranking  # noqa: E402
@@ -45,14 +48,14 @@ from results.spread import Spread, detectable  # noqa: E402
 
 SPEC = Path(__file__).with_name("calibration.yaml")
 LEAST = 40
-RESAMPLES = 250
+RESAMPLES = 200
+BLOCK = 50
 MARGIN = 1.0
 ARMS = ("control", "a", "b", "c", "d", "e")
 KINDS = ("seeds", "activities, equal arms", "activities, own ways")
 TRUE_AT = {  # what is claimed, and the true difference at which nothing but "undecided" is right
     "better by the margin, which it is exactly": ("better", MARGIN, MARGIN),
     "better by the margin, and worse by it": ("better", MARGIN, -MARGIN),
-    "equivalent within the margin, which is the difference": ("equivalent", MARGIN, MARGIN),
     "better by anything, and equal": ("better", 0.0, 0.0),
 }
 OWN_WAY = 0.5
@@ -217,17 +220,18 @@ def first(measured: Measured, seeds: int) -> Measured:
 
 
 class Tally:
-    """Counts what studies said."""
+    """Counts what studies said, by words."""
 
-    def __init__(self) -> None:
-        self.studies = 0
-        self.false: Counter[tuple[str, str, int, str]] = Counter()
-        self.held: Counter[tuple[str, int]] = Counter()
-        self.found: Counter[tuple[str, int, float]] = Counter()
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self.counts = Counter(counts)
+
+    def share(self, *words: object) -> float:
+        """Give the percentage of studies of which something was counted."""
+        return 100 * self.counts[str(words)] / self.counts["studies"]
 
     def add(self, made: Made, ways: Mapping[str, float], foretold: Mapping[tuple[str, int], float]) -> None:
         """Let a study answer every claim."""
-        self.studies += 1
+        self.counts["studies"] += 1
         nothing = dict.fromkeys(ARMS, 0.0)
         for kind, measured in made.measured.items():
             own = ways if kind == KINDS[2] else nothing
@@ -242,9 +246,10 @@ class Tally:
                         )  # fmt: skip
                         found = contrasts(shown, claim, arms, seeds)
                         said = any(place(claim, one.low, one.high) != "open" for one in found)
-                        self.false[kind, name, len(arms) - 1, f"{seeds} seeds" if seeds else "looks"] += said
+                        column = f"{seeds} seeds" if seeds else "looks"
+                        self.counts[str((kind, name, len(arms) - 1, column))] += said
                         if smallest == 0 and seeds and len(arms) == 2:
-                            self.held[kind, seeds] += found[0].low <= true <= found[0].high
+                            self.counts[str((kind, "held", seeds))] += bool(found[0].low <= true <= found[0].high)
             self._find(kind, over, measured, own, foretold)
 
     def _find(
@@ -259,12 +264,12 @@ class Tally:
         for seeds in LOOKS:
             for true in (*POWER_AT, foretold[kind, seeds]):
                 (one,) = contrasts(with_difference(measured, true, ways), claim, ARMS[:2], seeds)
-                self.found[kind, seeds, true] += place(claim, one.low, one.high) == "claimed"
+                self.counts[str((kind, "found", seeds, true))] += place(claim, one.low, one.high) == "claimed"
 
 
 def show(tally: Tally, foretold: Mapping[tuple[str, int], float]) -> bool:
     """Print the tables; tell whether all targets are met."""
-    number, met = tally.studies, True
+    number, met = tally.counts["studies"], True
     error = 100 * math.sqrt(0.05 * 0.95 / number)
     print(f"\n{number} studies; one standard error of 5 % is {error:.1f} points\n")
     for kind in KINDS:
@@ -273,18 +278,20 @@ def show(tally: Tally, foretold: Mapping[tuple[str, int], float]) -> bool:
         print(f"| claim (true difference) | arms | {' | '.join(columns)} |")
         for name in TRUE_AT:
             for arms in (1, 5):
-                shares = [100 * tally.false[kind, name, arms, column] / number for column in columns]
+                shares = [tally.share(kind, name, arms, column) for column in columns]
                 met &= max(shares) <= 6.0
                 print(f"| {name} | {arms} | {' | '.join(f'{share:.1f}' for share in shares)} |")
-        held = {seeds: 100 * tally.held[kind, seeds] / number for seeds in LOOKS}
+        held = {seeds: tally.share(kind, "held", seeds) for seeds in LOOKS}
         met &= all(93.0 <= share <= 97.0 for share in held.values())
         told = ", ".join(f"{share:.1f} % at {seeds}" for seeds, share in held.items())
         print(f"95 % intervals that hold the true difference: {told}")
         for seeds in LOOKS:
-            curve = ", ".join(f"{true}: {tally.found[kind, seeds, true] / number:.0%}" for true in POWER_AT)
+            curve = ", ".join(f"{true}: {tally.share(kind, 'found', seeds, true):.0f}" for true in POWER_AT)
             planned = foretold[kind, seeds]
-            reached = tally.found[kind, seeds, planned] / number
-            print(f"found at {seeds} seeds, by true difference: {curve}; foretold 80 % at {planned:.2f}: {reached:.0%}")
+            reached = tally.share(kind, "found", seeds, planned)
+            print(
+                f"found at {seeds} seeds, %, by true difference: {curve}; foretold 80 at {planned:.2f}: {reached:.0f}"
+            )
         print()
     return met
 
@@ -321,12 +328,21 @@ def main(data: str | None, studies: int, seed: int) -> bool:
     ways = true_ways(pools, generator)
     print(f"own ways: {', '.join(f'{arm} {way:+.2f}' for arm, way in ways.items() if arm != 'control')}", flush=True)
     foretold = foretell(pools, fixed_M, [make_study(pools, fixed_M, generator) for _ in range(20)])
-    tally, began = Tally(), time.monotonic()
-    for number in range(1, studies + 1):
-        tally.add(make_study(pools, fixed_M, generator), ways, foretold)
-        if number % 250 == 0:
-            print(f"{number} studies in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    kept = Path(os.environ["STUDY_HOME"]) / f"calibration-{code_digest()}-{seed}.json"
+    tally = Tally(read_json(kept) if kept.exists() else {})
+    while tally.counts["studies"] < studies:
+        generator = np.random.default_rng([seed, tally.counts["studies"]])
+        for _ in range(BLOCK):
+            tally.add(make_study(pools, fixed_M, generator), ways, foretold)
+        replace_json(kept, dict(tally.counts))
+        print(f"{tally.counts['studies']} studies", file=sys.stderr, flush=True)
     return show(tally, foretold)
+
+
+def code_digest() -> str:
+    """Hash the code that answers studies, and this file."""
+    paths = [Path(__file__), *sorted((ROOT / "results").glob("**/*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 if __name__ == "__main__":

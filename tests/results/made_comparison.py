@@ -46,3 +46,9 @@ def points_by_sklearn(predictions: Predictions, arm: str, splits: Sequence[str])
         return float(np.mean([average_precision_score(predictions.labels_NC[at], scores_NC[at]) for at in on]))
 
     return 100 * np.array([points(predictions.scores[arm][seed]) for seed in sorted(predictions.scores[arm])])
+
+
+def variance_of_clips(paired_SR: NDArray[np.float64]) -> float:
+    """Give the variance of the mean over draws, less what of it differs from seed to seed."""
+    away_SR = paired_SR - paired_SR.mean(axis=1, keepdims=True)
+    return float(paired_SR.mean(axis=0).var(ddof=1) - away_SR.var(axis=0, ddof=1).mean() / len(paired_SR))

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
 from results.bootstrap import draw, resample
@@ -27,9 +28,10 @@ def test_a_draw_takes_as_many_activities_and_clips_of_each_as_there_are() -> Non
     np.testing.assert_allclose(times.var(axis=1), 2 / 3, atol=0.06)
 
 
-def test_every_draw_is_measured_as_scikit_learn_measures_the_repeated_clips() -> None:
+@pytest.mark.parametrize("decimals", [6, 0], ids=["no ties", "ties"])
+def test_every_draw_is_measured_as_scikit_learn_measures_the_repeated_clips(decimals: int) -> None:
     clips = small()
-    models = [clips.scores["arm"][0], clips.scores["control"][1]]
+    models = [clips.scores["arm"][0].round(decimals), clips.scores["control"][1].round(decimals)]
     resampled = resample(clips, models, 40, seed=3)
     weights_NR = draw(clips.activity_N, 40, np.random.default_rng([3, 0, *b"val_seen"]))
     for r, weights_N in enumerate(weights_NR.T):

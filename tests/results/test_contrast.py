@@ -10,7 +10,7 @@ from scipy import stats
 from models.errors import UserError
 from results.bootstrap import resample
 from results.frame import Predictions, Scores
-from tests.results.made_comparison import DRAWS, claim, compare, made, points_by_sklearn, with_seeds
+from tests.results.made_comparison import DRAWS, claim, compare, made, points_by_sklearn, variance_of_clips, with_seeds
 from tests.results.made_predictions import Spread, make_predictions
 
 FIVE = {"control": 0.0, "a": 0.1, "b": 0.4, "c": -0.3, "d": 1.5}
@@ -38,7 +38,7 @@ def test_over_activities_the_variance_of_each_splits_clips_is_added() -> None:
         clips = predictions.of(split)
         models = [clips.scores[arm][seed] for arm in ("arm", "control") for seed in range(3)]
         map_MR = resample(clips, models, DRAWS).map_MR
-        variances.append((map_MR[:3].mean(axis=0) - map_MR[3:].mean(axis=0)).var(ddof=1) / 4)
+        variances.append(variance_of_clips(map_MR[:3] - map_MR[3:]) / 4)
     assert [part.variance for part in contrast.clips] == pytest.approx(variances)
     assert [(part.split, part.activities) for part in contrast.clips] == [("val_seen", 8), ("val_unseen", 7)]
     (over_seeds,) = compare(predictions, over="seeds")
@@ -47,6 +47,18 @@ def test_over_activities_the_variance_of_each_splits_clips_is_added() -> None:
     df = total**2 / (contrast.se_seed**4 / 2 + variances[0] ** 2 / 7 + variances[1] ** 2 / 6)
     half = stats.t.ppf(0.975, df) * math.sqrt(total)
     assert (contrast.low, contrast.high) == pytest.approx((contrast.difference - half, contrast.difference + half))
+
+
+def test_what_differs_from_seed_to_seed_alone_is_not_counted_as_the_clips() -> None:
+    """Two arms that have no way of their own with any clip: all that differs is from seed to seed."""
+    alike = Spread(arm_with_activity=0.0, arm_with_clip=0.0, seed_with_activity=0.6, rest=0.6)
+    own_way = replace(alike, arm_with_activity=0.8)
+    shares = []
+    for spread in (alike, own_way):
+        found = [compare(made(seed, seeds=range(8), spread=spread))[0] for seed in range(12)]
+        shares.append(np.mean([one.se_clips**2 / one.se_seed**2 for one in found]))
+    assert shares[0] < 0.4
+    assert shares[1] > 1.5
 
 
 def test_the_order_of_clips_arms_and_seeds_changes_no_number() -> None:
