@@ -107,6 +107,7 @@ create table runs (
     error varchar,
     traceback varchar,
     pruned_by varchar,
+    pruned_claim varchar,
     log varchar,
     sealed_loaded boolean
 );
@@ -116,6 +117,7 @@ comment on column runs.epochs is 'epochs that were trained; 0 for a phase that o
 comment on column runs.device is 'cpu, cuda ...; of a measurement of inference with its name';
 comment on column runs.log is 'path of the log, from the store''s folder';
 comment on column runs.pruned_by is 'the edition that gave this attempt up';
+comment on column runs.pruned_claim is 'the hash of its claim then: for another claim the trial is not pruned';
 
 create table records (
     key varchar,
@@ -150,7 +152,7 @@ comment on table sources is 'which state of which folder was read: how sync know
 
 create view curves as
 select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, metric, split, step, value,
-    exists (from runs where runs.key = phases.key and runs.pruned_by = edition) as pruned
+    exists (from runs where runs.key = phases.key and runs.pruned_claim = claim_hash) as pruned
 from phases
 join editions using (edition)
 join arms using (edition, arm)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from results.state import OVER
 from study import cache, rates
+from study.declaration import digest_of
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared
@@ -57,7 +59,7 @@ def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
 def _report(prepared: Prepared, known: rates.Rates) -> PlanReport:
     plan, store = prepared.plan, prepared.store
     states: dict[str, Counter[str]] = {}
-    for key, state in plan.states(store).items():
+    for key, state in plan.states(store, digest_of(plan)).items():
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
     hours = _hours(prepared, left(prepared), known)
     alone = _hours(prepared, [phase for phase in left(prepared) if phase.is_alone], known)
@@ -84,9 +86,10 @@ def left_hours(prepared: Prepared) -> float:
 
 
 def left(prepared: Prepared) -> list[Phase]:
-    """List the phases that are not done."""
+    """List the phases that are neither done nor given up."""
     plan = prepared.plan
-    return [plan.phases[key] for key, state in plan.states(prepared.store).items() if state.name != "done"]
+    states = plan.states(prepared.store, digest_of(plan))
+    return [plan.phases[key] for key, state in states.items() if state.name not in OVER]
 
 
 def cache_bytes(prepared: Prepared) -> int:

@@ -29,8 +29,7 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
     plan, store = prepared.plan, prepared.store
     store.prepare()
     folder = store.editions / plan.edition.name
-    fixed = fixed_by_claim(plan)
-    digest = claim_hash(fixed)
+    fixed, digest = fixed_by_claim(plan), digest_of(plan)
     with writing(folder):
         (folder / "claims").mkdir(parents=True, exist_ok=True)
     finals = sorted({trial.final.key for trial in plan.trials})
@@ -73,6 +72,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
     first result and still has the claim that was made before it.
     """
     edition = plan.edition
+    pruner = edition.pruner
     return {
         "edition": edition.name,
         "question": edition.spec.question.model_dump(mode="json"),
@@ -82,7 +82,12 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
-    }
+    } | ({} if pruner is None else {"prune": pruner.model_dump(mode="json")})
+
+
+def digest_of(plan: Plan) -> str:
+    """Give the hash of the claim of `plan`."""
+    return claim_hash(fixed_by_claim(plan))
 
 
 def refuse_other_clips(prepared: Prepared) -> None:
@@ -122,7 +127,7 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
     """
     plan, clips = prepared.plan, training_clips(prepared)
     edition, spec = plan.edition, plan.edition.spec
-    return {
+    described: PlanFile = {
         "edition": edition.name,
         "study": spec.name,
         "profile": edition.profile,
@@ -147,6 +152,9 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
         "at": now(),
         "command": command,
     }
+    if edition.pruner is not None:
+        described["prune"] = edition.pruner.model_dump(mode="json")
+    return described
 
 
 def _arm(arm: Arm) -> PlannedArm:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.spec import Spec
+from models.settings import Frozen
 from results.claim import Claim
 from study.levels import Value
 from study.settings import Settings
@@ -37,6 +38,7 @@ class Edition:
         arms: in the design's order; exactly one is the control.
         seeds: of every arm; the most that an arm gets where seeds are added until the claim is decided.
         notes: what was merged or cut, in sentences.
+        pruner: settings of what gives trainings up, or None.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Edition:
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     notes: tuple[str, ...]
+    pruner: Frozen | None = None
 
     @property
     def control(self) -> Arm:

@@ -11,7 +11,7 @@ from models.errors import UserError
 from models.geometry import Skeleton
 from results.attempt import Store
 from results.metric.facts import METRICS
-from results.state import State
+from results.state import State, as_seen
 from study.edition import Arm, Edition
 from study.phase import ClipSource, Phase, trial_phases
 from study.seeding import derive
@@ -64,9 +64,17 @@ class Plan:
         """Epochs to train if every trial were trained alone."""
         return sum(phase.epochs for trial in self.trials for phase in trial.phases.values())
 
-    def states(self, store: Store) -> dict[str, State]:
-        """Look up every phase in `store`."""
-        return store.states(list(self.phases))
+    def states(self, store: Store, claim: str = "") -> dict[str, State]:
+        """Look up every phase in `store`.
+
+        Args:
+            claim: hash of the claim that may have given some of them up.
+        """
+        return as_seen(store.states(list(self.phases)), store.pruned(claim, self._prunable) if claim else ())
+
+    @property
+    def _prunable(self) -> list[str]:
+        return [trial.final.key for trial in self.trials] if self.edition.pruner else []
 
 
 def make_plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from study.submitting import Submitted
 
 WIDEST = 1_000_000
-STATES = ("done", "running", "due", "failed", "blocked", "damaged")
-QUEUED_STATES = (*STATES[:2], "queued", *STATES[2:])
+STATES = ("done", "pruned", "running", "due", "failed", "blocked", "damaged")
+QUEUED_STATES = (*STATES[:3], "queued", *STATES[3:])
 """Where SLURM may hold something."""
 
 
@@ -155,10 +156,18 @@ def print_report(report: Report, console: Console) -> None:
     """Print an answer and its page, after what is missing from them."""
     for problem in report.problems:
         console.print(f"damaged: {problem}")
+    if report.pruned:
+        console.print(report.pruned)
     console.print(report.answer.sentence)
     if report.answer.looks:
         console.print(report.answer.note)
     console.print(str(report.page))
+
+
+def columns(counts: Iterable[Counter[str]], states: Sequence[str]) -> list[str]:
+    """Give the states that a table has columns for: `pruned` only where something was."""
+    some = any(count["pruned"] for count in counts)
+    return [state for state in states if some or state != "pruned"]
 
 
 def print_standing(standings: Sequence[Standing], console: Console) -> None:
@@ -167,7 +176,7 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
         console.print("the store holds no study yet: study run token_count_sweep")
         return
     on_slurm = any(each.states["queued"] for each in standings)
-    states = QUEUED_STATES if on_slurm else STATES
+    states = columns([each.states for each in standings], QUEUED_STATES if on_slurm else STATES)
     rows = [(each.edition, *(each.states[state] for state in states)) for each in standings]
     console.print(table(("edition", *states), rows))
     for line in (line for each in standings for line in _words(each)):
@@ -183,6 +192,8 @@ def _words(each: Standing) -> Iterator[str]:
     if each.unknown:
         yield f"{each.edition}: what is in the queue counts as due: {each.unknown}"
     yield from (f"queued: {count} of {each.edition}: {state}" for state, count in each.queued.items())
+    if each.pruned:
+        yield f"{each.edition}: {each.pruned}"
     if each.answer:
         yield f"{each.edition}: {each.answer}"
     if each.is_unanswered:

@@ -21,6 +21,7 @@ from study.edition import Arm, Edition
 from study.layers import settle, stack
 from study.levels import Factor, LevelReader, compact
 from study.overrides import data_layer, data_name, edition_name, override_layers
+from study.prune._read import read_pruner
 from study.settings import DataSettings, Settings
 
 __all__ = ["Arm", "Edition", "resolve"]
@@ -41,6 +42,7 @@ def resolve(
     Raises:
         SpecError: every problem, with file and line or the option of the command line.
     """
+    pruner = read_pruner(spec)
     base = read_profile(profile or spec.profile, f"--profile {profile}" if profile else spec.layer.where("profile"))
     own = [*base.layers, spec.settings_layer]
     data_option = [data_layer(data)] if data else []
@@ -74,6 +76,7 @@ def resolve(
         arms=(*arms, *_control_again(spec, arms)),
         seeds=_seeds(spec, base, looks),
         notes=(*notes, *merges, *_seeds_cut(spec, base)),
+        pruner=pruner,
     )
 
 

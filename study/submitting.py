@@ -15,7 +15,7 @@ from rich.console import Console
 from models.errors import UserError
 from results.attempt import Store, now
 from results.plan import PlanFile, labels, parents, read_plan
-from results.state import WAITING, with_blocked
+from results.state import OVER, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -33,6 +33,7 @@ from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
 from study.preparation import Prepared, Request, decode, prepare_store
+from study.pruning import pruning_of
 from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Orders
@@ -208,8 +209,9 @@ def _submit_planned(
         while True:
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
             jobs = submission.jobs(submission.read_all(store))
-            names = {key: state.name for key, state in plan.states(store).items()}  # what has left the queue has ended
-            held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") != "done"}
+            states = plan.states(store, ready.claim_hash)  # what has left the queue has ended
+            names = {key: state.name for key, state in states.items()}
+            held = {key: row for key, row in submission.rows_of(jobs).items() if names.get(key, "done") not in OVER}
             due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
             if not due.is_over:
@@ -238,7 +240,8 @@ def _submit(
 ) -> tuple[Path, Submission]:
     store, prepared = ready.store, ready.prepared
     resources = prepared.plan.edition.settings.resources
-    orders = Orders(store.root, prepared.sources, resources, ready.commit, ready.command, prepared.weights)
+    pruning = pruning_of(prepared.plan, ready.claim_hash)
+    orders = Orders(store.root, prepared.sources, resources, ready.commit, ready.command, prepared.weights, pruning)
     groups = slurm.groups(due, held, ready.most)
     folder = submission.make_folder(store)
     copied = snapshot.take_again(code, folder / "code") if code else snapshot.take(folder / "code")

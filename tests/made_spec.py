@@ -29,3 +29,15 @@ UNTIL_DECIDED = (
 """
 )
 """The same with as many seeds as it takes: 3 leave it open whether the arms differ by 32 points, and 5 do not."""
+
+PRUNED = (
+    SPEC.replace("model.tokens.count: 2", "optim.lr: 0.01")
+    .replace("model.tokens.count: [1, 2]", "optim.lr: [0.01, 0.003, 0.001]")
+    .replace("seeds: 1", "seeds: 1\nprune: {pruner: successive_halving, bootstrap_count: 100}")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 3, evaluate_every: 2}
+charts: []
+"""
+)
+"""Three arms, of which all but the control are given up after one epoch: no other has come so far."""

@@ -13,11 +13,11 @@ from results.owner import Owner
 from study.executor import snapshot, submission
 from study.executor.snapshot import Code
 from study.phase import Phase
-from study.preparation import Prepared
+from study.preparation import Prepared, Request
 from study.submitting import Ready, look
 from tests import made_store as made
 from tests.made_slurm import make_ready
-from tests.made_spec import SPEC, UNTIL_DECIDED
+from tests.made_spec import PRUNED, SPEC, UNTIL_DECIDED
 
 CLIPS = 8
 
@@ -164,3 +164,25 @@ def test_nothing_is_submitted_for_a_claim_that_was_made_anew(home: Path) -> None
     ready_for(home, UNTIL_DECIDED.replace("32.0", "1.1"))
     assert "The look at 5 seeds is to come." in look(ready, nowhere(home))
     assert not list(ready.store.root.glob("submissions/*"))
+
+
+def test_what_was_given_up_is_not_submitted_and_jobs_know_what_may_be(home: Path, queue: Path) -> None:
+    ready = ready_for(home, PRUNED.replace("charts: []\n", ""))
+    *finished, last = ready.prepared.plan.trials
+    make_results(ready.prepared, slice(len(finished)))
+    made.train(ready.store, last.phases["rgb"].content, CLIPS)
+    submitted = study.submit(Request(str(home / "asked.yaml")))
+    assert submitted_last(ready) == {last.final.key}
+    assert submitted.folder is not None
+    (task,) = submitted.folder.glob(f"jobs/{job_of(ready, last.final.key)}*_submitted.pkl")
+    told = pickle.loads(pickle.loads(task.read_bytes()).function.orders).pruning
+    assert told.claim == ready.claim_hash
+    assert told.trainings == tuple(trial.final.key for trial in ready.prepared.plan.trials)
+
+    attempt = ready.store.claim(last.final.key, last.final.content, Owner.current("a test"))
+    assert attempt is not None
+    attempt.prune("asked", ready.claim_hash, 1, "hopeless")
+    again = study.submit(Request(str(home / "asked.yaml")))
+    assert (again.submission, again.phases) == (None, 0)
+    assert again.report is not None
+    assert again.report.pruned == "pruned: 1 of 3 trainings, 22 % of epochs saved"
