@@ -52,7 +52,8 @@ class PlannedTrial(TypedDict):
 class PlanFile(TypedDict):
     """What `plan.json` holds: the newest plan of an edition, and all that reports need of it.
 
-    `prune` are the pruner's settings, in a study that prunes.
+    `prune` are the pruner's settings, in a study that prunes, `search` those of a search, whose arms are those that
+    were picked so far.
     """
 
     edition: str
@@ -67,6 +68,7 @@ class PlanFile(TypedDict):
     factors: dict[str, list[Any]]
     charts: list[str] | None
     prune: NotRequired[dict[str, Any]]
+    search: NotRequired[dict[str, Any]]
     labels: list[str]
     notes: list[str]
     settings: dict[str, Any]
@@ -155,6 +157,11 @@ def pruned_of(store: Store, plan: PlanFile) -> dict[str, Attempt]:
     if "prune" not in plan:
         return {}
     return store.pruned(plan["claim_hash"], (trial["final"] for trial in plan["trials"]))
+
+
+def grows(plan: PlanFile) -> bool:
+    """Tell whether results decide what is planned further: seeds until the claim is decided, or arms of a search."""
+    return bool(plan["claim"].get("looks")) or "search" in plan
 
 
 def seeds_of(plan: PlanFile) -> dict[str, int]:

@@ -23,8 +23,7 @@ class PlanReport:
         left_hours: of one device, for what is not done; None if nothing is known.
         wall_hours: `left_hours` over the workers of this machine, but for phases that run alone.
         cache_folder: where decoded clips are kept.
-        first_look: what the first look costs, where seeds are added until the claim is decided; the rest is the most
-            that they can cost.
+        first_look: what is trained first, where results decide what follows; the rest is the most that it can cost.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
@@ -49,11 +48,18 @@ class PlanReport:
 def report_plan(prepared: Prepared, *, measure: bool = False) -> PlanReport:
     """Count and estimate what `prepared` costs: by earlier runs, or to `measure` by timing a few steps."""
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
-    report, plan = _report(prepared, known), prepared.plan
-    if not plan.edition.claim.looks:
+    plan = prepared.plan
+    report = _report(at_most(prepared), known)
+    if not plan.edition.grows:
         return report
-    first = replace(prepared, plan=plan.first(plan.edition.first_look))
+    first = replace(prepared, plan=plan.first(plan.edition.asked_first))
     return replace(report, first_look=_report(first, known))
+
+
+def at_most(prepared: Prepared) -> Prepared:
+    """Give as much of a plan as may be trained in the end."""
+    plan = prepared.plan
+    return replace(prepared, plan=plan.first(plan.edition.asked_at_most)) if plan.edition.search else prepared
 
 
 def _report(prepared: Prepared, known: rates.Rates) -> PlanReport:

@@ -80,8 +80,9 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print(f"note: {note}")
     if edition.claim.is_sealed:
         console.print(f"note: the claim is about {edition.claim.split}: answered after study reveal {edition.name}")
-    arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
-    console.print(table(("arm", ""), arms))
+    if edition.search is None:
+        arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
+        console.print(table(("arm", ""), arms))
     console.print(_seeds(plan))
     rows = []
     for kind, states in report.states.items():
@@ -96,9 +97,8 @@ def print_plan(report: PlanReport, console: Console) -> None:
     console.print(_hours(report))
     if report.first_look:
         first, hours = report.first_look.plan, _hours(report.first_look)
-        console.print(
-            f"first look: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}"
-        )
+        what = "before the search" if edition.search else "first look"
+        console.print(f"{what}: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}")
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
 

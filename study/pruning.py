@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 from models.settings import Frozen
 from results.attempt import Attempt, Store
-from results.claim import claim_hash
 from results.files import StoreError
 from results.record import read_new
-from study.declaration import fixed_by_claim
+from study.declaration import optuna_name
 from study.event import Progress
 from study.planner import Plan
 from study.prune import make_pruner
@@ -64,11 +63,10 @@ def pruning_of(plan: Plan, claim: str) -> Pruning | None:
     parents = {key for phase in plan.phases.values() for key in phase.parents.values()}
     trials = [one for one in plan.trials if one.final.kind == "joint" and one.final.key not in parents]
     exempt = {one.final.key for one in trials if one.replicate or not edition.claim.compares(one.arm.name)}
-    fixed = {name: value for name, value in fixed_by_claim(plan).items() if name != "edition"}
     return Pruning(
         edition.name,
         claim,
-        f"study-{claim_hash(fixed)[:16]}",
+        optuna_name(plan),
         edition.pruner,
         max((trial.final.epochs for trial in trials), default=1),
         tuple(trial.final.key for trial in trials),

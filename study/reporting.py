@@ -20,6 +20,7 @@ from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
 from results.measure import Model
 from results.plan import PlanFile, parents, pruned_of, read_plan
 from results.query import connect
+from results.searched import answer_search
 from results.state import FAILED, with_blocked
 from study.layout import pages_folder
 from study.standing import editions
@@ -92,6 +93,8 @@ def _answer(
     connection: "duckdb.DuckDBPyConnection", plan: PlanFile, claim: Claim, given_up: pruned.Pruned | None
 ) -> Answer:
     compared = _contrasts(connection, plan["edition"], claim)
+    if "search" in plan:
+        return answer_search(connection, plan["edition"], claim, plan["search"], compared)
     if given_up is None:
         return answer_claim(claim, compared)
     found = answer_claim(claim, pruned.censored(compared, given_up.arms))

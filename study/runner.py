@@ -20,6 +20,7 @@ from study.looking import plan_next, planned_so_far
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.pruning import pruning_of
 from study.reporting import Report, report_edition
+from study.search import follow
 from study.settings import workers_of
 from study.worker import Orders
 
@@ -129,6 +130,8 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
     """
     failed: dict[str, str] = {}
+    if declared.prepared.plan.edition.search is not None:
+        follow(declared.prepared, declared.plan)
     while True:
         outcome = _train_planned(declared, console, failed)
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
@@ -159,7 +162,7 @@ def _train_planned(declared: Declared, console: Console, failed: dict[str, str])
             console.print(text)
 
     resources, code = plan.edition.settings.resources, provenance.code()
-    pruning = pruning_of(plan, claim)
+    pruning = pruning_of(prepared.plan, claim)
     orders = Orders(store.root, prepared.sources, resources, code, declared.command, prepared.weights, pruning)
     phases = {key: phase for key, phase in plan.phases.items() if key not in pruned}
     with shown(board, console):

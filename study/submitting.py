@@ -176,7 +176,8 @@ def look(ready: Ready, code: Code) -> str:
     store, edition = ready.store, ready.prepared.plan.edition
     report = report_edition(store, edition.name, ready.pages)
     declared = read_plan(store.editions / edition.name / "plan.json")
-    if report.asked is None or declared["claim_hash"] != ready.claim_hash:
+    goes_on = report.asked is not None or ready.prepared.plan.edition.search is not None
+    if not goes_on or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
     own = [one for one in submission.read_all(store) if one["edition"] == edition.name]
     then = _submit_planned(ready, declared, print, code, only=WAITING, but=submission.submitted(own))

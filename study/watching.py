@@ -14,7 +14,7 @@ from models.errors import UserError
 from results.attempt import Store
 from results.changes import Changes
 from results.files import StoreError
-from results.plan import PlanFile, parents, pruned_of
+from results.plan import PlanFile, grows, parents, pruned_of
 from results.record import read_new
 from results.spent import Meter, Spent, total
 from results.state import OVER, WAITING, State, as_seen, with_blocked
@@ -119,8 +119,8 @@ class Watched:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether an edition that is over stays as it is: neither is it still answered, nor are seeds added."""
-        return not self.is_whole or (self.is_answered and not self.plan["claim"].get("looks"))
+        """Tell whether an edition that is over stays as it is: neither is it still answered, nor does it grow."""
+        return not self.is_whole or (self.is_answered and not grows(self.plan))
 
     @property
     def is_whole(self) -> bool:

@@ -41,3 +41,14 @@ charts: []
 """
 )
 """Three arms, of which all but the control are given up after one epoch: no other has come so far."""
+
+SEARCH = (
+    SPEC.replace("design: sweep", "design: {name: search, trials: 5, batch: 2, startup: 2}")
+    .replace("control: {model.tokens.count: 2}", "control: {optim.lr: 0.01, optim.weight_decay: 0.05}")
+    .replace("  model.tokens.count: [1, 2]", "  optim.lr: [0.03, 0.01, 0.003]\n  optim.weight_decay: [0.0, 0.05, 0.1]")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 2}
+"""
+)
+"""Five of eight arms beside the control, two at a time."""

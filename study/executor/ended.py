@@ -6,7 +6,7 @@ from pathlib import Path
 from models.errors import UserError
 from results.attempt import Store
 from results.clean import is_abandoned
-from results.plan import PlanFile, read_plans
+from results.plan import PlanFile, grows, read_plans
 from results.state import OVER
 from study.executor import submission
 from study.executor.submission import Submission
@@ -57,8 +57,8 @@ def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
 
 
 def _with_looks(store: Store, submissions: list[Submission], plans: Mapping[str, PlanFile]) -> set[str]:
-    """Name the submissions of studies of seeds until decided that hold a planned phase which is not done."""
-    with_looks = {edition: plan for edition, plan in plans.items() if plan["claim"].get("looks")}
+    """Name the submissions of studies that results make grow, that hold a planned phase which is not done."""
+    with_looks = {edition: plan for edition, plan in plans.items() if grows(plan)}
     open_keys = {
         key
         for key, state in store.states({key for plan in with_looks.values() for key in plan["phases"]}).items()
