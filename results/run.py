@@ -145,6 +145,7 @@ def _ending(attempt: Attempt, name: str) -> Row:
         "traceback": content.get("traceback"),
         "pruned_by": content.get("edition"),
         "pruned_claim": content.get("claim"),
+        "pruned_step": content.get("step"),
     }
 
 

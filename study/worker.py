@@ -111,7 +111,7 @@ def run_phase(
         group: the processes that call this together; the first of them claims the phase for all.
     """
     try:
-        if orders.pruning and store.pruned(orders.pruning.claim, [phase.key]):
+        if orders.pruning and group.first(store.pruned, orders.pruning.claim, [phase.key]):
             return Event(phase.key, "pruned")
         content, owner = phase.content | {"key": phase.key}, _owner(orders)
         attempt = group.first(store.claim, phase.key, content, owner)

@@ -126,6 +126,8 @@ def test_a_pruned_trial_stays_marked_when_another_edition_finishes_its_key(made_
     assert made.rows(made_store, "select distinct edition, pruned from finals where seed = 9 order by all") == [
         ("other", False), (made.EDITION, True)
     ]  # fmt: skip
+    drawn = "select edition, max(step), bool_and(pruned) from curves where seed = 9 and phase = 'joint' group by 1"
+    assert made.rows(made_store, f"{drawn} order by all") == [("other", 2, False), (made.EDITION, 1, True)]
 
 
 def test_what_inference_costs_is_a_row_of_its_own_split(tmp_path: Path) -> None:
