@@ -220,6 +220,7 @@ def _refuse_unsearchable(spec: Spec) -> None:
     fixes = {
         "seeds": "a number of seeds" if spec.seeds == UNTIL_DECIDED else "",
         "claim.metric": "mAP (`against` names a second objective)" if METRICS[spec.claim.metric].is_cost else "",
+        "claim.split": "a validation split" if spec.claim.split.startswith("test") else "",
         "claim.within": "no groups of arms" if spec.claim.within else "",
         "control_again": "each arm once" if spec.control_again else "",
         "prune": "no pruner, which judges by one objective" if spec.prune and spec.design.get("against") else "",

@@ -1,6 +1,8 @@
 """Pruning: who is given up follows from the files alone, is not trained again by its claim, and is in no mean."""
 
 import json
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from results.owner import Owner
 from results.record import Record, RecordWriter, read_records
 from study.declaration import digest_of
 from study.event import Event, Progress
+from study.executor import local
 from study.executor.task import Unheard
 from study.leg import Stopped, unstopped
 from study.phase import Phase
@@ -282,9 +285,9 @@ def test_what_is_given_up_is_terminal_for_its_claim_and_another_study_goes_on_wi
 def test_a_claim_that_was_changed_trains_what_the_old_one_gave_up(home: Path) -> None:
     request = Request(str(home / "asked.yaml"))
     prepared_of(home)
-    study.run(request, workers=1)
+    assert study.run(request, workers=2).report.pruned == "pruned: 2 of 3 trainings, 44 % of epochs saved"
     prepared_of(home, PRUNED.replace("prune: {pruner: successive_halving, bootstrap_count: 100}\n", ""))
-    outcome = study.run(request, workers=1)
+    outcome = study.run(request, workers=2)
     assert outcome.report.pruned == ""
     assert study.sql("select count(*) from finals where split = 'val_seen' and not pruned").rows() == [(3,)]
 
@@ -304,3 +307,24 @@ def test_a_training_that_was_stopped_and_resumed_is_given_up_by_the_same_reports
     assert reports == [[1], [1, 2]]
     assert train(prepared, phase).state == "pruned"
     assert len(prepared.store.attempts(phase.key)) == 2, "it was not begun again"
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_its_training_given_up_by_the_same_reports(home: Path) -> None:
+    prepared = prepared_of(home, PRUNED.replace("bootstrap_count: 100", "min_resource: 2, bootstrap_count: 100"))
+    phase = joint(prepared, ARMS[0])
+    phases = {key: one for key, one in prepared.plan.phases.items() if key in (phase.key, *phase.parents.values())}
+    killed: list[int] = []
+
+    def kill_first(event: Event) -> None:
+        if event.key == phase.key and event.state == "epoch" and not killed:
+            claim = prepared.store.attempts(phase.key)[-1].folder / "claim.json"
+            killed.append(json.loads(claim.read_text())["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    schedule = local.run(phases, (), orders(prepared), 1, kill_first)
+    assert killed
+    assert schedule.pruned == {phase.key}
+    assert prepared.store.pruned(digest_of(prepared.plan), [phase.key])[phase.key].number == 2
+    reports = [[record.step for record in read_records(one.reported)] for one in prepared.store.attempts(phase.key)]
+    assert reports in ([[1], [1, 2]], [[1, 2], [1, 2]]), "it was killed after its first epoch, or in its second"

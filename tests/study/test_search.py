@@ -163,6 +163,7 @@ def test_a_plan_counts_what_will_be_trained_and_not_every_arm(home: Path) -> Non
     [
         ({"seeds: 1": "seeds: until decided"}, "seeds: a search has a number of seeds."),
         ({"claim:": "claim:\n  metric: latency"}, "claim.metric: a search has mAP"),
+        ({"claim:": "claim:\n  split: test"}, "claim.split: a search has a validation split."),
         ({"claim:": "claim:\n  within: [optim.lr]"}, "claim.within: a search has no groups of arms."),
         ({"seeds: 1": "seeds: 1\ncontrol_again: true"}, "control_again: a search has each arm once."),
         ({"startup: 2": "sampler: nsga2"}, "design.against: nsga2 is for two objectives, but there is one."),
