@@ -67,7 +67,7 @@ def _class_of(field: FieldInfo, held: Any) -> type[BaseModel] | None:
         held = held[0] if len(held) == 1 else None
     if isinstance(held, BaseModel):
         return type(held)
-    name = held.get("name") if isinstance(held, Mapping) else held
+    name = held.get(variant.key) if isinstance(held, Mapping) else held
     if not isinstance(name, str) or name not in catalog.names(variant.package):
         return None
     settings: type[BaseModel] = catalog.load(variant.package, name).Settings

@@ -63,6 +63,13 @@ def _design(written: Any) -> Any:
     return design
 
 
+def _prune(written: Any) -> Any:
+    prune = {"pruner": written} if isinstance(written, str) else written
+    if not isinstance(prune, dict) or not isinstance(prune.get("pruner"), str):
+        raise ValueError(f"must be a mapping with a pruner, but got {written!r}.")
+    return prune
+
+
 Seeds = Annotated[
     tuple[int, ...] | Literal["until decided"],
     PlainValidator(_seeds),
@@ -150,6 +157,8 @@ class SpecFile(Frozen):
     """Whether the control is trained once more (replicate 1), to see how large no effect looks."""
     leave_out_missing: bool = False
     """Whether arms are left out, with a note, that need what the data do not have (skeletons, depth)."""
+    prune: Annotated[dict[str, Any], BeforeValidator(_prune)] | None = None
+    """Who gives trainings up before their last epoch; nobody, if not given. The control is never given up."""
     charts: list[str] | None = None
     """The charts of the page; those that fit the design, if not given."""
     budget: Budget = Budget()

@@ -57,20 +57,22 @@ def _plain(value: Any) -> Any:
 class Variant:
     """Mark a field that names one file of `package`: ``"mctf"`` or ``{"name": "mctf", "drop_path": 0.1}``.
 
-    With `several` the field is a tuple, and may be written as a list of them; their order means nothing.
+    With `several` the field is a tuple, and may be written as a list of them; their order means nothing. `key` is what
+    the file is named by in a mapping.
 
     Example:
         ``fusion: Annotated[SerializeAsAny[Frozen], *Variant.of("models.fusion")]``
     """
 
-    def __init__(self, package: str, several: bool = False) -> None:
+    def __init__(self, package: str, several: bool = False, key: str = "name") -> None:
         self.package = package
         self.several = several
+        self.key = key
 
     @classmethod
-    def of(cls, package: str, several: bool = False) -> tuple["Variant", BeforeValidator]:
+    def of(cls, package: str, several: bool = False, key: str = "name") -> tuple["Variant", BeforeValidator]:
         """Give the mark and the validator that turns a name into the named file's ``Settings``."""
-        mark = cls(package, several)
+        mark = cls(package, several, key)
         return mark, BeforeValidator(mark.resolve_all if several else mark.resolve)
 
     def resolve(self, value: Any) -> Any:
@@ -82,11 +84,11 @@ class Variant:
         """
         if isinstance(value, Frozen):
             return value
-        tree = {"name": value} if isinstance(value, str) else value
-        if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
-            raise ValueError(f"must be a name or a mapping with a name, but got {value!r}.")
+        tree = {self.key: value} if isinstance(value, str) else value
+        if not isinstance(tree, dict) or not isinstance(tree.get(self.key), str):
+            raise ValueError(f"must be a name or a mapping with a {self.key}, but got {value!r}.")
         try:
-            module = catalog.load(self.package, tree["name"])
+            module = catalog.load(self.package, tree[self.key])
         except catalog.UnknownName as error:
             raise ValueError(str(error)) from error
         return module.Settings.model_validate(tree)

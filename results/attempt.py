@@ -24,6 +24,7 @@ PUBLISHED = ("settings.json", "records.jsonl", "provenance.json")
 PREDICTIONS, CHECKPOINT = "predictions.parquet", "checkpoint.safetensors"
 TRAINED = (PREDICTIONS, CHECKPOINT)
 """What that of a training holds beside it."""
+PRUNED = "pruned.json"
 _UNCLAIMED_S = 30.0  # between making an attempt's folder and naming its owner
 
 
@@ -51,6 +52,11 @@ class Attempt:
     def records(self) -> Path:
         """One record a line: training and validation."""
         return self.folder / "records.jsonl"
+
+    @property
+    def reported(self) -> Path:
+        """What a pruner was told after each epoch, in a study that prunes."""
+        return self.folder / "reported.jsonl"
 
     @property
     def sealed(self) -> Path:
@@ -106,11 +112,15 @@ class Attempt:
         return None
 
     def inherit(self, earlier: "Attempt", step: int) -> None:
-        """Copy the records of `earlier` up to and with `step`, from where this attempt goes on.
+        """Copy the records of `earlier`, and its reports, up to and with `step`, from where this attempt goes on.
 
         What `earlier` measured later is measured again here: so no number is lost and none is there twice.
         """
-        for source, target in ((earlier.records, self.records), (earlier.sealed, self.sealed)):
+        for source, target in (
+            (earlier.records, self.records),
+            (earlier.reported, self.reported),
+            (earlier.sealed, self.sealed),
+        ):
             if source.exists():
                 with record.RecordWriter(target) as writer:
                     writer.write(one for one in record.read_records(source) if one.step <= step)
@@ -133,9 +143,22 @@ class Attempt:
         """Record that this attempt was interrupted (Ctrl-C, time-out, preemption) and may be resumed."""
         replace_json(self.folder / "stopped.json", {"reason": reason, "at": now()})
 
-    def prune(self, edition: str, step: int, reason: str) -> None:
-        """Record that `edition` gave this attempt up after `step`; another edition may finish the key."""
-        replace_json(self.folder / "pruned.json", {"edition": edition, "step": step, "reason": reason, "at": now()})
+    def prune(self, edition: str, claim: str, step: int, reason: str) -> None:
+        """Record that `edition` gave this attempt up after `step`; another claim may finish the key.
+
+        Args:
+            claim: the hash of the claim that is not to train it again.
+        """
+        content = {"edition": edition, "claim": claim, "step": step, "reason": reason, "at": now()}
+        replace_json(self.folder / PRUNED, content)
+
+    def pruned(self) -> dict[str, Any] | None:
+        """Read who gave this attempt up and when (edition, claim, step, reason, at); None if nobody did."""
+        try:
+            content: dict[str, Any] = read_json(self.folder / PRUNED)
+        except FileNotFoundError:
+            return None
+        return content
 
     def publish(self, seconds: float, files: Sequence[str] = TRAINED) -> bool:
         """Make this attempt the result of its key; False if another attempt was first.
@@ -339,6 +362,15 @@ class Store:
         """Read the states of many keys from their files (a few system calls each); nothing is written."""
         runs = str(self.runs)
         return {key: state.read(f"{runs}/{key}", self._live_in) for key in keys}
+
+    def pruned(self, claim: str, keys: Iterable[str]) -> dict[str, Attempt]:
+        """Give those of `keys` that the claim with this hash gave up, whatever became of them since: key -> attempt."""
+        given_up: dict[str, Attempt] = {}
+        for key in keys:
+            for attempt in self.attempts(key):
+                if (said := attempt.pruned()) and said.get("claim") == claim:
+                    given_up[key] = attempt
+        return given_up
 
     def is_live(self, attempt: Attempt) -> bool:
         """Tell whether a process works on `attempt` now."""

@@ -38,7 +38,7 @@ trial_costs as (
 select editions.study, edition, editions.profile, editions.data, arm, arms.is_control, trials.seed, trials.replicate,
     last_epoch.split, last_epoch.step{levels}, last_epoch.map, last_epoch.loss{precision_names},
     trial_costs.seconds, trial_costs.peak_memory_bytes, runs.parameters, {cost_names}, trials.final as key, runs.commit,
-    exists (from runs as given_up where given_up.key = trials.final and given_up.pruned_by = edition) as pruned
+    exists (from runs as given_up where given_up.key = trials.final and given_up.pruned_claim = claim_hash) as pruned
 from trials
 join editions using (edition)
 join arms using (edition, arm)

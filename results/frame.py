@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 _ARMS = "select arm, replicate from arms where edition = $edition order by position"
 
-# A pruned trial is censored for its own edition, even where another edition has trained the same key to its end.
+# A pruned trial is censored for its own claim, even where another one has trained the same key to its end.
 _TRIALS = """
 select arm, seed, final from trials
 where edition = $edition
-    and not exists (from runs where runs.key = trials.final and runs.pruned_by = trials.edition)
+    and not exists (
+        from runs join editions on pruned_claim = claim_hash
+        where runs.key = trials.final and editions.edition = trials.edition)
     and exists (from predictions where predictions.key = trials.final)
 order by arm, seed
 """

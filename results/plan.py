@@ -2,12 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from results.attempt import Store
+from results.attempt import Attempt, Store
 from results.files import StoreError, read_json
 
 
@@ -50,7 +50,11 @@ class PlannedTrial(TypedDict):
 
 
 class PlanFile(TypedDict):
-    """What `plan.json` holds: the newest plan of an edition, and all that reports need of it."""
+    """What `plan.json` holds: the newest plan of an edition, and all that reports need of it.
+
+    `prune` are the pruner's settings, in a study that prunes, `search` those of a search, whose arms are those that
+    were picked so far.
+    """
 
     edition: str
     study: str
@@ -63,6 +67,8 @@ class PlanFile(TypedDict):
     design: str
     factors: dict[str, list[Any]]
     charts: list[str] | None
+    prune: NotRequired[dict[str, Any]]
+    search: NotRequired[dict[str, Any]]
     labels: list[str]
     notes: list[str]
     settings: dict[str, Any]
@@ -144,6 +150,18 @@ def _label(uses: list[tuple[str, str]], seed: int) -> str:
     arm, role = uses[0]
     who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
     return f"{role} {who} seed {seed}"
+
+
+def pruned_of(store: Store, plan: PlanFile) -> dict[str, Attempt]:
+    """Give the trainings that the plan's claim gave up: key -> attempt."""
+    if "prune" not in plan:
+        return {}
+    return store.pruned(plan["claim_hash"], (trial["final"] for trial in plan["trials"]))
+
+
+def grows(plan: PlanFile) -> bool:
+    """Tell whether results decide what is planned further: seeds until the claim is decided, or arms of a search."""
+    return bool(plan["claim"].get("looks")) or "search" in plan
 
 
 def seeds_of(plan: PlanFile) -> dict[str, int]:

@@ -145,6 +145,8 @@ def _ending(attempt: Attempt, name: str) -> Row:
         "error": content.get("error", content.get("reason")),
         "traceback": content.get("traceback"),
         "pruned_by": content.get("edition"),
+        "pruned_claim": content.get("claim"),
+        "pruned_step": content.get("step"),
     }
 
 

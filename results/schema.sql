@@ -112,6 +112,8 @@ create table runs (
     error varchar,
     traceback varchar,
     pruned_by varchar,
+    pruned_claim varchar,
+    pruned_step integer,
     log varchar,
     sealed_loaded boolean
 );
@@ -122,6 +124,7 @@ comment on column runs.epochs is 'epochs that were trained; 0 for a phase that o
 comment on column runs.device is 'cpu, cuda ...; of a measurement of inference with its name';
 comment on column runs.log is 'path of the log, from the store''s folder';
 comment on column runs.pruned_by is 'the edition that gave this attempt up';
+comment on column runs.pruned_claim is 'the hash of its claim then: for another claim the trial is not pruned';
 
 create table records (
     key varchar,
@@ -156,14 +159,17 @@ comment on table sources is 'which state of which folder was read: how sync know
 
 create view curves as
 select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, metric, split, step, value,
-    exists (from runs where runs.key = phases.key and runs.pruned_by = edition) as pruned
+    given_up.pruned_claim is not null as pruned
 from phases
 join editions using (edition)
 join arms using (edition, arm)
 join records using (key)
-where key in (select key from runs where state in ('done', 'pruned'))
+left join (select key, pruned_claim, max(pruned_step) as last from runs group by all) as given_up
+    on given_up.key = phases.key and given_up.pruned_claim = claim_hash
+where phases.key in (select key from runs where state in ('done', 'pruned'))
+    and coalesce(step <= given_up.last, true)
     and (records.split not like 'test%' or editions.revealed_at is not null);
-comment on view curves is 'every number of every epoch of the finished and pruned phases, for learning curves';
+comment on view curves is 'every number of every epoch of the finished and pruned phases, for learning curves; what an edition pruned ends there, whoever went on with it';
 
 create view costs as
 select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, key, runs.seconds,

@@ -20,7 +20,7 @@ from results.state import ENDINGS
 KeyOf = Callable[[Mapping[str, Any]], str]
 
 _KNOWN = {
-    *PUBLISHED, *TRAINED, "sealed.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
+    *PUBLISHED, *TRAINED, "sealed.jsonl", "reported.jsonl", "resume.safetensors", "claim.json", "heartbeat", "log.txt",
     *(f"{name}.json" for name in ENDINGS),
 }  # fmt: skip
 _COLUMNS = ["clip", "activity", "split", "seed", "motion", "scores", "labels"]

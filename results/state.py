@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from results.record import last_step
@@ -12,6 +12,8 @@ LEAST_BYTES = 100
 """A `done.json` that holds less was cut or overwritten; to read every one would take too long."""
 WAITING = ("absent", "stopped", "due")
 """States of a phase that is still to be trained; a run that goes on calls the other two `due`."""
+OVER = ("done", "pruned")
+"""States of a phase that needs nothing more: it has a result, or was given up."""
 FAILED = ("failed", "blocked")
 """States of a phase that is not trained unless it is asked for again, `with_blocked`."""
 
@@ -67,6 +69,21 @@ def read_attempt(folder: Path, live: Callable[[Path], bool]) -> State:
         if f"{ending}.json" in names:
             return State(ending, number, step)
     return State("running", number, step) if live(folder) else State("stopped", number, step)
+
+
+def as_seen(states: Mapping[str, State], pruned: Collection[str]) -> dict[str, State]:
+    """Give the states as one claim sees them: what another claim pruned was only stopped, and may be gone on with.
+
+    Args:
+        pruned: keys that this claim gave up, which it does not train again, whatever became of them since.
+    """
+
+    def seen(key: str, state: State) -> State:
+        if key in pruned:
+            return replace(state, name="pruned")
+        return replace(state, name="stopped") if state.name == "pruned" else state
+
+    return {key: seen(key, state) for key, state in states.items()}
 
 
 def with_blocked(states: Mapping[str, str], parents: Mapping[str, Collection[str]]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from results.plan import PlanFile, read_plan
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
-_ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock"}
+_ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock", "optuna.journal"}
 _RESTORE = "Restore it from a backup: a claim is made only once."
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
 

@@ -25,13 +25,21 @@ class _Designed(Frozen):
     design: Annotated[SerializeAsAny[Frozen], *Variant.of("study.design")]
 
 
-def cells(spec: Spec, factors: Mapping[str, Factor], control: Mapping[str, str]) -> list[Cell]:
+def designed(spec: Spec) -> Frozen:
+    """Read the settings of the design that `spec` names.
+
+    Raises:
+        SpecError: there is no such design, or its settings are wrong.
+    """
+    return settle(_Designed, [Layer(spec.source, {"design": spec.design}, spec.lines)]).design
+
+
+def cells(spec: Spec, settings: Frozen, factors: Mapping[str, Factor], control: Mapping[str, str]) -> list[Cell]:
     """Let the design of `spec` combine the factors; cells hold factors by their full names.
 
     Raises:
-        SpecError: there is no such design, or it cannot combine these factors.
+        SpecError: it cannot combine these factors.
     """
-    settings = settle(_Designed, [Layer(spec.source, {"design": spec.design}, spec.lines)]).design
     design = catalog.load("study.design", spec.design["name"])
     short = short_names(factors)
     long = {name: factor for factor, name in short.items()}

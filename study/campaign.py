@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from experiments.read import names
+from study.costs import at_most
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Request, prepare
@@ -65,4 +66,4 @@ def requests(request: Request) -> list[Request]:
 
 def plan_all(request: Request) -> Campaign:
     """Plan every study with the profile, data and overrides of `request`; nothing is changed."""
-    return Campaign([prepare(each).plan for each in requests(request)])
+    return Campaign([at_most(prepare(each)).plan for each in requests(request)])

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from results.spread import Detectable
+from results.state import OVER
 from study import cache, rates
+from study.declaration import digest_of
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared
@@ -23,8 +25,7 @@ class PlanReport:
         left_hours: of one device, for what is not done; None if nothing is known.
         wall_hours: `left_hours` over the workers of this machine, but for phases that run alone.
         cache_folder: where decoded clips are kept.
-        first_look: what the first look costs, where seeds are added until the claim is decided; the rest is the most
-            that they can cost.
+        first_look: what is trained first, where results decide what follows; the rest is the most that it can cost.
         detectable: what the planned seeds can detect.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
@@ -56,17 +57,23 @@ def report_plan(prepared: Prepared, *, measure: bool = False, spread: float | No
     """
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
     foreseen, plan = foresee(prepared, spread), prepared.plan
-    report = _report(prepared, known, foreseen)
-    if not plan.edition.claim.looks:
+    report = _report(at_most(prepared), known, foreseen)
+    if not plan.edition.grows:
         return report
-    first = replace(prepared, plan=plan.first(plan.edition.first_look))
+    first = replace(prepared, plan=plan.first(plan.edition.asked_first))
     return replace(report, first_look=_report(first, known, foreseen))
+
+
+def at_most(prepared: Prepared) -> Prepared:
+    """Give as much of a plan as may be trained in the end."""
+    plan = prepared.plan
+    return replace(prepared, plan=plan.first(plan.edition.asked_at_most)) if plan.edition.search else prepared
 
 
 def _report(prepared: Prepared, known: rates.Rates, foreseen: Detectable) -> PlanReport:
     plan, store = prepared.plan, prepared.store
     states: dict[str, Counter[str]] = {}
-    for key, state in plan.states(store).items():
+    for key, state in plan.states(store, digest_of(plan)).items():
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
     hours = _hours(prepared, left(prepared), known)
     alone = _hours(prepared, [phase for phase in left(prepared) if phase.is_alone], known)
@@ -94,9 +101,10 @@ def left_hours(prepared: Prepared) -> float:
 
 
 def left(prepared: Prepared) -> list[Phase]:
-    """List the phases that are not done."""
+    """List the phases that are neither done nor given up."""
     plan = prepared.plan
-    return [plan.phases[key] for key, state in plan.states(prepared.store).items() if state.name != "done"]
+    states = plan.states(prepared.store, digest_of(plan))
+    return [plan.phases[key] for key, state in states.items() if state.name not in OVER]
 
 
 def cache_bytes(prepared: Prepared) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.settings import Frozen
 from models.start import Start, start_of
 from results.attempt import now
 from results.claim import claim_hash
@@ -24,13 +25,12 @@ from study.rates import training_clips
 def declare(prepared: Prepared, command: str) -> PlanFile:
     """Write the claim of a plan, if it is new, and the plan itself; return what `plan.json` holds.
 
-    Where seeds are added until the claim is decided, that is as much as looks have asked for, or the first one asks.
+    Where seeds are added until the claim is decided, or arms are searched, that is as much as was asked for so far.
     """
     plan, store = prepared.plan, prepared.store
     store.prepare()
     folder = store.editions / plan.edition.name
-    fixed = fixed_by_claim(plan)
-    digest = claim_hash(fixed)
+    fixed, digest = fixed_by_claim(plan), digest_of(plan)
     with writing(folder):
         (folder / "claims").mkdir(parents=True, exist_ok=True)
     finals = sorted({trial.final.key for trial in plan.trials})
@@ -56,14 +56,14 @@ def write_plan(prepared: Prepared, seeds: Mapping[str, int] | None, digest: str,
 
 
 def _asked(prepared: Prepared, digest: str) -> dict[str, int] | None:
-    """Find how many seeds of each arm were asked for so far; None if all of them are, from the start."""
+    """Find how many seeds of each arm were asked for so far; None if all arms and seeds are, from the start."""
     edition = prepared.plan.edition
-    if not edition.claim.looks:
+    if not edition.grows:
         return None
     before = read_plans(prepared.store).whole.get(edition.name)
     if before and before["claim_hash"] == digest:
         return seeds_of(before)
-    return edition.first_look
+    return edition.asked_first
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:
@@ -73,6 +73,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
     first result and still has the claim that was made before it.
     """
     edition = plan.edition
+    optional = {"prune": edition.pruner, "search": edition.search}
     return {
         "edition": edition.name,
         "question": edition.spec.question.model_dump(mode="json"),
@@ -82,7 +83,19 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "seeds": list(edition.seeds),
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
-    }
+    } | {name: _settled(own) for name, own in optional.items() if own is not None}
+
+
+def digest_of(plan: Plan) -> str:
+    """Give the hash of the claim of `plan`."""
+    return claim_hash(fixed_by_claim(plan))
+
+
+def optuna_name(plan: Plan) -> str:
+    """Give Optuna's name for a study: of all that its claim fixes but the study's own name, so that renaming it
+    changes no draw and no bracket."""
+    fixed = {name: value for name, value in fixed_by_claim(plan).items() if name != "edition"}
+    return f"study-{claim_hash(fixed)[:16]}"
 
 
 def refuse_other_clips(prepared: Prepared) -> None:
@@ -122,7 +135,8 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
     """
     plan, clips = prepared.plan, training_clips(prepared)
     edition, spec = plan.edition, plan.edition.spec
-    return {
+    planned = {trial.arm.name for trial in plan.trials}
+    described: PlanFile = {
         "edition": edition.name,
         "study": spec.name,
         "profile": edition.profile,
@@ -138,7 +152,7 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
         "notes": list(edition.notes),
         "settings": edition.settings.model_dump(mode="json"),
         "spec_settings": spec.settings,
-        "arms": [_arm(arm) for arm in edition.arms],
+        "arms": [_arm(arm) for arm in edition.arms if arm.name in planned],
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in plan.phases.items()},
         "trials": [_trial(trial) for trial in plan.trials],
         "caches": list(prepared.caches),
@@ -147,6 +161,16 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
         "at": now(),
         "command": command,
     }
+    if edition.pruner is not None:
+        described["prune"] = _settled(edition.pruner)
+    if edition.search is not None:
+        described["search"] = _settled(edition.search)
+    return described
+
+
+def _settled(settings: Frozen) -> dict[str, Any]:
+    """Dump settings of Optuna, without where it keeps what it knows: that changes nothing, and may hold a password."""
+    return settings.model_dump(mode="json", exclude={"storage"})
 
 
 def _arm(arm: Arm) -> PlannedArm:

@@ -34,6 +34,7 @@ class Board:
         failed: keys that are not tried again.
         workers: phases that run at once.
         clock: seconds, to time phases without epochs.
+        pruned: keys that were given up before the run.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Board:
         failed: Collection[str] = (),
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        pruned: Collection[str] = (),
     ) -> None:
         self.edition = plan["edition"]
         self.labels = labels(plan)
@@ -51,7 +53,9 @@ class Board:
         self._parents = parents(plan)
         self._kind = {key: phase["kind"] for key, phase in plan["phases"].items()}
         self._epochs: dict[str, int] = {key: phase["epochs"] for key, phase in plan["phases"].items()}
-        self._state = {key: "done" if key in done else "failed" if key in failed else "due" for key in plan["phases"]}
+        self._state = dict.fromkeys(plan["phases"], "due")
+        for keys, name in ((failed, "failed"), (pruned, "pruned"), (done, "done")):
+            self._state |= {key: name for key in keys if key in self._state}
         self._left = {key: max(count, 1) for key, count in self._epochs.items() if key not in done}
         self._clock = clock
         self._began: dict[str, float] = {}

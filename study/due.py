@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from results.state import FAILED
+from results.state import FAILED, OVER
 
 
 class Due(NamedTuple):
@@ -12,7 +12,7 @@ class Due(NamedTuple):
     Attributes:
         keys: of the phases to be submitted: each of their parents is done, queued, or submitted with them.
         elsewhere: of those that run outside of SLURM, and those that wait for them.
-        is_over: every phase is done, or it failed, or cannot begin, and is not asked for again.
+        is_over: every phase is done or pruned, or it failed, or cannot begin, and is not asked for again.
     """
 
     keys: tuple[str, ...]
@@ -27,7 +27,7 @@ def choose(
     only: Collection[str] | None = None,
     but: Collection[str] = (),
 ) -> Due:
-    """Choose what to submit of what is neither done, nor running, nor queued.
+    """Choose what to submit of what is neither done, nor pruned, nor running, nor queued.
 
     Args:
         states: name of the state of every planned phase, ``blocked`` too, by key; parents before children.
@@ -40,15 +40,14 @@ def choose(
     keys: list[str] = []
     elsewhere: list[str] = []
     for key, state in states.items():
-        if state == "done" or key in queued:
+        if state in OVER or key in queued:
             continue
         if state == "running" or any(parent in elsewhere for parent in parents[key]):
             elsewhere.append(key)
         elif key in wanted and all(states[one] == "done" or one in queued or one in keys for one in parents[key]):
             keys.append(key)
     is_over = all(
-        state == "done" or (state in FAILED and key not in wanted and key not in queued)
-        for key, state in states.items()
+        state in OVER or (state in FAILED and key not in wanted and key not in queued) for key, state in states.items()
     )
     return Due(tuple(keys), tuple(elsewhere), is_over)
 

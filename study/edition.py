@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.spec import Spec
+from models.settings import Frozen
 from results.claim import Claim
+from study.design.search import Settings as Search
 from study.levels import Value
 from study.settings import Settings
 
@@ -37,6 +39,8 @@ class Edition:
         arms: in the design's order; exactly one is the control.
         seeds: of every arm; the most that an arm gets where seeds are added until the claim is decided.
         notes: what was merged or cut, in sentences.
+        pruner: settings of what gives trainings up, or None.
+        search: how arms are picked one after another, or None where all are trained.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Edition:
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     notes: tuple[str, ...]
+    pruner: Frozen | None = None
+    search: Search | None = None
 
     @property
     def control(self) -> Arm:
@@ -56,9 +62,23 @@ class Edition:
         return next(arm for arm in self.arms if arm.is_control)
 
     @property
-    def first_look(self) -> dict[str, int]:
-        """How many seeds each arm has at the first look, where seeds are added until the claim is decided."""
+    def grows(self) -> bool:
+        """Tell whether results decide what is planned further: seeds until the claim is decided, arms of a search."""
+        return bool(self.claim.looks) or self.search is not None
+
+    @property
+    def asked_first(self) -> dict[str, int]:
+        """How many seeds each arm has at first, where results decide what follows: of a search only the control."""
+        if self.search is not None:
+            return {self.control.name: len(self.seeds)}
         return dict.fromkeys((arm.name for arm in self.arms), self.claim.looks[0])
+
+    @property
+    def asked_at_most(self) -> dict[str, int]:
+        """How many seeds of which arms may be trained in the end; of a search any arms, as many as it picks."""
+        others = [arm.name for arm in self.arms if not arm.is_control]
+        names = [self.control.name, *others[: self.search.trials if self.search else None]]
+        return dict.fromkeys(names, len(self.seeds))
 
     @property
     def settings(self) -> Settings:

@@ -24,6 +24,8 @@ from study.settings import Settings
 
 Schema = dict[str, Any]
 FILE = "schema.json"
+_DEFINED = {"study.prune": "prune"}
+"""Folders whose files name others of the same folder -> where they are described, once."""
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
@@ -46,9 +48,11 @@ def of_specs() -> Schema:
     levels = {path: _ref(path) for path, fields in _paths().items() if not section_of(fields[0])}
     group = {"type": "object", "minProperties": 1, "additionalProperties": _ref("settings")}
     design = FieldInfo.from_annotation(Annotated[Frozen, Variant("study.design")])  # type: ignore[arg-type]
+    prune = FieldInfo.from_annotation(Annotated[Frozen, Variant("study.prune", key="pruner")])  # type: ignore[arg-type]
     schema["properties"] |= {
         "profile": {"enum": profiles(), "default": SpecFile.model_fields["profile"].default},
         "design": _schema(design),
+        "prune": _ref(_DEFINED["study.prune"]) | {"description": SpecFile.model_fields["prune"].description},
         "settings": _ref("settings"),
         "control": {"type": "object", "properties": levels, "additionalProperties": {"type": ["string", "number"]}},
         "factors": {
@@ -59,7 +63,8 @@ def of_specs() -> Schema:
         },
         "charts": {"type": "array", "items": {"enum": catalog.names("reports.chart")}},
     }
-    return {**_DIALECT, **schema, "$defs": schema.get("$defs", {}) | _definitions()}
+    own = {_DEFINED["study.prune"]: _schema(prune, _DEFINED["study.prune"])}
+    return {**_DIALECT, **schema, "$defs": schema.get("$defs", {}) | _definitions() | own}
 
 
 def of_profiles() -> Schema:
@@ -103,6 +108,8 @@ def _schema(field: FieldInfo, path: str = "") -> Schema:
     section, variant = section_of(field), variant_of(field)
     if section:
         return {"description": section.__doc__} | described | _inside(section, path)
+    if variant and path != _DEFINED.get(variant.package, path):
+        return described | _ref(_DEFINED[variant.package])
     if variant:
         one = {"anyOf": [{"enum": catalog.names(variant.package)}, *map(_inside, _variants(field))]}
         return described | ({"anyOf": [*one["anyOf"], {"type": "array", "items": one}]} if variant.several else one)

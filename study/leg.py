@@ -31,6 +31,10 @@ class Stopped(Ending):
     """The run was asked to stop; the phase can be resumed."""
 
 
+class Pruned(Ending):
+    """The study has given the phase up; another study may resume it."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a phase runs: nothing here can change its numbers (bit for bit: on equal devices, threads and processes).
@@ -41,6 +45,8 @@ class Place:
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
         weights: digest -> where the file with that content lies, for phases that start from one.
+        is_judged: what a pruner is told is measured after every epoch, and kept apart from the phase's records, which
+            do not depend on who trained it.
         group: the processes that run the phase together; all but the first follow it, and write nothing but an
             error of their own.
     """
@@ -51,11 +57,12 @@ class Place:
     code: Mapping[str, str | None]
     command: str
     weights: Mapping[str, Path] = field(default_factory=dict)
+    is_judged: bool = False
     group: ProcessGroup = ALONE
 
 
 Report = Callable[[Progress], None]
-"""Called after every epoch."""
+"""Called after every epoch; raises `Pruned` to give the phase up."""
 Stop = Callable[[], None]
 """Called before every step and every batch that is measured; raises `Stopped` to end the attempt."""
 

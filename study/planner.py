@@ -11,9 +11,9 @@ from models.errors import UserError
 from models.geometry import Skeleton
 from results.attempt import Store
 from results.metric.facts import METRICS
-from results.state import State
+from results.state import State, as_seen
 from study.edition import Arm, Edition
-from study.phase import ClipSource, Phase, trial_phases
+from study.phase import ClipSource, Phase, profile_of, trial_phases
 from study.seeding import derive
 
 
@@ -50,9 +50,9 @@ class Plan:
         return {phase.key: phase for trial in self.trials for phase in trial.phases.values()}
 
     def first(self, seeds: Mapping[str, int]) -> "Plan":
-        """Take the first so many seeds of each arm."""
+        """Take the first so many seeds of each arm; none of an arm that is not there."""
         own = {arm: self.edition.seeds[:count] for arm, count in seeds.items()}
-        return replace(self, trials=[trial for trial in self.trials if trial.seed in own[trial.arm.name]])
+        return replace(self, trials=[trial for trial in self.trials if trial.seed in own.get(trial.arm.name, ())])
 
     @property
     def epochs(self) -> int:
@@ -64,9 +64,17 @@ class Plan:
         """Epochs to train if every trial were trained alone."""
         return sum(phase.epochs for trial in self.trials for phase in trial.phases.values())
 
-    def states(self, store: Store) -> dict[str, State]:
-        """Look up every phase in `store`."""
-        return store.states(list(self.phases))
+    def states(self, store: Store, claim: str = "") -> dict[str, State]:
+        """Look up every phase in `store`.
+
+        Args:
+            claim: hash of the claim that may have given some of them up.
+        """
+        return as_seen(store.states(list(self.phases)), store.pruned(claim, self._prunable) if claim else ())
+
+    @property
+    def _prunable(self) -> list[str]:
+        return [trial.final.key for trial in self.trials] if self.edition.pruner else []
 
 
 def make_plan(
@@ -86,7 +94,10 @@ def make_plan(
     def phases(arm: Arm, seed: int) -> dict[str, Phase]:
         classes = arm.settings.data.labels.learned(len(labels))
         source = ClipSource(data[arm.name], classes, skeletons[arm.name])
-        return trial_phases(arm.settings, metric, seed, arm.replicate, source)
+        trained = trial_phases(arm.settings, metric, seed, arm.replicate, source)
+        if edition.search is None or edition.search.against is None:
+            return trained
+        return profile_of(arm.settings, seed, arm.replicate, classes, skeletons[arm.name]) | trained
 
     def place(arm: Arm, seed: int) -> tuple[int, bool]:
         """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""

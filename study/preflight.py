@@ -11,7 +11,7 @@ from models.errors import UserError
 from models.geometry import Skeleton
 from models.transm3e import Taught, TransM3E
 from study import cache
-from study.costs import cache_bytes, left, left_hours
+from study.costs import at_most, cache_bytes, left, left_hours
 from study.edition import Arm
 from study.executor.cluster import Cluster
 from study.fitting import PlanError, buildable, clip_shape
@@ -46,7 +46,7 @@ def check(prepared: Prepared) -> None:
     refuse_mixed_pieces(prepared)
     sizes(prepared, {trial.arm.name for trial in prepared.plan.trials if trial.final.key in due})
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
-    check_budget(prepared)
+    check_budget(at_most(prepared))
 
 
 def check_cluster(prepared: Prepared, cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from study.submitting import Submitted
 
 WIDEST = 1_000_000
-STATES = ("done", "running", "due", "failed", "blocked", "damaged")
-QUEUED_STATES = (*STATES[:2], "queued", *STATES[2:])
+STATES = ("done", "pruned", "running", "due", "failed", "blocked", "damaged")
+QUEUED_STATES = (*STATES[:3], "queued", *STATES[3:])
 """Where SLURM may hold something."""
 
 
@@ -82,8 +83,9 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print(f"note: {note}")
     if edition.claim.is_sealed:
         console.print(f"note: the claim is about {edition.claim.split}: answered after study reveal {edition.name}")
-    arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
-    console.print(table(("arm", ""), arms))
+    if edition.search is None:
+        arms = ((arm.name, "control" if arm.is_control else "") for arm in edition.arms)
+        console.print(table(("arm", ""), arms))
     console.print(_seeds(plan))
     rows = []
     for kind, states in report.states.items():
@@ -98,9 +100,8 @@ def print_plan(report: PlanReport, console: Console) -> None:
     console.print(_hours(report))
     if report.first_look:
         first, hours = report.first_look.plan, _hours(report.first_look)
-        console.print(
-            f"first look: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}"
-        )
+        what = "before the search" if edition.search else "first look"
+        console.print(f"{what}: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}")
     console.print(_detectable(plan.edition.claim, report.detectable))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
@@ -166,8 +167,16 @@ def print_report(report: Report, console: Console, told: Collection[str] = ()) -
     for note in (*report.cautions, report.answer.note):
         if note and note not in told:
             console.print(f"note: {note}")
+    if report.pruned:
+        console.print(report.pruned)
     console.print(report.answer.sentence)
     console.print(str(report.page))
+
+
+def columns(counts: Iterable[Counter[str]], states: Sequence[str]) -> list[str]:
+    """Give the states that a table has columns for: `pruned` only where something was."""
+    some = any(count["pruned"] for count in counts)
+    return [state for state in states if some or state != "pruned"]
 
 
 def print_standing(standings: Sequence[Standing], console: Console) -> None:
@@ -176,7 +185,7 @@ def print_standing(standings: Sequence[Standing], console: Console) -> None:
         console.print("the store holds no study yet: study run token_count_sweep")
         return
     on_slurm = any(each.states["queued"] for each in standings)
-    states = QUEUED_STATES if on_slurm else STATES
+    states = columns([each.states for each in standings], QUEUED_STATES if on_slurm else STATES)
     rows = [(each.edition, *(each.states[state] for state in states)) for each in standings]
     console.print(table(("edition", *states), rows))
     for line in (line for each in standings for line in _words(each)):
@@ -192,6 +201,8 @@ def _words(each: Standing) -> Iterator[str]:
     if each.unknown:
         yield f"{each.edition}: what is in the queue counts as due: {each.unknown}"
     yield from (f"queued: {count} of {each.edition}: {state}" for state, count in each.queued.items())
+    if each.pruned:
+        yield f"{each.edition}: {each.pruned}"
     if each.answer:
         yield f"{each.edition}: {each.answer}"
     if each.is_unanswered:

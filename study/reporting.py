@@ -1,7 +1,7 @@
 """From the store to pages: bring the database up to date, compare, answer, draw. No torch."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +9,7 @@ from reports import index, page
 from reports.caution import list_cautions
 from reports.ran import collect
 from reports.unfinished import list_unfinished
+from results import pruned
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
@@ -20,8 +21,9 @@ from results.frame import predictions
 from results.ledger import sync
 from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
 from results.measure import Model
-from results.plan import PlanFile, parents, read_plan
+from results.plan import PlanFile, parents, pruned_of, read_plan
 from results.query import connect
+from results.searched import answer_search
 from results.state import FAILED, with_blocked
 from study.layout import pages_folder
 from study.standing import editions
@@ -37,6 +39,7 @@ class Report(NamedTuple):
         problems: what of the store could not be taken in, and so is missing from the answer.
         asked: arm -> how many seeds it is to have for the next look; None if there is none to come.
         cautions: what a reader must know before citing it, as the page says it.
+        pruned: what was given up, and what that saved, or empty.
     """
 
     answer: Answer
@@ -44,6 +47,7 @@ class Report(NamedTuple):
     problems: tuple[str, ...]
     asked: Mapping[str, int] | None = None
     cautions: tuple[str, ...] = ()
+    pruned: str = ""
 
 
 def report_study(store: Store, name: str) -> list[Report]:
@@ -74,6 +78,7 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     read_edition(folder)  # so that a damaged claim is named before anything is said about it
     claim = Claim.model_validate(plan["claim"])
     is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
+    given_up = pruned.sum_up(plan, pruned_of(store, plan))
     asked = None
     with connect(store) as connection:
         if is_sealed:
@@ -82,13 +87,25 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
             course = _course(connection, edition, claim, _failed(store, plan))
             found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
-            found = answer_claim(claim, _contrasts(connection, edition, claim))
+            found = _answer(connection, plan, claim, given_up)
         out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
         ran, left = collect(connection, edition, plan), list_unfinished(connection, edition, plan)
         cautions = list_cautions(connection, edition, plan, ran, left, found.contrasts)
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, out, synced.problems, asked, tuple(cautions))
+    return Report(found, out, synced.problems, asked, tuple(cautions), str(given_up or ""))
+
+
+def _answer(
+    connection: "duckdb.DuckDBPyConnection", plan: PlanFile, claim: Claim, given_up: pruned.Pruned | None
+) -> Answer:
+    compared = _contrasts(connection, plan["edition"], claim)
+    if "search" in plan:
+        return answer_search(connection, plan["edition"], claim, plan["search"], compared)
+    if given_up is None:
+        return answer_claim(claim, compared)
+    found = answer_claim(claim, pruned.censored(compared, given_up.arms))
+    return replace(found, note=f"{found.note} {pruned.note(given_up)}".strip())
 
 
 def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim, failed: Collection[Model]) -> Course:

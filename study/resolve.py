@@ -10,17 +10,20 @@ from typing import Any
 from experiments.lines import Layer
 from experiments.problem import Problem, SpecError
 from experiments.read import Profile, read_profile
-from experiments.spec import UNTIL_DECIDED, Spec
+from experiments.spec import SEARCH_SEEDS, UNTIL_DECIDED, Spec
 from experiments.tree import at, leaves
 from models import catalog
 from models.settings import key_content
 from results.looks import LOOKS
-from study.arms import cells, content, merged, settled
+from results.metric.facts import METRICS
+from study.arms import cells, content, designed, merged, settled
 from study.claim import claim_of
+from study.design.search import Settings as Search
 from study.edition import Arm, Edition
 from study.layers import settle, stack
 from study.levels import Factor, LevelReader, compact
 from study.overrides import data_layer, data_name, edition_name, override_layers
+from study.prune._read import read_pruner
 from study.settings import DataSettings, Settings
 
 __all__ = ["Arm", "Edition", "resolve"]
@@ -41,12 +44,16 @@ def resolve(
     Raises:
         SpecError: every problem, with file and line or the option of the command line.
     """
+    pruner = read_pruner(spec)
+    _refuse_unsearchable(spec)
     base = read_profile(profile or spec.profile, f"--profile {profile}" if profile else spec.layer.where("profile"))
     own = [*base.layers, spec.settings_layer]
     data_option = [data_layer(data)] if data else []
     options = override_layers(overrides or {})
     factors, control, notes = _read_levels(spec, own, [*data_option, *options.values()])
-    combined = cells(spec, factors, control)
+    design = designed(spec)
+    combined = cells(spec, design, factors, control)
+    searched = design if isinstance(design, Search) else None
 
     def arms_with(settings: Sequence[Layer]) -> list[Arm]:
         return settled(combined, factors, control, [*own, *data_option, *settings])
@@ -73,7 +80,9 @@ def resolve(
         factors={name: [level.value for level in factor.levels.values()] for name, factor in factors.items()},
         arms=(*arms, *_control_again(spec, arms)),
         seeds=_seeds(spec, base, looks),
-        notes=(*notes, *merges, *_seeds_cut(spec, base)),
+        notes=(*notes, *merges, *_seeds_cut(spec, base), *_picked(searched, arms)),
+        pruner=pruner,
+        search=searched,
     )
 
 
@@ -185,7 +194,44 @@ def _looks(spec: Spec, profile: Profile) -> tuple[int, ...]:
 
 
 def _seeds(spec: Spec, profile: Profile, looks: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(range(looks[-1])) if spec.seeds == UNTIL_DECIDED else spec.seeds[: profile.seeds]
+    if spec.seeds == UNTIL_DECIDED:
+        return tuple(range(looks[-1]))
+    first = SEARCH_SEEDS if spec.design["name"] == "search" else 0
+    return tuple(first + seed for seed in spec.seeds[: profile.seeds])
+
+
+def _picked(search: Search | None, arms: Sequence[Arm]) -> list[str]:
+    if search is None:
+        return []
+    most = min(search.trials, len(arms) - 1)
+    return [
+        f"A search: {search.sampler} picks {most} of the {len(arms) - 1} arms beside the control, and decides no claim."
+    ]
+
+
+def _refuse_unsearchable(spec: Spec) -> None:
+    """See that a search is of trainings whose number is known, and compared with one control.
+
+    Raises:
+        SpecError: it is not.
+    """
+    if spec.design["name"] != "search":
+        return
+    fixes = {
+        "seeds": "a number of seeds" if spec.seeds == UNTIL_DECIDED else "",
+        "claim.metric": "mAP (`against` names a second objective)" if METRICS[spec.claim.metric].is_cost else "",
+        "claim.split": "a validation split" if spec.claim.split.startswith("test") else "",
+        "claim.within": "no groups of arms" if spec.claim.within else "",
+        "control_again": "each arm once" if spec.control_again else "",
+        "prune": "no pruner, which judges by one objective" if spec.prune and spec.design.get("against") else "",
+    }
+    problems = [
+        Problem(spec.layer.where(path), f"{path}: a search has {what}. Change it, or take another design.")
+        for path, what in fixes.items()
+        if what
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def _seeds_cut(spec: Spec, profile: Profile) -> list[str]:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from results.plan import PlanFile
+from results.state import OVER
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -17,7 +18,9 @@ from study.fitting import check_device
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.preparation import Prepared, Request, decode, prepare_store
+from study.pruning import pruning_of
 from study.reporting import Report, report_edition
+from study.search import follow
 from study.settings import workers_of
 from study.worker import Orders
 
@@ -127,6 +130,8 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
     """
     failed: dict[str, str] = {}
+    if declared.prepared.plan.edition.search is not None:
+        follow(declared.prepared, declared.plan)
     while True:
         outcome = _train_planned(declared, console, failed)
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
@@ -144,8 +149,9 @@ def _train_planned(declared: Declared, console: Console, failed: dict[str, str])
     """
     prepared = declared.prepared
     plan, store = planned_so_far(prepared.plan, declared.plan), prepared.store
-    done = {key for key, state in plan.states(store).items() if state.name == "done"}
-    board = Board(declared.plan, done, failed, declared.workers)
+    claim, states = declared.plan["claim_hash"], plan.states(store, declared.plan["claim_hash"])
+    done, pruned = ({key for key, state in states.items() if state.name == name} for name in OVER)
+    board = Board(declared.plan, done, failed, declared.workers, pruned=pruned)
     lines = Lines(board)
 
     def tell(event: Event) -> None:
@@ -156,9 +162,11 @@ def _train_planned(declared: Declared, console: Console, failed: dict[str, str])
             console.print(text)
 
     resources, code = plan.edition.settings.resources, provenance.code()
-    orders = Orders(store.root, prepared.sources, resources, code, declared.command, prepared.weights)
+    pruning = pruning_of(prepared.plan, claim)
+    orders = Orders(store.root, prepared.sources, resources, code, declared.command, prepared.weights, pruning)
+    phases = {key: phase for key, phase in plan.phases.items() if key not in pruned}
     with shown(board, console):
-        schedule = local.run(plan.phases, done, orders, declared.workers, tell, frozenset(failed))
+        schedule = local.run(phases, done, orders, declared.workers, tell, frozenset(failed))
     report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
     failures = {board.labels[key]: error for key, error in failed.items()}

@@ -22,6 +22,7 @@ class Schedule:
         self.done = set(done)
         self.running: set[str] = set()
         self.failed = set(failed) - self.done
+        self.pruned: set[str] = set()
 
     @property
     def blocked(self) -> set[str]:
@@ -34,8 +35,8 @@ class Schedule:
 
     @property
     def due(self) -> list[str]:
-        """Keys that are left to run, in order: neither done, running, failed nor blocked."""
-        out = self.done | self.running | self.failed | self.blocked
+        """Keys that are left to run, in order: neither done, pruned, running, failed nor blocked."""
+        out = self.done | self.pruned | self.running | self.failed | self.blocked
         return [key for key in self._phases if key not in out]
 
     def ready(self) -> Phase | None:
@@ -55,11 +56,13 @@ class Schedule:
         self.running.add(key)
 
     def finish(self, key: str, state: str) -> None:
-        """Note how `key` ended: ``done``, ``failed``, or ``due`` again."""
+        """Note how `key` ended: ``done``, ``pruned``, ``failed``, or ``due`` again."""
         self.running.discard(key)
         if state == "done":
             self.done.add(key)
+        elif state == "pruned":
+            self.pruned.add(key)
         elif state == "failed":
             self.failed.add(key)
         elif state != "due":
-            raise ValueError(f"state must be done, failed or due, but got {state=}.")
+            raise ValueError(f"state must be done, pruned, failed or due, but got {state=}.")

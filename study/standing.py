@@ -9,10 +9,11 @@ from pathlib import Path
 
 from models import catalog
 from models.errors import UserError
-from results.attempt import Attempt, Store
+from results.attempt import PRUNED, Attempt, Store
 from results.files import read_json
-from results.plan import PlanFile, Plans, labels, parents, read_plans, study_of
-from results.state import WAITING, with_blocked
+from results.plan import PlanFile, Plans, labels, parents, pruned_of, read_plans, study_of
+from results.pruned import sum_up
+from results.state import WAITING, as_seen, with_blocked
 from study.executor import submission
 from study.executor.queue import Row
 
@@ -30,6 +31,7 @@ class Standing:
         queued: how many phases SLURM holds, by its state and reason.
         unknown: why it is not known what SLURM holds, or empty.
         is_unanswered: all is done, and nobody has answered since.
+        pruned: what was given up, and what that saved, or empty.
     """
 
     edition: str
@@ -41,6 +43,7 @@ class Standing:
     queued: Counter[str] = field(default_factory=Counter)
     unknown: str = ""
     is_unanswered: bool = False
+    pruned: str = ""
 
     @property
     def is_damaged(self) -> bool:
@@ -101,7 +104,8 @@ class _Asked:
 def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     """Look at every phase of an edition's newest plan."""
     phases = plan["phases"]
-    states = store.states(phases)
+    given_up = pruned_of(store, plan)
+    states = as_seen(store.states(phases), given_up)
     names = with_blocked({key: state.name for key, state in states.items()}, parents(plan))
     words = labels(plan)
     running = {words[key]: (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"}
@@ -113,15 +117,18 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     counts = Counter("due" if name in WAITING else name for name in names.values())
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
-    nobody_answered = counts["done"] == len(phases) and is_unanswered(store, plan)
-    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered)
+    nobody_answered = counts["done"] + counts["pruned"] == len(phases) and is_unanswered(store, plan)
+    saved = str(sum_up(plan, given_up) or "")
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, saved)
 
 
 def is_unanswered(store: Store, plan: PlanFile) -> bool:
-    """Tell whether all phases of an edition are done, and nobody has answered it since."""
-    runs = str(store.runs)
+    """Tell whether all phases of an edition are done or pruned, and nobody has answered it since."""
+    runs, given_up = str(store.runs), pruned_of(store, plan)
+    ends = {key: f"{runs}/{key}/done.json" for key in plan["phases"]}
+    ends |= {key: f"{attempt.folder}/{PRUNED}" for key, attempt in given_up.items()}
     try:
-        done = max((os.stat(f"{runs}/{key}/done.json").st_mtime_ns for key in plan["phases"]), default=0)
+        done = max((os.stat(end).st_mtime_ns for end in ends.values()), default=0)
     except FileNotFoundError:
         return False
     try:

@@ -15,7 +15,7 @@ from rich.console import Console
 from models.errors import UserError
 from results.attempt import Store, now
 from results.plan import PlanFile, labels, parents, read_plan
-from results.state import FAILED, WAITING, with_blocked
+from results.state import FAILED, OVER, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -33,6 +33,7 @@ from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
 from study.preparation import Prepared, Request, decode, prepare_store
+from study.pruning import pruning_of
 from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Orders
@@ -175,7 +176,8 @@ def look(ready: Ready, code: Code) -> str:
     store, edition = ready.store, ready.prepared.plan.edition
     report = report_edition(store, edition.name, ready.pages)
     declared = read_plan(store.editions / edition.name / "plan.json")
-    if report.asked is None or declared["claim_hash"] != ready.claim_hash:
+    goes_on = report.asked is not None or ready.prepared.plan.edition.search is not None
+    if not goes_on or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
     own = [one for one in submission.read_all(store) if one["edition"] == edition.name]
     then = _submit_planned(ready, declared, print, code, only=WAITING, but=submission.submitted(own))
@@ -208,7 +210,8 @@ def _submit_planned(
         while True:
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
             jobs = submission.jobs(submission.read_all(store))
-            names = {key: state.name for key, state in plan.states(store).items()}  # what has left the queue has ended
+            states = plan.states(store, ready.claim_hash)  # what has left the queue has ended
+            names = {key: state.name for key, state in states.items()}
             held = _held(submission.rows_of(jobs), names)
             due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
@@ -224,11 +227,11 @@ def _submit_planned(
 
 
 def _held(rows: Mapping[str, Row], names: Mapping[str, str]) -> dict[str, Row]:
-    """Give what SLURM holds of phases that are not done; a job that ends holds no phase that failed."""
+    """Give what SLURM holds of phases that are not over; a job that ends holds no phase that failed."""
     return {
         key: row
         for key, row in rows.items()
-        if names.get(key, "done") != "done" and not (row.is_ending and names[key] in FAILED)
+        if names.get(key, "done") not in OVER and not (row.is_ending and names[key] in FAILED)
     }
 
 
@@ -247,7 +250,8 @@ def _submit(
 ) -> tuple[Path, Submission]:
     store, prepared = ready.store, ready.prepared
     resources = prepared.plan.edition.settings.resources
-    orders = Orders(store.root, prepared.sources, resources, ready.commit, ready.command, prepared.weights)
+    pruning = pruning_of(prepared.plan, ready.claim_hash)
+    orders = Orders(store.root, prepared.sources, resources, ready.commit, ready.command, prepared.weights, pruning)
     groups = slurm.groups(due, held, ready.most)
     folder = submission.make_folder(store)
     copied = snapshot.take_again(code, folder / "code") if code else snapshot.take(folder / "code")

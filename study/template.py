@@ -47,6 +47,7 @@ seeds: 3                        # how many, or a list; or: until decided (3, the
 # settings:                     # what all arms change in the profile
 #   optim.lr: 1e-3
 # control_again: true           # the control a second time (A/A): how large no effect looks
+# prune: {{pruner: median}}       # gives up what does worse than most, but never the control: {pruners}
 # budget: {{epochs: 2000}}        # a plan that costs more is refused
 # charts: [{charts}]
 """
@@ -65,6 +66,7 @@ def write(name: str, folder: Path = FOLDER) -> Path:
     text = TEMPLATE.format(
         name=name,
         profiles=", ".join(profiles()),
+        pruners=", ".join(catalog.names("study.prune")),
         designs=", ".join(catalog.names("study.design")),
         charts=", ".join(catalog.names("reports.chart")),
     )

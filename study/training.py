@@ -71,16 +71,19 @@ def train(
     settings, group = phase.training, place.group
     for epoch in range(leg.resume(attempt) + 1, settings.epochs + 1):
         began = time.monotonic() - leg.before_s
+        shown: list[Record] = []
         try:
             records = leg.epoch(epoch, stop)
             if epoch == settings.epochs:
                 records += leg.examiner.measure_all(attempt, epoch, stop)
             elif epoch % settings.evaluate_every == 0:
                 records += leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
+            elif place.is_judged:
+                shown = leg.examiner.measure(SHOWN_SPLITS, epoch, stop)
         except Stopped:
             leg.keep_part(attempt, epoch - 1, time.monotonic() - began)
             raise
-        progress = group.first(leg.keep, attempt, epoch, records, time.monotonic() - began)
+        progress = group.first(leg.keep, attempt, epoch, records, shown, time.monotonic() - began)
         group.first(report, progress)
     return group.first(leg.finish, attempt)
 
@@ -212,21 +215,29 @@ class _Leg:
         state = Resume(epochs, own_state(self.network), self.trainer.state(), self.processes, parts, seconds)
         save_resume(attempt.resume, state)
 
-    def keep(self, attempt: Attempt, epoch: int, records: Sequence[Record], seconds: float) -> Progress:
+    def keep(
+        self, attempt: Attempt, epoch: int, records: Sequence[Record], shown: Sequence[Record], seconds: float
+    ) -> Progress:
         """Write down what `epoch` gave, and the state after it, so that a later attempt can go on from here.
+
+        Args:
+            shown: what was measured for a pruner alone.
 
         Raises:
             Superseded: another attempt holds the phase now.
         """
         records = [*records, Record("seconds", "train", epoch, seconds, "s")]
+        progress = Progress.of(epoch, self.settings.epochs, [*records, *shown])
+        assert progress is not None, "these are the records of a training"
+        if self.place.is_judged and progress.map is not None:
+            with RecordWriter(attempt.reported) as reports:
+                reports.write([Record("map", "val", epoch, progress.map, "points")])
         with RecordWriter(attempt.records) as writer:
             writer.write(records)
         refuse_superseded(attempt)
         if epoch < self.settings.epochs:
             self._save(attempt, epoch)
         attempt.heartbeat()
-        progress = Progress.of(epoch, self.settings.epochs, records)
-        assert progress is not None, "these are the records of a training"
         return progress
 
     def finish(self, attempt: Attempt) -> bool:

@@ -14,7 +14,7 @@ from rich.text import Text
 from reports.words import duration
 from study.display import draw_running
 from study.executor.submission import Array
-from study.printing import QUEUED_STATES, UNANSWERED, table
+from study.printing import QUEUED_STATES, UNANSWERED, columns, table
 from study.watching import Watch, Watched
 
 LOOK_S = 2.0
@@ -50,8 +50,9 @@ def follow(watch: Watch, console: Console) -> bool:
 def draw(watch: Watch) -> Group:
     """Draw all that is known: editions, arrays in the queue, running phases, failures."""
     shown = watch.watched
-    rows = [(name, *(one.counts[state] for state in QUEUED_STATES), *_costs(one)) for name, one in shown.items()]
-    parts: list[RenderableType] = [table(("edition", *QUEUED_STATES, "left", "spent"), rows)]
+    states = columns([one.counts for one in shown.values()], QUEUED_STATES)
+    rows = [(name, *(one.counts[state] for state in states), *_costs(one)) for name, one in shown.items()]
+    parts: list[RenderableType] = [table(("edition", *states, "left", "spent"), rows)]
     if len(shown) > 1:
         parts.append(Text(f"spent by all, shared phases counted once: {watch.spent}"))
     if arrays := list(_arrays(watch)):

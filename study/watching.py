@@ -14,10 +14,10 @@ from models.errors import UserError
 from results.attempt import Store
 from results.changes import Changes
 from results.files import StoreError
-from results.plan import PlanFile, parents
+from results.plan import PlanFile, grows, parents, pruned_of
 from results.record import read_new
 from results.spent import Meter, Spent, total
-from results.state import WAITING, State, with_blocked
+from results.state import OVER, WAITING, State, as_seen, with_blocked
 from study.display import Board, Lines
 from study.event import Event, Progress
 from study.executor import submission
@@ -31,7 +31,7 @@ QUIET_S = 20.0
 """Nobody works on what is left if nothing ran and nothing was queued for so long: a phase follows another sooner."""
 KNOWN = 30
 """How many finished phases of a kind say how long the others take."""
-OVER = ("done", "failed", "blocked", "pruned", "damaged")
+ENDED = (*OVER, "failed", "blocked", "damaged")
 
 Clock = Callable[[], float]
 
@@ -110,7 +110,7 @@ class Watched:
     @property
     def is_over(self) -> bool:
         """Tell whether every phase has ended or cannot begin."""
-        return all(name in OVER for name in self.names.values())
+        return all(name in ENDED for name in self.names.values())
 
     @property
     def is_answered(self) -> bool:
@@ -119,17 +119,18 @@ class Watched:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether an edition that is over stays as it is: neither is it still answered, nor are seeds added."""
-        return not self.is_whole or (self.is_answered and not self.plan["claim"].get("looks"))
+        """Tell whether an edition that is over stays as it is: neither is it still answered, nor does it grow."""
+        return not self.is_whole or (self.is_answered and not grows(self.plan))
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether every phase is done."""
-        return all(name == "done" for name in self.names.values())
+        """Tell whether every phase is done, or was given up."""
+        return all(name in OVER for name in self.names.values())
 
     def look(self, states: Mapping[str, State], held: Mapping[str, Row], costs: Mapping[str, Spent]) -> list[str]:
         """Take in how its phases stand, and say what is new, a line each; at the first look nothing is."""
-        own = {key: states[key] for key in self.plan["phases"]}
+        given_up = pruned_of(self._store, self.plan)
+        own = as_seen({key: states[key] for key in self.plan["phases"]}, given_up)
         is_first = not self.names
         if is_first:
             self._learn([key for key, state in own.items() if state.name == "done"])

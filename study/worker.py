@@ -23,10 +23,11 @@ from study.alone import beside_others, by_itself
 from study.dataset import NO_CLIPS, Source
 from study.distributed import ALONE, FirstFailed, ProcessGroup, named
 from study.event import Event, Progress
-from study.leg import Place, Stop, Stopped, Superseded, agreed
+from study.leg import Place, Pruned, Stop, Stopped, Superseded, agreed
 from study.legs import leg_of
 from study.optim import products
 from study.phase import Phase
+from study.pruning import Pruning, Referee
 from study.pulse import pulse
 from study.settings import Resources
 
@@ -54,6 +55,7 @@ class Orders:
         code: commit and difference of the checkout when the run began.
         command: what the user typed.
         weights: digest -> where the file with that content lies.
+        pruning: what may be given up, if anything may.
     """
 
     store: Path
@@ -62,6 +64,7 @@ class Orders:
     code: Mapping[str, str | None]
     command: str
     weights: Mapping[str, Path] = field(default_factory=dict)
+    pruning: Pruning | None = None
 
 
 def work(connection: Connection, orders: Orders) -> None:
@@ -108,6 +111,8 @@ def run_phase(
         group: the processes that call this together; the first of them claims the phase for all.
     """
     try:
+        if orders.pruning and group.first(store.pruned, orders.pruning.claim, [phase.key]):
+            return Event(phase.key, "pruned")
         content, owner = phase.content | {"key": phase.key}, _owner(orders)
         attempt = group.first(store.claim, phase.key, content, owner)
         if attempt is None:
@@ -123,7 +128,9 @@ def run_phase(
 def _train_logged(
     phase: Phase, orders: Orders, store: Store, attempt: Attempt, hearer: Hearer, stop: Stop, group: ProcessGroup
 ) -> Event:
+    pruning = orders.pruning if orders.pruning and phase.key in orders.pruning.trainings else None
     with _followed(attempt, group) as log:
+        referee = Referee(pruning, store, phase.key) if pruning and group.is_first else None
 
         def report(progress: Progress) -> None:
             with writing(attempt.log):
@@ -132,6 +139,9 @@ def _train_logged(
                 hearer.send(Event(phase.key, "epoch", progress))
             except OSError:
                 raise Stopped("the run that gave the orders is gone") from None
+            if pruning and referee and (reason := referee.gives_up(progress)):
+                attempt.prune(pruning.edition, pruning.claim, progress.epoch, reason)
+                raise Pruned(reason)
 
         def wait(for_whom: str) -> None:
             log.write(f"{for_whom}\n")
@@ -141,13 +151,16 @@ def _train_logged(
         try:
             company = by_itself if phase.is_alone else beside_others
             with company(stop, wait, group.anywhere), products(phase.precision):
-                leg_of(phase)(phase, _place(phase, orders, group), store, attempt, report, stop)
+                leg_of(phase)(phase, _place(phase, orders, group, pruning is not None), store, attempt, report, stop)
         except Stopped as reason:
             group.first(attempt.stop, str(reason))
             return Event(phase.key, "stopped")
         except Superseded as reason:
             log.write(f"{reason}\n")
             return Event(phase.key, "elsewhere")
+        except Pruned as reason:
+            log.write(f"{reason}\n")
+            return Event(phase.key, "pruned", text=str(reason))
         except UnwritableError:
             raise
         except Exception as error:
@@ -175,12 +188,14 @@ def _failed(error: Exception, attempt: Attempt, group: ProcessGroup) -> Event:
     return Event(attempt.key, "failed", text=reason)
 
 
-def _place(phase: Phase, orders: Orders, group: ProcessGroup) -> Place:
+def _place(phase: Phase, orders: Orders, group: ProcessGroup, is_judged: bool) -> Place:
     if not phase.data:
         return Place(NO_CLIPS, None, orders.resources, orders.code, orders.command)
     source, settings = orders.sources[phase.data], phase.settings
     cache = source.decode(settings.data, streams_of(settings.model))
-    return Place(source.dataset(), cache, orders.resources, orders.code, orders.command, orders.weights, group)
+    return Place(
+        source.dataset(), cache, orders.resources, orders.code, orders.command, orders.weights, is_judged, group
+    )
 
 
 @contextmanager

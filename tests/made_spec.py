@@ -29,3 +29,26 @@ UNTIL_DECIDED = (
 """
 )
 """The same with as many seeds as it takes: 3 leave it open whether the arms differ by 32 points, and 5 do not."""
+
+PRUNED = (
+    SPEC.replace("model.tokens.count: 2", "optim.lr: 0.01")
+    .replace("model.tokens.count: [1, 2]", "optim.lr: [0.01, 0.003, 0.001]")
+    .replace("seeds: 1", "seeds: 1\nprune: {pruner: successive_halving, bootstrap_count: 100}")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 3, evaluate_every: 2}
+charts: []
+"""
+)
+"""Three arms, of which all but the control are given up after one epoch: no other has come so far."""
+
+SEARCH = (
+    SPEC.replace("design: sweep", "design: {name: search, trials: 5, batch: 2, startup: 2}")
+    .replace("control: {model.tokens.count: 2}", "control: {optim.lr: 0.01, optim.weight_decay: 0.05}")
+    .replace("  model.tokens.count: [1, 2]", "  optim.lr: [0.03, 0.01, 0.003]\n  optim.weight_decay: [0.0, 0.05, 0.1]")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 2}
+"""
+)
+"""Five of eight arms beside the control, two at a time."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from models.errors import UserError
 from results.attempt import Store
 from results.clean import is_abandoned
-from results.plan import PlanFile, read_plans
+from results.plan import PlanFile, grows, read_plans
+from results.state import OVER
 from study.executor import submission
 from study.executor.submission import Submission
 from study.standing import is_unanswered
@@ -45,7 +46,7 @@ def ended(store: Store) -> tuple[dict[Path, str], str]:
 def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
     """Name the submissions that hold the newest log of a phase that is not done."""
     keys = {key for one in submissions for key, _ in submission.jobs_of(one)}
-    open_keys = {key for key, state in store.states(keys).items() if state.name != "done"}
+    open_keys = {key for key, state in store.states(keys).items() if state.name not in OVER}
     tokens = set()
     for one in reversed(submissions):
         jobs = submission.jobs_in(store, one)
@@ -56,8 +57,8 @@ def _with_logs(store: Store, submissions: list[Submission]) -> set[str]:
 
 
 def _with_looks(store: Store, submissions: list[Submission], plans: Mapping[str, PlanFile]) -> set[str]:
-    """Name the submissions of studies of seeds until decided that hold a planned phase which is not done."""
-    with_looks = {edition: plan for edition, plan in plans.items() if plan["claim"].get("looks")}
+    """Name the submissions of studies that results make grow, that hold a planned phase which is not done."""
+    with_looks = {edition: plan for edition, plan in plans.items() if grows(plan)}
     open_keys = {
         key
         for key, state in store.states({key for plan in with_looks.values() for key in plan["phases"]}).items()

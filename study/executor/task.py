@@ -116,6 +116,9 @@ class PhaseTask:
             try:
                 if event.state == "stopped":
                     raise Stopped
+                if event.state == "pruned":
+                    stop.over()
+                    return "pruned"
                 if event.state == "done" or is_done_elsewhere(phase, store, stop, group):
                     stop.over()
                     return "done"

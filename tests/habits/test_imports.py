@@ -72,6 +72,10 @@ except SystemExit as ended:
     assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}) == []
 
 
+def test_a_study_that_neither_prunes_nor_searches_needs_no_optuna() -> None:
+    assert "optuna" not in heavy_after("import study.runner, study.submitting, study.executor.task")
+
+
 def heavy_after(code: str, environment: dict[str, str] | None = None) -> list[str]:
     """Run `code` in a fresh process and name the heavy packages it has imported."""
     code += f"\nimport json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"

@@ -44,10 +44,10 @@ class Ledger:
         plan, edition = self.plan, self.plan["edition"]
         connection.execute(
             "insert into editions by name select $edition as edition, $study as study, $profile as profile, "
-            "$data as data, $labels as labels, $settings as settings, $before as results_before, "
-            "$began as declared_at, $revealed as revealed_at, $skipped as skipped_clips",
+            "$data as data, $claim_hash as claim_hash, $labels as labels, $settings as settings, "
+            "$before as results_before, $began as declared_at, $revealed as revealed_at, $skipped as skipped_clips",
             {
-                **{name: plan[name] for name in ("edition", "study", "profile", "data", "labels")},
+                **{name: plan[name] for name in ("edition", "study", "profile", "data", "claim_hash", "labels")},
                 "settings": json.dumps(plan["settings"]),
                 "before": self.results_before,
                 "began": BEGAN,
@@ -85,8 +85,8 @@ class Ledger:
         run = self.runs[key]
         self.runs.pop(final)
         self.records = [row for row in self.records if row[0] not in (key, final) or state == "pruned"]
-        pruned_by = EDITION if state == "pruned" else None
-        self.runs[key] = run | {"state": state, "error": error, "pruned_by": pruned_by}
+        pruned_claim = self.plan["claim_hash"] if state == "pruned" else None
+        self.runs[key] = run | {"state": state, "error": error, "pruned_claim": pruned_claim}
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:

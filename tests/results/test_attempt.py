@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_an_attempt_that_ended_is_not_live_and_can_be_followed(tmp_path: Path, e
     elif ending == "stopped":
         attempt.stop("preempted")
     else:
-        attempt.prune("sweep", step=3, reason="hopeless")
+        attempt.prune("sweep", "c0", step=3, reason="hopeless")
     assert store.state(KEY) == ending
     assert claimed(store).number == 2
 
@@ -384,3 +385,13 @@ def test_a_result_that_does_not_say_what_it_is_is_refused_by_all_who_read_it(mad
     assert "does not say what was published" in ledger.sync(made_store).problems[0]
     assert [problem.is_damage for problem in verify(made_store, key_of)][:1] == [True]
     assert leftovers(made_store) == []
+
+
+def test_what_a_claim_pruned_stays_so_for_it_and_for_no_other(tmp_path: Path) -> None:
+    store = store_of(tmp_path)
+    first = claimed(store)
+    first.prune("sweep", "c0", step=3, reason="hopeless")
+    claimed(store).stop("preempted")
+    assert store.pruned("c0", [KEY, "f" * 64]) == {KEY: first}
+    assert store.pruned("c1", [KEY]) == {}
+    assert first.pruned() == {"edition": "sweep", "claim": "c0", "step": 3, "reason": "hopeless", "at": ANY}

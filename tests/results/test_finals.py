@@ -115,7 +115,7 @@ def test_a_pruned_trial_stays_marked_when_another_edition_finishes_its_key(made_
     pruned = made.open_attempt(made_store)
     with RecordWriter(pruned.records) as writer:
         writer.write([Record("loss", "train", 1, 0.5)])
-    pruned.prune(made.EDITION, step=1, reason="hopeless")
+    pruned.prune(made.EDITION, made.read_plan(made_store)["claim_hash"], step=1, reason="hopeless")
     ledger.sync(made_store)
     assert made.rows(made_store, "select edition, step, pruned from curves where seed = 9 order by all") == [
         ("other", 1, False), (made.EDITION, 1, True)
@@ -126,6 +126,8 @@ def test_a_pruned_trial_stays_marked_when_another_edition_finishes_its_key(made_
     assert made.rows(made_store, "select distinct edition, pruned from finals where seed = 9 order by all") == [
         ("other", False), (made.EDITION, True)
     ]  # fmt: skip
+    drawn = "select edition, max(step), bool_and(pruned) from curves where seed = 9 and phase = 'joint' group by 1"
+    assert made.rows(made_store, f"{drawn} order by all") == [("other", 2, False), (made.EDITION, 1, True)]
 
 
 def test_what_inference_costs_is_a_row_of_its_own_split(tmp_path: Path) -> None:
@@ -182,8 +184,8 @@ def test_differences_are_those_of_finals_seed_by_seed(made_store: Store) -> None
         "and key = (select final from trials where arm = 'count=20' and seed = 0)",
         "update records set value = 'nan' where metric = 'map' "
         "and key = (select final from trials where arm = 'count=20' and seed = 0)",
-        "insert into runs by name select final as key, 9 as attempt, 'pruned' as state, edition as pruned_by "
-        "from trials where arm = 'count=20' and seed = 0",
+        "insert into runs by name select final as key, 9 as attempt, 'pruned' as state, claim_hash as pruned_claim "
+        "from trials join editions using (edition) where arm = 'count=20' and seed = 0",
     ],
     ids=["missing", "not a number", "pruned"],
 )

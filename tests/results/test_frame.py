@@ -23,7 +23,7 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
     """Give the ledger's tables with one edition: arms `wide` (2 seeds), `narrow` (1) and `planned` (0)."""
     with duckdb.connect() as connection:
         connection.execute(SCHEMA.read_text())
-        connection.execute("insert into editions (edition) values ('sweep')")
+        connection.execute("insert into editions (edition, claim_hash) values ('sweep', 'c0')")
         for position, arm in enumerate(("wide", "planned", "narrow")):
             connection.execute("insert into arms values ('sweep', ?, ?, ?, 0, '{}')", [arm, position, not position])
         for arm, seed, key in (("wide", 7, "k1"), ("wide", 0, "k0"), ("narrow", 0, "k2"), ("planned", 0, "k3")):
@@ -61,10 +61,11 @@ def test_test_splits_are_seen_once_they_are_revealed(tables: duckdb.DuckDBPyConn
     assert predictions(tables, "sweep").split_N.tolist() == ["test_seen", "val_seen", "val_seen", "val_unseen"]
 
 
-def test_a_trial_pruned_by_this_edition_is_left_out(tables: duckdb.DuckDBPyConnection) -> None:
-    pruned = "insert into runs (key, attempt, state, pruned_by) values (?, 1, 'pruned', ?)"
-    tables.execute(pruned, ["k1", "sweep"])
-    tables.execute(pruned, ["k2", "other"])
+def test_a_trial_pruned_by_this_claim_is_left_out(tables: duckdb.DuckDBPyConnection) -> None:
+    pruned = "insert into runs (key, attempt, state, pruned_by, pruned_claim) values (?, 1, 'pruned', ?, ?)"
+    tables.execute(pruned, ["k1", "sweep", "c0"])
+    tables.execute(pruned, ["k0", "sweep", "an earlier claim"])
+    tables.execute(pruned, ["k2", "other", "c1"])
     assert {arm: sorted(seeds) for arm, seeds in predictions(tables, "sweep").scores.items()} == {
         "wide": [0],
         "narrow": [0],

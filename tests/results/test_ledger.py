@@ -46,7 +46,7 @@ def test_a_database_made_step_by_step_equals_one_made_anew(made_store: Store) ->
     ledger.sync(store)
     failed.fail(RuntimeError("out of memory"))
     stopped.stop("preempted")
-    pruned.prune(made.EDITION, step=1, reason="hopeless")
+    pruned.prune(made.EDITION, "c0", step=1, reason="hopeless")
     made.write_plan(store, seeds=(0, 1, 9))
     ledger.sync(store)
     made.train(store, made.contents(5, 9)["joint"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from results.state import with_blocked
+from results.state import State, as_seen, with_blocked
 
 
 @pytest.mark.parametrize("state", ["absent", "stopped", "due"])
@@ -28,3 +28,12 @@ def test_what_was_blocked_blocks_and_nothing_is_changed_in_place() -> None:
     states = {"parent": "blocked", "child": "absent"}
     assert with_blocked(states, {"child": ["parent"]})["child"] == "blocked"
     assert states["child"] == "absent"
+
+
+def test_what_another_claim_pruned_may_be_gone_on_with() -> None:
+    states = {"ours": State("running", 2, 5), "theirs": State("pruned", 1, 3), "done": State("done")}
+    assert as_seen(states, ["ours"]) == {
+        "ours": State("pruned", 2, 5),
+        "theirs": State("stopped", 1, 3),
+        "done": State("done"),
+    }

@@ -66,3 +66,8 @@ def test_a_plan_is_over_when_all_is_done_or_failed_and_not_tried_again(
     states = with_blocked({"rgb": rgb, "sender": "done", "joint": "absent", "profile": "absent"}, PARENTS)
     assert choose(states, PARENTS, queued, only).is_over is is_over
     assert choose(dict.fromkeys(PARENTS, "done"), PARENTS, (), only).is_over
+
+
+def test_what_was_given_up_needs_nothing_more() -> None:
+    states = {"rgb": "done", "sender": "done", "joint": "pruned"}
+    assert choose(states, PARENTS, []) == ((), (), True)

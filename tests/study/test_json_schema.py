@@ -79,7 +79,9 @@ def test_it_admits_what_the_reader_admits(right: dict[str, Any]) -> None:
         {"design": "sweeep"},
         {"profile": "huge"},
         {"charts": ["pie"]},
-        {"prune": {}},
+        {"prune": "medain"},
+        {"prune": {"pruner": "median", "n_startups": 3}},
+        {"prune": {"pruner": "patient", "patience": 1, "wrapped": "medain"}},
     ],
 )
 def test_it_refuses_what_the_reader_refuses(wrong: dict[str, Any]) -> None:

@@ -83,7 +83,7 @@ def test_a_profile_cuts_the_looks(write_spec: WriteSpec) -> None:
     assert edition.notes == ("profile smoke trains 2 of the 12 seeds, at 1 of 4 looks (2 seeds).",)
     whole = resolve(write_spec({"seeds: 2": "seeds: until decided", "profile: smoke": "profile: tiny"}))
     assert (whole.claim.looks, whole.seeds, whole.notes) == ((3, 5, 8, 12), tuple(range(12)), ())
-    assert whole.first_look == {"count=5": 3, "count=20": 3}
+    assert whole.asked_first == {"count=5": 3, "count=20": 3}
 
 
 def test_looks_at_sealed_splits_are_refused(write_spec: WriteSpec) -> None:

@@ -77,7 +77,7 @@ def test_an_interrupted_phase_is_due_again() -> None:
 
 
 def test_an_unknown_ending_is_refused() -> None:
-    with pytest.raises(ValueError, match="state must be done, failed or due"):
+    with pytest.raises(ValueError, match="state must be done, pruned, failed or due"):
         schedule().finish("rgb", "vanished")
 
 

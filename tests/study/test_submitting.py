@@ -10,14 +10,15 @@ import study
 from results.attempt import Store, now
 from results.files import read_json
 from results.owner import Owner
+from results.plan import read_plan, seeds_of
 from study.executor import snapshot, submission
 from study.executor.snapshot import Code
 from study.phase import Phase
-from study.preparation import Prepared
+from study.preparation import Prepared, Request
 from study.submitting import Ready, look
 from tests import made_store as made
 from tests.made_slurm import make_ready
-from tests.made_spec import SPEC, UNTIL_DECIDED
+from tests.made_spec import PRUNED, SEARCH, SPEC, UNTIL_DECIDED
 
 CLIPS = 8
 
@@ -164,3 +165,53 @@ def test_nothing_is_submitted_for_a_claim_that_was_made_anew(home: Path) -> None
     ready_for(home, UNTIL_DECIDED.replace("32.0", "1.1"))
     assert "The look at 5 seeds is to come." in look(ready, nowhere(home))
     assert not list(ready.store.root.glob("submissions/*"))
+
+
+def test_what_was_given_up_is_not_submitted_and_jobs_know_what_may_be(home: Path, queue: Path) -> None:
+    ready = ready_for(home, PRUNED.replace("charts: []\n", ""))
+    *finished, last = ready.prepared.plan.trials
+    make_results(ready.prepared, slice(len(finished)))
+    made.train(ready.store, last.phases["rgb"].content, CLIPS)
+    submitted = study.submit(Request(str(home / "asked.yaml")))
+    assert submitted_last(ready) == {last.final.key}
+    assert submitted.folder is not None
+    (task,) = submitted.folder.glob(f"jobs/{job_of(ready, last.final.key)}*_submitted.pkl")
+    told = pickle.loads(pickle.loads(task.read_bytes()).function.orders).pruning
+    assert told.claim == ready.claim_hash
+    assert told.trainings == tuple(trial.final.key for trial in ready.prepared.plan.trials)
+
+    attempt = ready.store.claim(last.final.key, last.final.content, Owner.current("a test"))
+    assert attempt is not None
+    attempt.prune("asked", ready.claim_hash, 1, "hopeless")
+    again = study.submit(Request(str(home / "asked.yaml")))
+    assert (again.submission, again.phases) == (None, 0)
+    assert again.report is not None
+    assert again.report.pruned == "pruned: 1 of 3 trainings, 22 % of epochs saved"
+
+
+def test_each_look_at_a_search_submits_the_arms_that_are_picked_next(home: Path, queue: Path) -> None:
+    ready = ready_for(home, SEARCH)
+    trials = {trial.arm.name: trial for trial in ready.prepared.plan.trials}
+
+    def finish(arm: str) -> None:
+        for phase in trials[arm].phases.values():
+            made.train(ready.store, phase.content, CLIPS, 1.0)
+
+    first = study.submit(Request(str(home / "asked.yaml")))
+    control = ready.prepared.plan.edition.control.name
+    assert submitted_last(ready) == {phase.key for phase in trials[control].phases.values()}
+    assert first.phases == 2
+    finish(control)
+    planned = {control}
+    for new in (2, 2, 1):
+        assert look(ready, snapshot.take(home / f"code {len(planned)}")).endswith(
+            f"\n{2 * new} phases submitted for a look"
+        )
+        arms = set(seeds_of(read_plan(ready.store.editions / "asked" / "plan.json"))) - planned
+        assert submitted_last(ready) == {phase.key for arm in arms for phase in trials[arm].phases.values()}
+        assert "This look waits for trainings that have no result" in look(ready, nowhere(home)), "not submitted twice"
+        for arm in arms:
+            finish(arm)
+        planned |= arms
+    assert look(ready, nowhere(home)).startswith("Undecided: a search decides no claim; best of 6 arms: ")
+    assert len(planned) == 6

@@ -1,0 +1,68 @@
+"""What a search says: which of the arms that it picked did best. It decides no claim, whatever its numbers are.
+
+It chose its arms by the numbers that it would be judged by; so the best ones look better than they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.answer import Answer
+from results.claim import Claim
+from results.contrast import Contrast
+from results.metric.facts import COST_SPLIT, METRICS
+from results.pruned import censored
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COSTS = {"latency": "latency_median", "peak_memory": "peak_memory"}
+"""What is recorded of a second objective, by its name."""
+_MAPS = """
+select arm, avg(map) as map from finals
+where edition = $edition and not pruned and split like 'val%' group by arm having not isnan(avg(map)) order by map desc
+"""
+_COSTS = """
+select arm, avg(value) from phases join records using (key)
+where edition = $edition and phase = 'profile' and metric = $metric and split = $split group by arm
+"""
+
+
+def answer_search(
+    connection: "DuckDBPyConnection",
+    edition: str,
+    claim: Claim,
+    search: Mapping[str, Any],
+    compared: Sequence[Contrast],
+) -> Answer:
+    """Name the best arms of a search: the one with the most mAP, or all that no other one beats by both objectives.
+
+    Args:
+        search: its settings, as the plan keeps them.
+        compared: the arms against the control; they lose their intervals.
+    """
+    maps = dict(connection.execute(_MAPS, {"edition": edition}).fetchall())
+    contrasts = tuple(censored(compared, [one.arm for one in compared]))
+    if not maps:
+        return Answer("undecided", "Undecided: the search has no results yet.", contrasts)
+    named, against = {arm: f"map {value:.1f}" for arm, value in maps.items()}, search["against"]
+    best = list(maps)[:1]
+    if against is not None:
+        asked = {"edition": edition, "metric": COSTS[against], "split": COST_SPLIT}
+        costs = dict(connection.execute(_COSTS, asked).fetchall())
+        best = front({arm: (value, -costs[arm]) for arm, value in maps.items() if arm in costs})
+        named |= {arm: f"{named[arm]}, {METRICS[against].word} {costs[arm]:.4g}" for arm in best}
+    found = "; ".join(f"{arm} ({named[arm]})" for arm in best)
+    who = "best" if against is None else f"with no other better in both mAP and {METRICS[against].word}"
+    control = f"; the control {claim.control} has {named[claim.control]}" if claim.control in maps else ""
+    sentence = f"Undecided: a search decides no claim; {who} of {len(maps)} arms: {found}{control}."
+    note = "The best arms of a search look better than they are. Ask about them in a study, whose seeds are others."
+    return Answer("undecided", sentence, contrasts, note=note)
+
+
+def front(objectives: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Name the arms that no other one beats: as good in both objectives and better in one; more is better."""
+
+    def is_beaten(own: tuple[float, float]) -> bool:
+        return any(one[0] >= own[0] and one[1] >= own[1] and one != own for one in objectives.values())
+
+    return [arm for arm, own in objectives.items() if not is_beaten(own)]

@@ -1,0 +1,33 @@
+"""Percentile: whose best is not in the best `percentile` % of finished trainings (Optuna's `PercentilePruner`)."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from models.settings import Frozen
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+
+class Settings(Frozen):
+    """How many are kept, from when on, and how often it is asked who is to be given up."""
+
+    pruner: Literal["percentile"] = "percentile"
+    percentile: float = Field(ge=0, le=100)
+    """Share of the trainings that is kept, in percent: 25 gives up what is not in the best quarter."""
+    n_startup_trials: int = Field(5, ge=0)
+    """Trainings that must have finished before any is given up."""
+    n_warmup_steps: int = Field(0, ge=0)
+    """The first epoch after which one may be given up."""
+    interval_steps: int = Field(1, ge=1)
+    """Epochs from one look to the next."""
+    n_min_trials: int = Field(1, ge=1)
+    """Trainings that must have finished this epoch, or none is given up at it."""
+
+
+def make(settings: Settings, epochs: int) -> "BasePruner":
+    """Make the pruner."""
+    from optuna.pruners import PercentilePruner
+
+    return PercentilePruner(**settings.model_dump(exclude={"pruner"}))

@@ -1,0 +1,209 @@
+"""Search: what Optuna is told of the arms it has picked, and which ones it picks next.
+
+Whoever plans the next round asks and tells: a run, or on SLURM the look after each round's jobs. The store's files are
+the truth, and Optuna's storage follows them: what has a result is told, also if the storage was removed; what failed,
+or was left by a worker that was killed, is told failed, for a journal has no heartbeat. Such an arm stays planned, and
+is trained when the study is run again. An arm that is picked twice is told at once and not trained twice.
+"""
+
+import os
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from results.attempt import Attempt, Store
+from results.files import writing
+from results.plan import PlanFile, read_plans, seeds_of
+from results.record import read_records
+from results.searched import COSTS
+from study.declaration import optuna_name
+from study.design.search import Settings
+from study.edition import Arm
+from study.planner import Trial
+from study.preparation import Prepared
+from study.pruning import read_measured
+from study.seeding import derive
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import TrialState
+
+JOURNAL = "optuna.journal"
+MOST_REPEATS = 20
+"""How often in a round an arm may be picked that was picked before; after that, one is drawn that was not."""
+ARM = "arm"
+"""What Optuna's trials keep the arm's name under."""
+Params = dict[str, Any]
+
+
+def follow(prepared: Prepared, declared: PlanFile) -> None:
+    """Tell Optuna what became of the arms that were picked before; those that are not at work are told failed."""
+    _Search(prepared, declared).tell()
+
+
+def pick_next(prepared: Prepared, declared: PlanFile) -> dict[str, int] | None:
+    """Give the arms of the next round with all before it, and their number of seeds; None if the search is over."""
+    search = _Search(prepared, declared)
+    search.tell()
+    picked = search.ask()
+    return dict.fromkeys([*search.planned, *picked], len(prepared.plan.edition.seeds)) if picked else None
+
+
+class _Search:
+    """One search: its arms, and Optuna's study of them.
+
+    Attributes:
+        planned: names of the arms that were picked so far, and of the control.
+    """
+
+    def __init__(self, prepared: Prepared, declared: PlanFile) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        edition = prepared.plan.edition
+        assert edition.search is not None, "only a search picks arms"
+        self.settings = edition.search
+        self.store = prepared.store
+        self.arms = {arm.name: arm for arm in edition.arms}
+        self.planned = list(seeds_of(_newest(prepared.store, declared)))
+        self._trials: dict[str, list[Trial]] = {}
+        for trial in prepared.plan.trials:
+            self._trials.setdefault(trial.arm.name, []).append(trial)
+        self._states = prepared.plan.states(self.store, declared["claim_hash"])
+        self._name = optuna_name(prepared.plan)
+        self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
+            name: optuna.distributions.CategoricalDistribution(list(levels)) for name, levels in edition.factors.items()
+        }
+        seed = derive(0, self._name, len(self.planned)) % 2**32
+        self._study = optuna.create_study(
+            study_name=self._name,
+            storage=_storage(self.store, self.settings.storage),
+            sampler=_sampler(self.settings, seed),
+            directions=["maximize", "minimize"] if self.settings.against else ["maximize"],
+            load_if_exists=True,
+        )
+
+    def tell(self) -> None:
+        """Tell Optuna what the files say of every arm that was picked."""
+        import optuna
+        from optuna.trial import TrialState
+
+        known: dict[str, list[optuna.trial.FrozenTrial]] = {}
+        for trial in self._study.get_trials(deepcopy=False):
+            known.setdefault(trial.user_attrs.get(ARM, ""), []).append(trial)
+        for arm in dict.fromkeys([*known, *self.planned]):
+            state, values = self._outcome(arm)
+            own = known.get(arm, [])
+            is_told = any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in own)
+            for trial in (trial for trial in own if trial.state == TrialState.RUNNING and state != TrialState.RUNNING):
+                self._study.tell(trial.number, values, TrialState.FAIL if is_told else state)
+                is_told = True
+            if not is_told and values is not None:
+                self._study.add_trial(
+                    optuna.trial.create_trial(
+                        state=state,
+                        values=values,
+                        params=self._params(self.arms[arm]),
+                        distributions=self._distributions,
+                        user_attrs={ARM: arm},
+                    )
+                )
+
+    def ask(self) -> list[str]:
+        """Let Optuna pick the arms of the next round; none, if there were as many as are to be, or no more are left."""
+        picked: list[str] = []
+        controls = sum(arm.is_control for arm in self.arms.values())
+        most = min(self.settings.trials + controls, len(self.arms)) - len(self.planned)
+        repeats = 0
+        while len(picked) < min(self.settings.batch, most):
+            if repeats > MOST_REPEATS:
+                self._study.enqueue_trial(self._params(self._untried(picked)))
+            trial = self._study.ask(self._distributions)
+            arm = next((arm for arm in self.arms.values() if self._params(arm) == trial.params), None)
+            if arm is None or arm.name in [*self.planned, *picked]:
+                self._tell_again(trial, arm)
+                repeats += 1
+                continue
+            trial.set_user_attr(ARM, arm.name)
+            picked.append(arm.name)
+        return picked
+
+    def _tell_again(self, trial: "optuna.Trial", arm: Arm | None) -> None:
+        """Tell Optuna of an arm that it picks again what is known of it: it is not trained twice."""
+        from optuna.trial import TrialState
+
+        state, values = self._outcome(arm.name) if arm else (TrialState.FAIL, None)
+        is_known = state == TrialState.COMPLETE
+        self._study.tell(trial, values if is_known else None, state if is_known else TrialState.FAIL)
+
+    def _untried(self, picked: Sequence[str]) -> Arm:
+        """Draw an arm that was never picked."""
+        left = [arm for name, arm in self.arms.items() if name not in [*self.planned, *picked]]
+        return left[derive(0, self._name, "untried", len(left)) % len(left)]
+
+    def _params(self, arm: Arm) -> Params:
+        return dict(arm.levels)
+
+    def _outcome(self, arm: str) -> "tuple[TrialState, list[float] | None]":
+        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody works on what is left."""
+        from optuna.trial import TrialState
+
+        if arm not in self.planned:
+            return TrialState.FAIL, None
+        keys = [phase.key for trial in self._trials[arm] for phase in trial.phases.values()]
+        if all(self._states[key].name == "done" for key in keys):
+            return TrialState.COMPLETE, self._values(self._trials[arm])
+        if any(self._states[key].name == "running" for key in keys):
+            return TrialState.RUNNING, None
+        is_pruned = any(self._states[key].name == "pruned" for key in keys)
+        return (TrialState.PRUNED if is_pruned else TrialState.FAIL), None
+
+    def _values(self, trials: Sequence[Trial]) -> list[float]:
+        """Give the mean mAP of the validation splits over all seeds, and the mean of the second objective."""
+        finals = [self._result(trial.final.key) for trial in trials]
+        maps = [read_measured(result) for result in finals]
+        values = [fmean(one[max(one)] for one in maps)]
+        if self.settings.against:
+            metric = COSTS[self.settings.against]
+            results = [self._result(trial.phases["profile"].key) for trial in trials]
+            costs = [one.value for result in results for one in read_records(result.records) if one.metric == metric]
+            values.append(fmean(costs))
+        return values
+
+    def _result(self, key: str) -> Attempt:
+        result = self.store.result(key)
+        assert result is not None, "it was seen to be done"
+        return result
+
+
+def _newest(store: Store, declared: PlanFile) -> PlanFile:
+    """Give what is planned by now of the claim that was declared: another run may have gone on with the search."""
+    now = read_plans(store).whole.get(declared["edition"], declared)
+    return now if now["claim_hash"] == declared["claim_hash"] else declared
+
+
+def _storage(store: Store, url: str | None) -> "optuna.storages.BaseStorage | str":
+    """Give where Optuna keeps what it knows.
+
+    Raises:
+        UnwritableError: the journal cannot be written.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if url is not None:
+        return os.path.expandvars(url)
+    path = store.root / JOURNAL
+    with writing(path):
+        return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _sampler(settings: Settings, seed: int) -> "optuna.samplers.BaseSampler":
+    """Make the sampler of one round."""
+    from optuna import samplers
+
+    if settings.sampler == "random":
+        return samplers.RandomSampler(seed=seed)
+    if settings.sampler == "nsga2":
+        return samplers.NSGAIISampler(population_size=max(2, settings.batch), seed=seed)
+    return samplers.TPESampler(n_startup_trials=settings.startup, seed=seed)

@@ -1,0 +1,210 @@
+"""A search: the files say what Optuna is told, each arm is trained once, and nothing is decided."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import optuna
+import pytest
+
+import study
+from experiments.problem import SpecError
+from experiments.spec import SEARCH_SEEDS
+from results.plan import PlanFile, seeds_of
+from results.searched import front
+from study.declaration import declare, optuna_name, write_plan
+from study.preparation import Prepared, Request, prepare
+from study.search import JOURNAL, follow, pick_next
+from tests import made_store as made
+from tests.made_spec import SEARCH
+
+CLIPS = 8
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def prepared_of(home: Path, text: str = SEARCH, name: str = "sought") -> Prepared:
+    (home / f"{name}.yaml").write_text(text + "charts: []\n")
+    return prepare(Request(str(home / f"{name}.yaml")))
+
+
+def finish(prepared: Prepared, arm: str) -> None:
+    """Store results of an arm, the better the smaller its learning rate."""
+    for trial in (one for one in prepared.plan.trials if one.arm.name == arm):
+        for phase in trial.phases.values():
+            made.train(prepared.store, phase.content, CLIPS, signal=0.01 / trial.arm.settings.optim.lr)
+
+
+def go_on(prepared: Prepared, declared: PlanFile) -> PlanFile | None:
+    """Plan the next round of a search."""
+    asked = pick_next(prepared, declared)
+    return asked and write_plan(prepared, asked, declared["claim_hash"], "")
+
+
+def search(prepared: Prepared) -> list[tuple[str, ...]]:
+    """Search to the end; give the arms of each round."""
+    declared, rounds = declare(prepared, ""), []
+    seen: set[str] = set()
+    while True:
+        new = tuple(arm for arm in seeds_of(declared) if arm not in seen)
+        for arm in new:
+            finish(prepared, arm)
+        seen |= set(new)
+        rounds.append(new)
+        ahead = go_on(prepared, declared)
+        if ahead is None:
+            return rounds
+        declared = ahead
+
+
+def states(prepared: Prepared, url: str | None = None) -> dict[str, int]:
+    backend = optuna.storages.journal.JournalFileBackend(str(prepared.store.root / JOURNAL))
+    storage = url or optuna.storages.JournalStorage(backend)
+    trials = optuna.load_study(study_name=optuna_name(prepared.plan), storage=storage).get_trials()
+    return dict(Counter(trial.state.name for trial in trials if trial.user_attrs))
+
+
+def test_it_picks_as_many_arms_as_were_asked_for_in_rounds_and_each_once(home: Path) -> None:
+    prepared = prepared_of(home)
+    assert {trial.seed for trial in prepared.plan.trials} == {SEARCH_SEEDS}
+    first, *rounds = search(prepared)
+    assert first == ("lr=0.01, weight_decay=0.05",)
+    assert [len(own) for own in rounds] == [2, 2, 1]
+    assert len({arm for own in rounds for arm in own}) == 5
+    assert states(prepared) == {"COMPLETE": 6}
+    report = study.report("sought")[0].answer
+    assert report.verdict == "undecided"
+    assert report.sentence.startswith("Undecided: a search decides no claim; best of 6 arms: lr=0.003, weight_decay=")
+    assert all(contrast.low != contrast.low for contrast in report.contrasts), "no arm has an interval"
+    assert study.verify() == []
+
+
+def test_equal_results_lead_to_equal_picks_whatever_the_study_is_called(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = search(prepared_of(home))
+    monkeypatch.setenv("STUDY_HOME", str(home / "another home"))
+    assert search(prepared_of(home, name="renamed")) == found
+    assert search(prepared_of(home, SEARCH.replace("[0.0, 0.05", "[0.01, 0.05"))) != found
+
+
+def test_optuna_is_told_again_what_was_removed(home: Path) -> None:
+    prepared = prepared_of(home)
+    search(prepared)
+    (prepared.store.root / JOURNAL).unlink()
+    declared = declare(prepared, "")
+    assert pick_next(prepared, declared) is None, "there were as many arms as are to be"
+    assert states(prepared) == {"COMPLETE": 6}
+    assert pick_next(prepared, declared) is None
+    assert states(prepared) == {"COMPLETE": 6}, "nothing is told twice"
+
+
+def test_what_a_killed_worker_left_is_told_failed_stays_planned_and_counts_once_it_is_trained(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    _, done, lost = seeds_of(ahead)
+    finish(prepared, done)
+    assert states(prepared) == {"COMPLETE": 1, "RUNNING": 2}
+    follow(prepared, ahead)
+    assert states(prepared) == {"COMPLETE": 2, "FAIL": 1}
+    assert lost in seeds_of(declare(prepared, ""))
+    finish(prepared, lost)
+    follow(prepared, ahead)
+    assert states(prepared) == {"COMPLETE": 3, "FAIL": 1}
+
+
+def test_what_was_picked_by_a_run_that_was_killed_before_it_planned_it_is_told_failed(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    assert pick_next(prepared, declared) is not None
+    assert len(seeds_of(go_on(prepared, declared) or declared)) == 3
+    assert states(prepared) == {"COMPLETE": 1, "FAIL": 2, "RUNNING": 2}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_it_ends_when_there_are_no_more_arms(home: Path, sampler: str) -> None:
+    text = SEARCH.replace("trials: 5, batch: 2", f"trials: 50, batch: 3, sampler: {sampler}")
+    rounds = search(prepared_of(home, text))
+    assert sorted(len(own) for own in rounds) == [1, 2, 3, 3]
+    assert len({arm for own in rounds for arm in own}) == 9
+
+
+def test_optuna_may_keep_what_it_knows_in_a_database_which_is_no_part_of_the_claim(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLDER", str(home))
+    prepared = prepared_of(home, SEARCH.replace("trials: 5", "trials: 3, storage: 'sqlite:///$FOLDER/all.db'"))
+    search(prepared)
+    assert not (prepared.store.root / JOURNAL).exists()
+    assert states(prepared, f"sqlite:///{home}/all.db") == {"COMPLETE": 4}
+    plan = prepared.store.editions / "sought" / "plan.json"
+    assert "sqlite" not in plan.read_text()
+    assert optuna_name(prepared.plan) == optuna_name(prepared_of(home, SEARCH.replace("s: 5", "s: 3")).plan)
+
+
+def test_a_plan_counts_what_will_be_trained_and_not_every_arm(home: Path) -> None:
+    prepared_of(home)
+    planned = study.plan(Request(str(home / "sought.yaml")))
+    assert len(planned.plan.trials) == 6
+    assert planned.first_look is not None
+    assert len(planned.first_look.plan.trials) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds: 1": "seeds: until decided"}, "seeds: a search has a number of seeds."),
+        ({"claim:": "claim:\n  metric: latency"}, "claim.metric: a search has mAP"),
+        ({"claim:": "claim:\n  split: test"}, "claim.split: a search has a validation split."),
+        ({"claim:": "claim:\n  within: [optim.lr]"}, "claim.within: a search has no groups of arms."),
+        ({"seeds: 1": "seeds: 1\ncontrol_again: true"}, "control_again: a search has each arm once."),
+        ({"startup: 2": "sampler: nsga2"}, "design.against: nsga2 is for two objectives, but there is one."),
+        ({"startup: 2": "sampler: tpee"}, "design.sampler: must be 'tpe', 'nsga2' or 'random', but got 'tpee'"),
+        (
+            {"startup: 2": "sampler: nsga2, against: latency", "seeds: 1": "seeds: 1\nprune: median"},
+            "prune: a search has no pruner, which judges by one objective.",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_at_its_line(home: Path, changes: Mapping[str, str], message: str) -> None:
+    text = SEARCH
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    with pytest.raises(SpecError) as refused:
+        prepared_of(home, text)
+    assert message in str(refused.value)
+    assert "sought.yaml:" in str(refused.value)
+
+
+def test_arms_are_kept_that_no_other_one_beats_in_both_objectives() -> None:
+    objectives = {"a": (60.0, -3.0), "b": (50.0, -1.0), "c": (55.0, -3.0), "d": (60.0, -3.0), "e": (50.0, -2.0)}
+    assert front(objectives) == ["a", "b", "d"]
+
+
+@pytest.mark.slow
+def test_it_runs_to_its_end_with_two_objectives_and_a_second_time_does_nothing(home: Path) -> None:
+    text = SEARCH.replace("trials: 5, batch: 2, startup: 2", "trials: 3, batch: 2, sampler: nsga2, against: latency")
+    prepared = prepared_of(home, text + "  inference: {warmups: 1, repeats: 3}\n")
+    outcome = study.run(Request(str(home / "sought.yaml")), workers=1)
+    assert outcome.is_whole
+    assert "with no other better in both mAP and latency of 4 arms: " in outcome.report.answer.sentence
+    assert study.sql("select count(distinct arm) from finals").item() == 4
+    told = optuna.load_study(
+        study_name=optuna_name(prepared.plan),
+        storage=optuna.storages.JournalStorage(
+            optuna.storages.journal.JournalFileBackend(str(prepared.store.root / JOURNAL))
+        ),
+    )
+    assert len(told.best_trials) >= 1
+    assert all(len(trial.values) == 2 for trial in told.get_trials() if trial.values)
+    runs = sorted(prepared.store.runs.glob("*/*"))
+    assert study.run(Request(str(home / "sought.yaml")), workers=1).report.answer.sentence
+    assert sorted(prepared.store.runs.glob("*/*")) == runs
