@@ -50,13 +50,17 @@ def answer_search(
         asked = {"edition": edition, "metric": COSTS[against], "split": COST_SPLIT}
         costs = dict(connection.execute(_COSTS, asked).fetchall())
         best = front({arm: (value, -costs[arm]) for arm, value in maps.items() if arm in costs})
-        named |= {arm: f"{named[arm]}, {METRICS[against].word} {costs[arm]:.4g}" for arm in best}
+        named |= {arm: f"{named[arm]}, {_cost(against, costs[arm])}" for arm in maps if arm in costs}
     found = "; ".join(f"{arm} ({named[arm]})" for arm in best)
     who = "best" if against is None else f"with no other better in both mAP and {METRICS[against].word}"
     control = f"; the control {claim.control} has {named[claim.control]}" if claim.control in maps else ""
     sentence = f"Undecided: a search decides no claim; {who} of {len(maps)} arms: {found}{control}."
     note = "The best arms of a search look better than they are. Ask about them in a study, whose seeds are others."
     return Answer("undecided", sentence, contrasts, note=note)
+
+
+def _cost(against: str, value: float) -> str:
+    return f"{value:.3g} ms" if against == "latency" else f"{value / 1e6:.3g} MB"
 
 
 def front(objectives: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -196,6 +196,7 @@ def test_it_runs_to_its_end_with_two_objectives_and_a_second_time_does_nothing(h
     outcome = study.run(Request(str(home / "sought.yaml")), workers=1)
     assert outcome.is_whole
     assert "with no other better in both mAP and latency of 4 arms: " in outcome.report.answer.sentence
+    assert outcome.report.answer.sentence.endswith(" ms.")
     assert study.sql("select count(distinct arm) from finals").item() == 4
     told = optuna.load_study(
         study_name=optuna_name(prepared.plan),
