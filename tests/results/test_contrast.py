@@ -88,9 +88,11 @@ def test_over_activities_the_variance_of_each_splits_clips_is_added() -> None:
 
 
 def variance_of_clips(paired_SR: NDArray[np.float64]) -> float:
-    """Give the variance of the mean over draws, less what of it differs from seed to seed."""
+    """Give the variance of the mean over draws, less what of it differs from seed to seed, by a share that S tells."""
+    seeds = len(paired_SR)
     away_SR = paired_SR - paired_SR.mean(axis=1, keepdims=True)
-    return float(paired_SR.mean(axis=0).var(ddof=1) - away_SR.var(axis=0, ddof=1).mean() / len(paired_SR))
+    by_seeds = away_SR.var(axis=0, ddof=1).mean() / seeds * (1 - 1 / (seeds - 1))
+    return float(paired_SR.mean(axis=0).var(ddof=1) - by_seeds)
 
 
 def test_what_differs_from_seed_to_seed_alone_is_not_counted_as_the_clips() -> None:
