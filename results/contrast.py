@@ -279,7 +279,10 @@ def _without_seeds(own: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     if not variance or min(map(len, own)) < 2:
         return mean_R
     away = [own_SR - np.nanmean(own_SR, axis=1, keepdims=True) for own_SR in own]
-    by_seeds = math.fsum(float(np.nanmean(one_SR.var(axis=0, ddof=1))) / len(one_SR) for one_SR in away)
+    # Of few seeds less is taken out: what is left would seem to be known better than it is.
+    by_seeds = math.fsum(
+        float(np.nanmean(one_SR.var(axis=0, ddof=1))) / len(one_SR) * (1 - 1 / (len(one_SR) - 1)) for one_SR in away
+    )
     narrowed_R: NDArray[np.float64] = centre + math.sqrt(max(0.0, 1 - by_seeds / variance)) * (mean_R - centre)
     return narrowed_R
 

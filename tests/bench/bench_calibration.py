@@ -48,7 +48,7 @@ from results.spread import Spread, detectable  # noqa: E402
 
 SPEC = Path(__file__).with_name("calibration.yaml")
 LEAST = 40
-RESAMPLES = 200
+RESAMPLES = 120
 BLOCK = 50
 MARGIN = 1.0
 ARMS = ("control", "a", "b", "c", "d", "e")

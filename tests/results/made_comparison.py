@@ -49,6 +49,8 @@ def points_by_sklearn(predictions: Predictions, arm: str, splits: Sequence[str])
 
 
 def variance_of_clips(paired_SR: NDArray[np.float64]) -> float:
-    """Give the variance of the mean over draws, less what of it differs from seed to seed."""
+    """Give the variance of the mean over draws, less what of it differs from seed to seed, by a share that S tells."""
+    seeds = len(paired_SR)
     away_SR = paired_SR - paired_SR.mean(axis=1, keepdims=True)
-    return float(paired_SR.mean(axis=0).var(ddof=1) - away_SR.var(axis=0, ddof=1).mean() / len(paired_SR))
+    by_seeds = away_SR.var(axis=0, ddof=1).mean() / seeds * (1 - 1 / (seeds - 1))
+    return float(paired_SR.mean(axis=0).var(ddof=1) - by_seeds)
