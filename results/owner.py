@@ -76,7 +76,7 @@ class Owner:
 def _own_job() -> Mapping[str, str]:
     """Give the variables of the SLURM job that this process is all of.
 
-    None for what somebody runs inside an allocation: that may end long before the job does, and use little of it.
+    Empty for what somebody runs inside an allocation: that may end long before the job does, and use little of it.
     """
     return os.environ if os.environ.get("SUBMITIT_EXECUTOR") == "slurm" else {}
 

@@ -68,7 +68,7 @@ def cancel(store: Store, name: str) -> Cancelled:
             except queue.QueueError as error:  # of one of them, which may be another user's: the others are cancelled
                 refused.append(str(error))
         cancelled += [job.row.job for job in new]
-        if not any(job.key is None and job.row.state == "RUNNING" for job in new):
+        if not any(job.key is None and (job.row.state == "RUNNING" or job.row.is_ending) for job in new):
             break
         time.sleep(LAST_WORDS_S)
     if refused:
@@ -81,7 +81,7 @@ def _jobs_to_cancel(store: Store, name: str) -> tuple[list[submission.Job], Coun
     own = {one["edition"] for one in submissions_of(store, name)}
     plans, everything = read_plans(store).whole, submission.jobs(submission.read_all(store))
     wanted = {key for edition in own & plans.keys() for key in plans[edition]["phases"]}
-    waiting = sorted({job.edition for job in everything if job.key is None} - own)
+    waiting = sorted({job.edition for job in submission.at_work(everything) if job.key is None} - own)
     awaited = {key: edition for edition in waiting if edition in plans for key in plans[edition]["phases"]}
     ours = [job for job in everything if job.edition in own or job.key in wanted]
     kept = Counter(awaited[job.key] for job in ours if job.key in awaited)

@@ -6,6 +6,7 @@ the next look needs, as whoever gives the same command again does.
 """
 
 import pickle
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,14 @@ from rich.console import Console
 
 from models.errors import UserError
 from results.attempt import Store, now
-from results.plan import PlanFile, labels, parents, read_plan
+from results.plan import PlanFile, labels, parents, read_plan, read_plans
 from results.state import FAILED, OVER, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
 from study.display import decoding
 from study.due import choose
-from study.executor import slurm, snapshot, submission
+from study.executor import queue, slurm, snapshot, submission
 from study.executor.cluster import Cluster, read_cluster
 from study.executor.queue import Alive, Row, own_job
 from study.executor.snapshot import Code
@@ -32,11 +33,17 @@ from study.layout import pages_folder
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
 from study.phase import Phase
+from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.pruning import pruning_of
 from study.reporting import Report, report_edition
 from study.settings import workers_of
 from study.worker import Orders
+
+OPEN = (*WAITING, "running")
+ENDING_S = 60.0
+"""How long a job may take to end before it counts as gone: a phase of two jobs costs a wait, and no result."""
+ENDING_POLL_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -207,12 +214,13 @@ def _submit_planned(
     """
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, say):
+        declared = _newest(store, declared)
         while True:
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
-            jobs = submission.jobs(submission.read_all(store))
+            jobs = _jobs(store, plan, ready.claim_hash, say)
             states = plan.states(store, ready.claim_hash)  # what has left the queue has ended
             names = {key: state.name for key, state in states.items()}
-            held = _held(submission.rows_of(jobs), names)
+            held = _held(store, edition.name, jobs, names, starts_from)
             due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
             if not due.is_over:
@@ -226,13 +234,50 @@ def _submit_planned(
             declared = ahead
 
 
-def _held(rows: Mapping[str, Row], names: Mapping[str, str]) -> dict[str, Row]:
-    """Give what SLURM holds of phases that are not over; a job that ends holds no phase that failed."""
-    return {
-        key: row
-        for key, row in rows.items()
-        if names.get(key, "done") not in OVER and not (row.is_ending and names[key] in FAILED)
-    }
+def _newest(store: Store, declared: PlanFile) -> PlanFile:
+    """Give what is planned by now of a claim: who had the turn before may have gone on with it."""
+    now = read_plan(store.editions / declared["edition"] / "plan.json")
+    return now if now["claim_hash"] == declared["claim_hash"] else declared
+
+
+def _jobs(store: Store, plan: Plan, claim_hash: str, say: Callable[[str], None]) -> list[Job]:
+    """Ask what SLURM holds, once those jobs of open phases that end wait again, or are gone: nobody knows before."""
+    until, is_told = time.monotonic() + ENDING_S, False
+    while True:
+        jobs = submission.jobs(submission.read_all(store))
+        open_keys = {key for key, state in plan.states(store, claim_hash).items() if state.name in OPEN}
+        ending = [job for job in jobs if job.row.is_ending and job.key in open_keys]
+        if not ending or time.monotonic() > until:
+            return submission.at_work(jobs)
+        if not is_told:
+            say(f"waits for {len(ending)} jobs that end")
+        is_told = True
+        time.sleep(ENDING_POLL_S)
+
+
+def _held(
+    store: Store,
+    edition: str,
+    jobs: Sequence[Job],
+    names: Mapping[str, str],
+    starts_from: Mapping[str, Collection[str]],
+) -> dict[str, Row]:
+    """Give what SLURM holds of phases that are not over, and will bring to their end.
+
+    Not what waits for a phase that failed, nor what another edition may give up.
+    """
+    given_up = _may_be_given_up(store, edition)
+    rows = submission.rows_of(job for job in jobs if job.edition == edition or job.key not in given_up)
+    held = {key: row for key, row in rows.items() if names.get(key, "done") not in OVER and row.reason != queue.NEVER}
+    again = {key: "absent" if key in held and name in FAILED else name for key, name in names.items()}
+    blocked = {key for key, name in with_blocked(again, starts_from).items() if name == "blocked"}
+    return {key: row for key, row in held.items() if key not in blocked or row.state != "PENDING"}
+
+
+def _may_be_given_up(store: Store, edition: str) -> set[str]:
+    """List the phases that the pruners of other editions may give up."""
+    others = (plan for name, plan in read_plans(store).whole.items() if name != edition and "prune" in plan)
+    return {trial["final"] for plan in others for trial in plan["trials"]}
 
 
 def _submit_due(

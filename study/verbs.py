@@ -150,16 +150,19 @@ def retry(name: str, command: str = "", console: Console | None = None) -> list[
 
     newest = {one["edition"]: one["asked"] for one in submissions_of(_store(), name)}
     out = console or Console(quiet=True)
-    submitted, refused = [], []
+    submitted: list[Submitted] = []
+    refused: dict[str, UserError] = {}
     for edition, asked in newest.items():
         given = Request(asked["name"], asked["profile"], asked["data"], asked["overrides"], asked["skip_bad"])
         try:
             submitted.append(submit_study(given, asked["cluster"], command, _user(), out, FAILED))
         except UserError as error:
-            refused.append(f"{edition}: {error}")
+            refused[edition] = error
     if refused:
-        again = ", ".join(one.edition for one in submitted)
-        raise UserError("\n".join([*refused, *([f"submitted again: {again}"] if again else [])]))
+        again = [f"submitted again: {', '.join(one.edition for one in submitted)}"] if submitted else []
+        whole = UserError("\n".join([*(f"{edition}: {error}" for edition, error in refused.items()), *again]))
+        whole.exit_code = min(error.exit_code for error in refused.values())
+        raise whole
     return submitted
 
 

@@ -60,7 +60,7 @@ class Queue:
         """Ask, if there is something to ask about."""
         self.asked_at = self._clock()
         try:
-            self.jobs, self.unknown = submission.jobs(submissions), ""
+            self.jobs, self.unknown = submission.at_work(submission.jobs(submissions)), ""
         except UserError as error:
             self.unknown = str(error)
 

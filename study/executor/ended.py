@@ -6,7 +6,7 @@ from pathlib import Path
 from models.errors import UserError
 from results.attempt import Store
 from results.clean import is_abandoned
-from results.plan import PlanFile, grows, read_plans
+from results.plan import PlanFile, grows, pruned_of, read_plans
 from results.state import OVER
 from study.executor import submission
 from study.executor.submission import Submission
@@ -61,8 +61,10 @@ def _with_looks(store: Store, submissions: list[Submission], plans: Mapping[str,
     with_looks = {edition: plan for edition, plan in plans.items() if grows(plan)}
     open_keys = {
         key
-        for key, state in store.states({key for plan in with_looks.values() for key in plan["phases"]}).items()
-        if state.name != "done"
+        for plan in with_looks.values()
+        for given_up in [pruned_of(store, plan)]
+        for key, state in store.states(plan["phases"]).items()
+        if state.name != "done" and key not in given_up
     }
     return {
         one["token"]

@@ -18,7 +18,8 @@ FRESH_S = 5.0
 """How long an answer about a claimant serves."""
 _SHOWN = re.compile(r"\b(JobState|Reason|StartTime|PreemptTime)=(\S+)")
 _SILENCE = re.compile(
-    r"no answer in|unable to contact|timed out|connect failure|connection refused|communication|zero bytes|temporarily",
+    r"no answer in|unable to contact|timed out|connect failure|connection refused|communication|zero bytes|temporarily"
+    r"|standby",
     re.IGNORECASE,
 )
 """What is said where slurmctld is away, or has too much to do."""
@@ -27,14 +28,22 @@ NEVER = "DependencyNeverSatisfied"
 
 
 class SlurmError(UserError):
-    """SLURM does not answer, or refuses."""
+    """SLURM does not answer, or refuses.
+
+    Attributes:
+        said: its own words, where the message holds more.
+    """
 
     exit_code = 1
+
+    def __init__(self, text: str, said: str | None = None) -> None:
+        super().__init__(text)
+        self.said = text if said is None else said
 
     @property
     def is_silence(self) -> bool:
         """Tell whether asking again later may help."""
-        return _SILENCE.search(str(self)) is not None
+        return _SILENCE.search(self.said) is not None
 
 
 class QueueError(SlurmError):
@@ -42,7 +51,7 @@ class QueueError(SlurmError):
 
 
 class Row(NamedTuple):
-    """One job, or one task of an array, that has not ended.
+    """One job, or one task of an array, that waits, runs or ends.
 
     Attributes:
         name: that it was submitted under.
@@ -70,7 +79,7 @@ class Row(NamedTuple):
 
 
 def rows(names: Set[str]) -> list[Row]:
-    """List the jobs called one of `names` that wait or run.
+    """List the jobs called one of `names` that wait, run or end.
 
     Raises:
         QueueError: SLURM does not answer.

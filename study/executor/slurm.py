@@ -254,5 +254,6 @@ def refusals(folder: Path, planned: Submission) -> Iterator[None]:
         raise SubmissionError(
             f"{folder}: SLURM refuses what was to be submitted: {error}. {len(submission.submitted([planned]))} of "
             f"{phases} phases were submitted before, and stay. `study doctor --on slurm --cluster NAME` checks the "
-            f"settings; then run the study again: it submits the others."
+            f"settings; then run the study again: it submits the others.",
+            said=str(error),
         ) from error

@@ -115,6 +115,7 @@ class StopSignal:
                 if time.monotonic() >= until:
                     raise
                 time.sleep(ASK_S)
+                self.wait()  # it may have been cancelled meanwhile
 
 
 class LookSignal(StopSignal):
@@ -123,7 +124,7 @@ class LookSignal(StopSignal):
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
             run = queue.run_of(self.job)
-            if run is None or not run.is_preempted:
+            if run is None or not (run.is_preempted and run.may_go_back):
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.raise_signal(signal.SIGTERM)
         super()._note(number, frame)

@@ -105,7 +105,7 @@ def read_all(store: Store) -> list[Submission]:
 
 
 class Job(NamedTuple):
-    """A job of a submission that has not ended.
+    """A job of a submission that waits, runs or ends.
 
     Attributes:
         key: of the phase that it runs; None if it is the one that waits for the phases and answers.
@@ -117,7 +117,7 @@ class Job(NamedTuple):
 
 
 def jobs(submissions: Iterable[Submission]) -> list[Job]:
-    """Ask SLURM, once, which jobs of `submissions` have not ended; those submitted later come later.
+    """Ask SLURM, once, which jobs of `submissions` wait, run or end; those submitted later come later.
 
     Raises:
         queue.QueueError: SLURM does not answer.
@@ -129,6 +129,11 @@ def jobs(submissions: Iterable[Submission]) -> list[Job]:
         if row.task < len(keys) or not keys:
             found.append(Job(row, edition, keys[row.task] if keys else None))
     return found
+
+
+def at_work(jobs: Iterable[Job]) -> list[Job]:
+    """Leave out the jobs that end: those put back wait again in a moment, the others are gone then."""
+    return [job for job in jobs if not job.row.is_ending]
 
 
 def rows_of(jobs: Iterable[Job]) -> dict[str, Row]:
@@ -160,7 +165,7 @@ def held(store: Store, keys: Set[str]) -> tuple[dict[str, Row], str]:
         key -> its job; and why it is not known, or empty.
     """
     try:
-        found = rows_of(jobs(concerned(read_all(store), keys)))
+        found = rows_of(at_work(jobs(concerned(read_all(store), keys))))
     except UserError as error:
         return {}, str(error)
     return {key: row for key, row in found.items() if key in keys}, ""

@@ -137,7 +137,7 @@ class PhaseTask:
 
     def _leave(self, phase: "Phase", store: "Store", stop: StopSignal, held: bool) -> None:
         stop.wait()
-        timed_out = stop.is_timed_out(self.limit_s, self.signal_delay_s)
+        timed_out = held and stop.is_timed_out(self.limit_s, self.signal_delay_s)
         self.timeouts += timed_out
         sys.stdout.write(f"stopped: {'its time is up' if timed_out else 'preempted'}; {self.timeouts} times out\n")
         if self.timeouts > self.max_timeouts:
@@ -145,7 +145,7 @@ class PhaseTask:
                 f"its time of {self.limit_s / 60:.0f} min was used up {self.timeouts} times, and max_timeouts is "
                 f"{self.max_timeouts}. Raise timeout_min or max_timeouts of the cluster and run the study again."
             )
-            if held and not store.is_live(latest := store.attempts(phase.key)[-1]):
+            if not store.is_live(latest := store.attempts(phase.key)[-1]):
                 latest.fail(error)
             raise error
         stop.requeue()
@@ -213,9 +213,10 @@ def is_done_elsewhere(phase: "Phase", store: "Store", stop: Callable[[], None], 
 
 
 def give_way(stop: StopSignal) -> None:
-    """Go back into the queue, if SLURM takes this job back now."""
+    """Go back into the queue, if SLURM takes this job back now, and the disk what is to be run again."""
     sys.stdout.write("another job trains this phase: back into the queue\n")
-    with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
+    forget_torn_writes()
+    with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError):
         stop.requeue(patience_s=0)
 
 

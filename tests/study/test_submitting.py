@@ -11,10 +11,12 @@ from results.attempt import Store, now
 from results.files import read_json
 from results.owner import Owner
 from results.plan import read_plan, seeds_of
+from study import submitting
+from study.declaration import declare
 from study.executor import snapshot, submission
 from study.executor.snapshot import Code
 from study.phase import Phase
-from study.preparation import Prepared, Request
+from study.preparation import Prepared, Request, prepare
 from study.submitting import Ready, look
 from tests import made_store as made
 from tests.made_slurm import make_ready
@@ -215,3 +217,79 @@ def test_each_look_at_a_search_submits_the_arms_that_are_picked_next(home: Path,
         planned |= arms
     assert look(ready, nowhere(home)).startswith("Undecided: a search decides no claim; best of 6 arms: ")
     assert len(planned) == 6
+
+
+def ask(queue: Path, *answers: str) -> None:
+    """Have squeue give one answer after another, the last one for ever."""
+    for number, answer in enumerate(answers):
+        (queue / f"answer{number}").write_text(answer)
+    last = len(answers) - 1
+    lines = [f"n=$(cat {queue}/n 2>/dev/null || echo 0)", f"echo $(( n < {last} ? n + 1 : {last} )) >{queue}/n"]
+    (queue / "squeue").write_text("\n".join(["#!/bin/sh", *lines, f"cat {queue}/answer$n"]))
+    (queue / "n").unlink(missing_ok=True)
+
+
+def rows(keys: Collection[str], state: str, reason: str = "None") -> str:
+    return "".join(f"study-0|1|1|{number}|{state}|{reason}\n" for number in range(len(keys)))
+
+
+def submit(home: Path) -> set[str]:
+    before = len(submission.read_all(Store(home / "home" / "store")))
+    study.submit(Request(str(home / "asked.yaml")), None, "study run asked")
+    return submission.submitted(submission.read_all(Store(home / "home" / "store"))[before:])
+
+
+def test_phases_that_were_cancelled_are_submitted_once_their_jobs_are_gone(
+    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "ENDING_POLL_S", 0.0)
+    ready = ready_for(home, SPEC)
+    keys = list(ready.prepared.plan.phases)
+    note_submitted(ready, "asked", keys)
+    ask(queue, rows(keys, "COMPLETING"), rows(keys, "COMPLETING"), "")
+    assert submit(home) == set(keys)
+
+
+def test_phases_that_are_put_back_are_waited_for_and_not_submitted_again(
+    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "ENDING_POLL_S", 0.0)
+    ready = ready_for(home, SPEC)
+    keys = list(ready.prepared.plan.phases)
+    note_submitted(ready, "asked", keys)
+    ask(queue, rows(keys, "COMPLETING"), rows(keys, "PENDING", "BeginTime"))
+    assert submit(home) == set()
+
+
+def test_a_job_that_never_ends_keeps_nothing_from_being_submitted(
+    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "ENDING_S", 0.0)
+    ready = ready_for(home, SPEC)
+    keys = list(ready.prepared.plan.phases)
+    note_submitted(ready, "asked", keys)
+    ask(queue, rows(keys, "COMPLETING"))
+    assert submit(home) == set(keys)
+
+
+@pytest.mark.parametrize("reason", ["Dependency", "DependencyNeverSatisfied"])
+def test_children_that_still_wait_for_what_failed_are_submitted_with_it(reason: str, home: Path, queue: Path) -> None:
+    ready = ready_for(home, SPEC)
+    phases = ready.prepared.plan.trials[1].phases
+    make_results(ready.prepared, slice(1))
+    keys = [phases["joint"].key]
+    note_submitted(ready, "asked", keys)
+    fail(ready.store, phases["rgb"])
+    ask(queue, rows(keys, "PENDING", reason))
+    assert submit(home) == {phase.key for phase in phases.values()}
+
+
+def test_a_training_that_another_study_may_give_up_is_submitted_beside_it(home: Path, queue: Path) -> None:
+    (home / "other.yaml").write_text(SPEC + "prune: median\ncharts: []\n")
+    other = prepare(Request(str(home / "other.yaml")))
+    declare(other, "study run other")
+    ready = ready_for(home, SPEC)
+    keys = list(ready.prepared.plan.phases)
+    note_submitted(ready, "other", keys)
+    ask(queue, rows(keys, "PENDING", "Priority"))
+    assert submit(home) == {trial.final.key for trial in ready.prepared.plan.trials}

@@ -11,6 +11,7 @@ from results.attempt import Store
 from results.owner import Owner
 from study.executor import queue
 from study.executor.queue import Alive, QueueError, Row
+from study.executor.slurm import SubmissionError
 from tests.study.conftest import Answers
 
 ELSEWHERE = Owner("node7", 1, 0.0, "study run", "another machine", "123", 1)
@@ -139,10 +140,12 @@ def test_a_job_that_was_cancelled_or_put_back_is_not_put_back_again(
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", True),
         ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination", False),
         ("sbatch: not found. Go where SLURM is", False),
+        ("scontrol: error: Slurm backup controller in standby mode", True),
     ],
 )
 def test_silence_is_told_from_a_refusal(said: str, is_silence: bool) -> None:
     assert QueueError(said).is_silence == is_silence
+    assert SubmissionError(f"/data/communication/store: SLURM refuses: {said}", said).is_silence == is_silence
 
 
 @pytest.mark.parametrize("shell", ["exit 1", "echo 'JobId=124 StartTime=2026-11-26T10:00:00'", "echo JobId=123"])

@@ -127,7 +127,13 @@ def test_a_time_out_whose_last_step_took_too_long_is_one(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("run", "code"), [(None, -signal.SIGTERM), (told(False, True), -signal.SIGTERM), (told(True, True), 0)]
+    ("run", "code"),
+    [
+        (None, -signal.SIGTERM),
+        (told(False, True), -signal.SIGTERM),
+        (told(True, False), -signal.SIGTERM),  # cancelled in its time of grace
+        (told(True, True), 0),
+    ],
 )
 def test_a_look_that_is_cancelled_dies_at_once_and_a_preempted_one_ends_first(run: queue.Run | None, code: int) -> None:
     def child() -> None:
@@ -140,3 +146,19 @@ def test_a_look_that_is_cancelled_dies_at_once_and_a_preempted_one_ends_first(ru
     process.start()
     process.join()
     assert process.exitcode == code
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_phase_that_is_cancelled_while_slurm_is_silent_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, asked = Preempted(100.0, signal.SIGUSR2), []
+
+    def silent(*signals: object) -> None:
+        asked.append(signals)
+        stop.seen.add(signal.SIGTERM)
+        raise subprocess.CalledProcessError(1, ["scontrol", "requeue"])
+
+    stop._requeue = silent
+    monkeypatch.setattr(queue, "run_of", lambda job: told(False, False))
+    with pytest.raises(SystemExit):
+        stop.requeue(patience_s=1)
+    assert len(asked) == 1

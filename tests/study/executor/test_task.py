@@ -1,5 +1,6 @@
 """What a job does about a phase that another job holds, and a look where SLURM is silent; no cluster is needed."""
 
+import errno
 import signal
 import subprocess
 from collections.abc import Callable
@@ -118,10 +119,16 @@ def test_a_look_that_is_told_to_stop_while_slurm_is_silent_is_put_back_a_few_tim
         assert told.put_back == is_put_back
 
 
-def test_a_job_that_slurm_does_not_take_back_goes_on_waiting() -> None:
+@pytest.mark.parametrize(
+    "error", [subprocess.CalledProcessError(1, ["scontrol", "requeue"]), OSError(errno.ENOSPC, "the disk is full")]
+)
+def test_a_job_that_is_not_taken_back_goes_on_waiting(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refused(Told):
         def requeue(self, patience_s: float = 0.0) -> None:
             assert patience_s == 0
-            raise subprocess.CalledProcessError(1, ["scontrol", "requeue"])
+            raise error
 
+    torn: list[bool] = []
+    monkeypatch.setattr(task, "forget_torn_writes", lambda: torn.append(True))
     task.give_way(Refused())
+    assert torn == [True]
