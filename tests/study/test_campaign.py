@@ -10,8 +10,10 @@ import study
 from experiments.problem import SpecError
 from models.build import BaselineModel, own_state
 from results.attempt import Store
+from results.plan import read_plan
 from study import campaign
 from study.checkpoint import load_weights
+from study.looking import planned_so_far
 from study.preparation import Request, prepare
 from study.runner import Outcome, run_all
 from study.training import started
@@ -73,7 +75,8 @@ def _assert_learned(request: Request) -> None:
     """Compare the weights of every phase that trains with those that it started from."""
     prepared = prepare(request)
     store = Store(prepared.store.root)
-    for trial in prepared.plan.trials:
+    declared = read_plan(store.editions / prepared.plan.edition.name / "plan.json")
+    for trial in planned_so_far(prepared.plan, declared).trials:
         way = prepared.ways[trial.arm.name]
         for phase in trial.phases.values():
             if not phase.epochs:
