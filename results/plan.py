@@ -128,6 +128,15 @@ def read_plans(store: Store) -> Plans:
     return plans
 
 
+def plan_of(store: Store, edition: str, claim_hash: str) -> PlanFile | None:
+    """Read the newest plan of an edition; None if there is none, if it is of another claim, or damaged."""
+    try:
+        plan = read_plan(store.editions / edition / "plan.json")
+    except (FileNotFoundError, StoreError):  # `study verify` names what is damaged
+        return None
+    return plan if plan["claim_hash"] == claim_hash else None
+
+
 def study_of(edition: str) -> str:
     """Give the study that an edition is of, by the edition's name."""
     return edition.partition("--")[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from results.spread import Detectable
 from results.state import OVER
 from study import cache, rates
-from study.declaration import digest_of
+from study.declaration import states_of
 from study.phase import Phase
 from study.planner import Plan
 from study.preparation import Prepared
@@ -73,7 +73,7 @@ def at_most(prepared: Prepared) -> Prepared:
 def _report(prepared: Prepared, known: rates.Rates, foreseen: Detectable) -> PlanReport:
     plan, store = prepared.plan, prepared.store
     states: dict[str, Counter[str]] = {}
-    for key, state in plan.states(store, digest_of(plan)).items():
+    for key, state in states_of(plan, store).items():
         states.setdefault(plan.phases[key].kind, Counter())[state.name] += 1
     hours = _hours(prepared, left(prepared), known)
     alone = _hours(prepared, [phase for phase in left(prepared) if phase.is_alone], known)
@@ -103,8 +103,7 @@ def left_hours(prepared: Prepared) -> float:
 def left(prepared: Prepared) -> list[Phase]:
     """List the phases that are neither done nor given up."""
     plan = prepared.plan
-    states = plan.states(prepared.store, digest_of(plan))
-    return [plan.phases[key] for key, state in states.items() if state.name not in OVER]
+    return [plan.phases[key] for key, state in states_of(plan, prepared.store).items() if state.name not in OVER]
 
 
 def cache_bytes(prepared: Prepared) -> int:

@@ -9,10 +9,11 @@ from typing import Any
 from models.errors import UserError
 from models.settings import Frozen
 from models.start import Start, start_of
-from results.attempt import now
+from results.attempt import Store, now
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
-from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, read_plans, seeds_of
+from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, plan_of, read_plans, seeds_of
+from results.state import State
 from study.arms import deciding
 from study.edition import Arm
 from study.key import NUMERICS
@@ -60,10 +61,8 @@ def _asked(prepared: Prepared, digest: str) -> dict[str, int] | None:
     edition = prepared.plan.edition
     if not edition.grows:
         return None
-    before = read_plans(prepared.store).whole.get(edition.name)
-    if before and before["claim_hash"] == digest:
-        return seeds_of(before)
-    return edition.asked_first
+    before = plan_of(prepared.store, edition.name, digest)
+    return seeds_of(before) if before else edition.asked_first
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:
@@ -84,6 +83,11 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
         "data": _fingerprints(plan),
         "numerics": NUMERICS,
     } | {name: _settled(own) for name, own in optional.items() if own is not None}
+
+
+def states_of(plan: Plan, store: Store) -> dict[str, State]:
+    """Look up every phase as the claim of `plan` sees it; its hash, which takes its time, is asked where it matters."""
+    return plan.states(store, digest_of(plan) if plan.edition.pruner else "")
 
 
 def digest_of(plan: Plan) -> str:

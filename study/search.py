@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from results.attempt import Attempt, Store
 from results.files import writing
-from results.plan import PlanFile, read_plans, seeds_of
+from results.metric.facts import METRICS
+from results.plan import PlanFile, plan_of, seeds_of
 from results.record import read_records
-from results.searched import COSTS
 from study.declaration import optuna_name
 from study.design.search import Settings
 from study.edition import Arm
@@ -65,7 +65,8 @@ class _Search:
         self.settings = edition.search
         self.store = prepared.store
         self.arms = {arm.name: arm for arm in edition.arms}
-        self.planned = list(seeds_of(_newest(prepared.store, declared)))
+        newest = plan_of(prepared.store, edition.name, declared["claim_hash"])  # another run may have gone on with it
+        self.planned = list(seeds_of(newest or declared))
         self._trials: dict[str, list[Trial]] = {}
         for trial in prepared.plan.trials:
             self._trials.setdefault(trial.arm.name, []).append(trial)
@@ -164,7 +165,7 @@ class _Search:
         maps = [read_measured(result) for result in finals]
         values = [fmean(one[max(one)] for one in maps)]
         if self.settings.against:
-            metric = COSTS[self.settings.against]
+            metric = METRICS[self.settings.against].record
             results = [self._result(trial.phases["profile"].key) for trial in trials]
             costs = [one.value for result in results for one in read_records(result.records) if one.metric == metric]
             values.append(fmean(costs))
@@ -174,12 +175,6 @@ class _Search:
         result = self.store.result(key)
         assert result is not None, "it was seen to be done"
         return result
-
-
-def _newest(store: Store, declared: PlanFile) -> PlanFile:
-    """Give what is planned by now of the claim that was declared: another run may have gone on with the search."""
-    now = read_plans(store).whole.get(declared["edition"], declared)
-    return now if now["claim_hash"] == declared["claim_hash"] else declared
 
 
 def _storage(store: Store, url: str | None) -> "optuna.storages.BaseStorage | str":

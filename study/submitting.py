@@ -15,7 +15,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from results.attempt import Store, now
-from results.plan import PlanFile, labels, parents, read_plan, read_plans
+from results.plan import PlanFile, labels, parents, plan_of, read_plan, read_plans
 from results.state import FAILED, OVER, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
@@ -214,7 +214,8 @@ def _submit_planned(
     """
     store, edition = ready.store, ready.prepared.plan.edition
     with turn(store, edition.name, say):
-        declared = _newest(store, declared)
+        # Who had the turn before may have gone on with the plan.
+        declared = plan_of(store, edition.name, declared["claim_hash"]) or declared
         while True:
             plan, starts_from = planned_so_far(ready.prepared.plan, declared), parents(declared)
             jobs = _jobs(store, plan, ready.claim_hash, say)
@@ -234,23 +235,18 @@ def _submit_planned(
             declared = ahead
 
 
-def _newest(store: Store, declared: PlanFile) -> PlanFile:
-    """Give what is planned by now of a claim: who had the turn before may have gone on with it."""
-    now = read_plan(store.editions / declared["edition"] / "plan.json")
-    return now if now["claim_hash"] == declared["claim_hash"] else declared
-
-
 def _jobs(store: Store, plan: Plan, claim_hash: str, say: Callable[[str], None]) -> list[Job]:
     """Ask what SLURM holds, once those jobs of open phases that end wait again, or are gone: nobody knows before."""
     until, is_told = time.monotonic() + ENDING_S, False
     while True:
         jobs = submission.jobs(submission.read_all(store))
-        open_keys = {key for key, state in plan.states(store, claim_hash).items() if state.name in OPEN}
-        ending = [job for job in jobs if job.row.is_ending and job.key in open_keys]
-        if not ending or time.monotonic() > until:
+        ending = [job.key for job in jobs if job.row.is_ending and job.key in plan.phases]
+        states = plan.states(store, claim_hash) if ending else {}
+        still_open = [key for key in ending if key and states[key].name in OPEN]
+        if not still_open or time.monotonic() > until:
             return submission.at_work(jobs)
         if not is_told:
-            say(f"waits for {len(ending)} jobs that end")
+            say(f"waits for {len(still_open)} jobs that end")
         is_told = True
         time.sleep(ENDING_POLL_S)
 
@@ -266,7 +262,7 @@ def _held(
 
     Not what waits for a phase that failed, nor what another edition may give up.
     """
-    given_up = _may_be_given_up(store, edition)
+    given_up = _may_be_given_up(store, {job.edition for job in jobs} - {edition})
     rows = submission.rows_of(job for job in jobs if job.edition == edition or job.key not in given_up)
     held = {key: row for key, row in rows.items() if names.get(key, "done") not in OVER and row.reason != queue.NEVER}
     again = {key: "absent" if key in held and name in FAILED else name for key, name in names.items()}
@@ -274,10 +270,11 @@ def _held(
     return {key: row for key, row in held.items() if key not in blocked or row.state != "PENDING"}
 
 
-def _may_be_given_up(store: Store, edition: str) -> set[str]:
-    """List the phases that the pruners of other editions may give up."""
-    others = (plan for name, plan in read_plans(store).whole.items() if name != edition and "prune" in plan)
-    return {trial["final"] for plan in others for trial in plan["trials"]}
+def _may_be_given_up(store: Store, editions: Collection[str]) -> set[str]:
+    """List the phases that the pruners of `editions` may give up."""
+    plans = read_plans(store).whole if editions else {}
+    pruning = [plans[name] for name in editions if name in plans and "prune" in plans[name]]
+    return {trial["final"] for plan in pruning for trial in plan["trials"]}
 
 
 def _submit_due(

@@ -239,37 +239,36 @@ def submit(home: Path) -> set[str]:
     return submission.submitted(submission.read_all(Store(home / "home" / "store"))[before:])
 
 
-def test_phases_that_were_cancelled_are_submitted_once_their_jobs_are_gone(
-    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def submitted(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the keys of a study that was submitted, whose jobs are asked about without a pause."""
     monkeypatch.setattr(submitting, "ENDING_POLL_S", 0.0)
     ready = ready_for(home, SPEC)
     keys = list(ready.prepared.plan.phases)
     note_submitted(ready, "asked", keys)
-    ask(queue, rows(keys, "COMPLETING"), rows(keys, "COMPLETING"), "")
-    assert submit(home) == set(keys)
+    return keys
+
+
+def test_phases_that_were_cancelled_are_submitted_once_their_jobs_are_gone(
+    home: Path, queue: Path, submitted: list[str]
+) -> None:
+    ask(queue, rows(submitted, "COMPLETING"), rows(submitted, "COMPLETING"), "")
+    assert submit(home) == set(submitted)
 
 
 def test_phases_that_are_put_back_are_waited_for_and_not_submitted_again(
-    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, queue: Path, submitted: list[str]
 ) -> None:
-    monkeypatch.setattr(submitting, "ENDING_POLL_S", 0.0)
-    ready = ready_for(home, SPEC)
-    keys = list(ready.prepared.plan.phases)
-    note_submitted(ready, "asked", keys)
-    ask(queue, rows(keys, "COMPLETING"), rows(keys, "PENDING", "BeginTime"))
+    ask(queue, rows(submitted, "COMPLETING"), rows(submitted, "PENDING", "BeginTime"))
     assert submit(home) == set()
 
 
 def test_a_job_that_never_ends_keeps_nothing_from_being_submitted(
-    home: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, queue: Path, submitted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submitting, "ENDING_S", 0.0)
-    ready = ready_for(home, SPEC)
-    keys = list(ready.prepared.plan.phases)
-    note_submitted(ready, "asked", keys)
-    ask(queue, rows(keys, "COMPLETING"))
-    assert submit(home) == set(keys)
+    ask(queue, rows(submitted, "COMPLETING"))
+    assert submit(home) == set(submitted)
 
 
 @pytest.mark.parametrize("reason", ["Dependency", "DependencyNeverSatisfied"])
