@@ -4,9 +4,12 @@ F. E. Satterthwaite, An approximate distribution of estimates of variance compon
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
+
+HALVINGS = 60
+"""How often the numbers on both sides of a crossing come closer: as far as a float can tell."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,15 @@ def quantile(df: float, probability: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))
+
+
+def crossing(holds: Callable[[float], bool], low: float, high: float) -> tuple[float, float]:
+    """Find where `holds`, which is false up to some number and true from there on, changes: the last two on its sides.
+
+    Args:
+        low, high: numbers on both sides of it.
+    """
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return low, high

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.holm import Step
+from results.interval import crossing
 
 LEAST_SEEDS = 6
 STUDIES = 10_000
-_HALVINGS = 60
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,5 @@ def _chance(p: float, smallest_R: NDArray[np.float64], left: int, untested: int)
 
 def _level(smallest_R: NDArray[np.float64], left: int, untested: int, alpha: float) -> float:
     """Find the largest p of which the chance is at most `alpha`."""
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _chance(middle, smallest_R, left, untested) <= alpha else (low, middle)
+    low, _ = crossing(lambda p: _chance(p, smallest_R, left, untested) > alpha, 0.0, 1.0)
     return low

@@ -5,7 +5,7 @@ It follows from the noncentral t distribution if the estimate and the spread tha
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from results.contrast import Contrast
@@ -82,7 +82,7 @@ def power_of(estimate: Estimate, smallest: float, alpha: float) -> float:
 def _with_seeds(contrast: Contrast, seeds: int) -> Estimate:
     """Suppose that the same spread was seen on `seeds` seeds of both arms."""
     arms = 1 if contrast.is_paired else 2
-    variance = contrast.se_seed**2 * _effective(contrast) / seeds
+    variance = contrast.se_seed**2 * effective_seeds(contrast.seeds, contrast.control_seeds) / seeds
     return Estimate.of(contrast.difference, (Part(variance, arms * (seeds - 1)), *_clip_parts(contrast)))
 
 
@@ -90,9 +90,9 @@ def _seed_df(contrast: Contrast) -> int:
     return sum(len(seeds) - 1 for seeds in (contrast.seeds, contrast.control_seeds)[: 1 if contrast.is_paired else 2])
 
 
-def _effective(contrast: Contrast) -> float:
+def effective_seeds(seeds: Sequence[int], control_seeds: Sequence[int]) -> float:
     """Give the seeds that stand behind the seed part; the harmonic mean of both arms' if they differ."""
-    return 2 / (1 / len(contrast.seeds) + 1 / len(contrast.control_seeds))
+    return 2 / (1 / len(seeds) + 1 / len(control_seeds))
 
 
 def _clip_parts(contrast: Contrast) -> list[Part]:

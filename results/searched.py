@@ -15,8 +15,6 @@ from results.pruned import censored
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-COSTS = {"latency": "latency_median", "peak_memory": "peak_memory"}
-"""What is recorded of a second objective, by its name."""
 _MAPS = """
 select arm, avg(map) as map from finals
 where edition = $edition and not pruned and split like 'val%' group by arm having not isnan(avg(map)) order by map desc
@@ -47,7 +45,7 @@ def answer_search(
     named, against = {arm: f"map {value:.1f}" for arm, value in maps.items()}, search["against"]
     best = list(maps)[:1]
     if against is not None:
-        asked = {"edition": edition, "metric": COSTS[against], "split": COST_SPLIT}
+        asked = {"edition": edition, "metric": METRICS[against].record, "split": COST_SPLIT}
         costs = dict(connection.execute(_COSTS, asked).fetchall())
         best = front({arm: (value, -costs[arm]) for arm, value in maps.items() if arm in costs})
         named |= {arm: f"{named[arm]}, {_cost(against, costs[arm])}" for arm in maps if arm in costs}

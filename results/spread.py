@@ -3,17 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, variance
 from typing import Any
 
 from results.claim import Claim
 from results.contrast import ClipPart
-from results.interval import Estimate, Part
-from results.power import POWER, power_of
+from results.interval import Estimate, Part, crossing
+from results.power import POWER, effective_seeds, power_of
 
 ASSUMED = 2.0
 """Standard deviation from seed to seed where nothing is known: points, or percent of a cost."""
-_HALVINGS = 60
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def spread_of_contrasts(contrasts: Sequence[Mapping[str, Any]], source: str) -> 
     claimed = [one for one in contrasts if one["is_claimed"] and one["low"] is not None]
     if not claimed:
         return None
-    variance = median(one["se_seed"] ** 2 * _effective(one) for one in claimed)
+    seed_variance = median(one["se_seed"] ** 2 * effective_seeds(one["seeds"], one["control_seeds"]) for one in claimed)
     by_split: dict[str, list[Mapping[str, Any]]] = {}
     for one in claimed:
         for part in one["clips"]:
@@ -73,20 +72,14 @@ def spread_of_contrasts(contrasts: Sequence[Mapping[str, Any]], source: str) -> 
         ClipPart(split, parts[0]["activities"], median(part["variance"] for part in parts))
         for split, parts in by_split.items()
     )
-    return Spread(math.sqrt(variance), tuple(part for part in clips if part.variance), source)
+    return Spread(math.sqrt(seed_variance), tuple(part for part in clips if part.variance), source)
 
 
 def spread_of_control(values: Sequence[float], source: str) -> Spread | None:
     """Take the spread of a control's seeds, as if an arm scattered as much, and apart from it; None for one seed."""
     if len(values) < 2:
         return None
-    mean = math.fsum(values) / len(values)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return Spread(math.sqrt(2 * variance), (), source)
-
-
-def _effective(contrast: Mapping[str, Any]) -> float:
-    return 2 / (1 / len(contrast["seeds"]) + 1 / len(contrast["control_seeds"]))
+    return Spread(math.sqrt(2 * variance(values)), (), source)
 
 
 def _smallest(spread: Spread, claim: Claim, alpha: float, seeds: int) -> float | None:
@@ -108,7 +101,5 @@ def _smallest(spread: Spread, claim: Claim, alpha: float, seeds: int) -> float |
     low, high = 0.0, unit
     while not suffices(high):
         low, high = high, 2 * high
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if suffices(middle) else (middle, high)
+    _, high = crossing(suffices, low, high)
     return high if claim.direction == "equivalent" else claim.smallest + high
