@@ -96,6 +96,7 @@ def word_headline(answer: "Answer", plan: PlanFile, ran: Ran) -> Headline:
 def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
     """Sum a page up for the index."""
     lead = find_leading(answer.contrasts, plan["claim"])
+    claim = Claim.model_validate(plan["claim"])
     return Summary(
         edition=plan["edition"],
         study=plan["study"],
@@ -118,7 +119,7 @@ def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
         claim=plan["claim_hash"][:16],
         p=_claim_p(answer.contrasts, plan["claim"]),
         alpha=plan["claim"]["alpha"],
-        contrasts=tuple(_compared_arm(contrast, plan["claim"]) for contrast in answer.contrasts),
+        contrasts=tuple(_compared_arm(contrast, claim) for contrast in answer.contrasts),
     )
 
 
@@ -133,9 +134,9 @@ def _claim_p(contrasts: "Sequence[Contrast]", claim: Mapping[str, Any]) -> float
     return max(p_values) if claim["which"] == ALL else min(p_values)
 
 
-def _compared_arm(contrast: "Contrast", claim: Mapping[str, Any]) -> dict[str, Any]:
+def _compared_arm(contrast: "Contrast", claim: Claim) -> dict[str, Any]:
     """Sum a contrast up: its numbers, and what they say of its arm alone."""
-    verdict = OF_ARM[place(Claim.model_validate(claim), contrast.low, contrast.high)]
+    verdict = OF_ARM[place(claim, contrast.low, contrast.high)]
     return {
         "arm": contrast.arm,
         "verdict": verdict,

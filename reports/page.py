@@ -7,7 +7,7 @@ can end, and the page's own policy runs the two scripts it was written with and 
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from results.answer import Answer
 
 
-def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer", plan: PlanFile, out: Path) -> Path:
+class Page(NamedTuple):
+    """A page that was written, and what it says a reader must know before citing it."""
+
+    path: Path
+    cautions: tuple[str, ...]
+
+
+def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer", plan: PlanFile, out: Path) -> Page:
     """Write the page of `edition` to the file `out`.
 
     Args:
@@ -37,13 +44,14 @@ def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer
     """
     facts = ran.collect(connection, edition, plan)
     left = list_unfinished(connection, edition, plan)
+    cautions = tuple(list_cautions(connection, edition, plan, facts, left, answer.contrasts))
     charts = draw_figures(connection, edition, {**plan, "answer": headline.as_plain(answer)})
     text = template.fill(
         "page.html",
         edition=edition,
         question=plan["question"],
         answer=headline.word_headline(answer, plan, facts),
-        cautions=list_cautions(connection, edition, plan, facts, left, answer.contrasts),
+        cautions=cautions,
         signs=list_signs(connection, edition, plan),
         figures=charts,
         arms=table.tabulate_arms(connection, edition, plan, answer.contrasts),
@@ -55,7 +63,7 @@ def build(connection: "duckdb.DuckDBPyConnection", edition: str, answer: "Answer
         config=embed.json_block(theme.config()),
         **_scripts(any(chart.spec for chart in charts)),
     )
-    return template.write(text, out)
+    return Page(template.write(text, out), cautions)
 
 
 def _scripts(drawn: bool) -> dict[str, Any]:

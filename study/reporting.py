@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import index, page
-from reports.caution import list_cautions
-from reports.ran import collect
-from reports.unfinished import list_unfinished
 from results import pruned
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
@@ -88,12 +85,10 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
             found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
             found = _answer(connection, plan, claim, given_up)
-        out = page.build(connection, edition, found, plan, pages / f"{edition}.html")
-        ran, left = collect(connection, edition, plan), list_unfinished(connection, edition, plan)
-        cautions = list_cautions(connection, edition, plan, ran, left, found.contrasts)
+        built = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, out, synced.problems, asked, tuple(cautions), str(given_up or ""))
+    return Report(found, built.path, synced.problems, asked, built.cautions, str(given_up or ""))
 
 
 def _answer(

@@ -13,6 +13,7 @@ import polars as pl
 
 import reports
 from reports import marks, theme, words
+from reports.chart.muscle_heatmap import PRECISION
 from results.claim import Claim
 
 TITLE = "Where on the body an arm gains and loses"
@@ -22,12 +23,7 @@ READING = (
     "Each muscle group where it lies, coloured by its average precision minus the control's, on the claim's splits, "
     "mean over the seeds both have. A group that was not measured stays empty. Single groups rest on few clips."
 )
-SQL = """
-with precision as (
-    unpivot (select edition, arm, is_control, seed, split, pruned, columns('^ap\\.') from finals)
-    on columns('^ap\\.') into name label value ap
-)
-select arm.arm, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
+SQL = f"""{PRECISION}select arm.arm, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
        avg(arm.ap - control.ap) as difference
 from precision as arm
 join precision as control using (edition, seed, split, label)

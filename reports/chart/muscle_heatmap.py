@@ -17,12 +17,14 @@ READING = (
     "Average precision of each muscle group minus the control's, mean over the seeds both have, in points. With few "
     "arms the control's column holds its own value. Single cells rest on few clips: read rows and columns, not cells."
 )
-SQL = """
+PRECISION = """
 with precision as (
     unpivot (select edition, arm, is_control, seed, split, pruned, columns('^ap\\.') from finals)
     on columns('^ap\\.') into name label value ap
 )
-select arm.arm, arm.is_control, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
+"""
+"""Average precision of each trial, a row a split and muscle group; followed by what is asked of it."""
+SQL = f"""{PRECISION}select arm.arm, arm.is_control, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
        avg(arm.ap) as ap, avg(arm.ap - control.ap) as difference
 from precision as arm
 join precision as control using (edition, seed, split, label)

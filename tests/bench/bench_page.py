@@ -37,7 +37,7 @@ def measure(what: str, levels: tuple[object, ...]) -> None:
     with ledger.connect() as connection, tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
         for _ in range(REPEATS):
             began = time.process_time(), time.perf_counter()
-            out = page.build(connection, EDITION, answer, ledger.plan, Path(folder) / "page.html")
+            out = page.build(connection, EDITION, answer, ledger.plan, Path(folder) / "page.html").path
             times.append((time.process_time() - began[0], time.perf_counter() - began[1]))
         processor, wall = (median(column) for column in zip(*times, strict=True))
         size = f"{out.stat().st_size / 1e6:.2f} MB"

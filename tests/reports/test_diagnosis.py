@@ -45,6 +45,6 @@ def test_a_page_shows_signs_only_where_there_are_some(ledger: Ledger, tmp_path: 
     for overfitting in (1e9, 0.0):
         ledger.plan["settings"]["signatures"] = NEVER | {"overfitting": overfitting}
         with ledger.connect() as connection:
-            out = page.build(connection, EDITION, make_answer(ledger.plan), ledger.plan, tmp_path / "page.html")
+            out = page.build(connection, EDITION, make_answer(ledger.plan), ledger.plan, tmp_path / "page.html").path
         texts.append(out.read_text())
     assert ["Signs of failure" in text for text in texts] == [False, True]

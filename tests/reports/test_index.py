@@ -34,7 +34,7 @@ def write_study(folder: Path, study: str, profile: str = "tiny", p: float = 0.04
     answer = make_answer(ledger.plan, verdict)
     answer = replace(answer, contrasts=tuple(replace(one, p_adjusted=p) for one in answer.contrasts))
     with ledger.connect() as connection:
-        out = page.build(connection, EDITION, answer, ledger.plan, folder / f"{study}--{profile}.html")
+        out = page.build(connection, EDITION, answer, ledger.plan, folder / f"{study}--{profile}.html").path
     out.write_text(out.read_text().replace(f'"edition":"{EDITION}"', f'"edition":"{study}--{profile}"'))
 
 

@@ -42,7 +42,9 @@ class Reader(HTMLParser):
 
 def build(ledger: Ledger, folder: Path, evil: str = "") -> str:
     with ledger.connect() as connection:
-        out = page.build(connection, EDITION, make_answer(ledger.plan, evil=evil), ledger.plan, folder / "page.html")
+        out = page.build(
+            connection, EDITION, make_answer(ledger.plan, evil=evil), ledger.plan, folder / "page.html"
+        ).path
     return out.read_text()
 
 
@@ -221,7 +223,7 @@ def test_a_page_of_fifty_arms_is_small_and_quick(tmp_path: Path, monkeypatch: py
     )
     with ledger.connect() as connection:
         began = time.process_time()
-        out = page.build(connection, EDITION, make_answer(ledger.plan), ledger.plan, tmp_path / "page.html")
+        out = page.build(connection, EDITION, make_answer(ledger.plan), ledger.plan, tmp_path / "page.html").path
         took_s = time.process_time() - began
     assert out.stat().st_size < 3_000_000
     assert took_s < 5

@@ -17,7 +17,7 @@ def write_page(store: Store, claim: Claim, folder: Path) -> str:
     plan = read_plan(store)
     with query.connect(store) as connection:
         found = answer_claim(claim, contrasts(frame.predictions(connection, EDITION), claim, resamples=50))
-        return page.build(connection, EDITION, found, plan, folder / f"{EDITION}.html").read_text()
+        return page.build(connection, EDITION, found, plan, folder / f"{EDITION}.html").path.read_text()
 
 
 def test_a_store_becomes_a_page_and_revealing_adds_the_test_splits(tmp_path: Path) -> None:
