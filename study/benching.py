@@ -27,6 +27,7 @@ from models.transm3e import Output, Streams
 from study import made_up
 from study.compute import Compute
 from study.fitting import check_device
+from study.inference import finish
 from study.loader import Batch
 from study.memory import peak_bytes, start_peak
 from study.optim import OptimSettings, Precision, autocast
@@ -192,10 +193,10 @@ def in_turns(ours: Step, theirs: Step, asked: Asked) -> tuple[float, float]:
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(1 + asked.repeats):
         for step, own in zip((ours, theirs), taken, strict=True):
-            _finish(asked.device)
+            finish(asked.device)
             began = time.perf_counter()
             step()
-            _finish(asked.device)
+            finish(asked.device)
             own.append(time.perf_counter() - began)
     return median(taken[0][1:]), median(taken[1][1:])
 
@@ -219,9 +220,3 @@ def _peak_gb(asked: Asked, whose: str, recomputes: bool, threads: int) -> float:
 def _pass(network: Callable[[Streams], Any], streams: Streams, precision: Precision, device: torch.device) -> None:
     with autocast(precision, device):
         network(streams)
-
-
-def _finish(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -48,11 +48,11 @@ def latencies_ms(
     device, taken_ms = _device(streams), []
     for number in range(settings.warmups + settings.repeats):
         stop()
-        _finish(device)
+        finish(device)
         began = time.perf_counter()
         with autocast(precision, device):
             network(streams)
-        _finish(device)
+        finish(device)
         if number >= settings.warmups:
             taken_ms.append(1000 * (time.perf_counter() - began) / settings.batch)
     return taken_ms
@@ -75,7 +75,7 @@ def peak_bytes(network: nn.Module, streams: Streams, precision: Precision) -> in
         torch.cuda.reset_peak_memory_stats(device)
         with autocast(precision, device):
             network(streams)
-        _finish(device)
+        finish(device)
         return held + torch.cuda.max_memory_allocated(device) - before
     if device.type != "cpu":
         return None
@@ -119,7 +119,7 @@ def _device(streams: Streams) -> torch.device:
     return next(iter(streams.values())).device
 
 
-def _finish(device: torch.device) -> None:
+def finish(device: torch.device) -> None:
     """Wait until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

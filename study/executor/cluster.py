@@ -90,13 +90,16 @@ class Cluster(Frozen):
         """Count the processes that train one phase together."""
         return self.nodes * self.tasks_per_node
 
+    def undivided(self) -> "Cluster":
+        """Give what is asked for a job that is one process."""
+        return self.model_copy(update={"nodes": 1, "tasks_per_node": 1})
+
     def for_look(self) -> "Cluster":
         """Give what is asked for a look."""
         own = self.look.model_dump(exclude_none=True)
         minutes = self.look.timeout_min or min(LOOK_MIN, self.timeout_min)
         told_s = min(self.signal_delay_s, 30 * minutes)
-        changed = {"nodes": 1, "tasks_per_node": 1, "timeout_min": minutes, "signal_delay_s": told_s}
-        return self.model_copy(update=changed | own)
+        return self.undivided().model_copy(update={"timeout_min": minutes, "signal_delay_s": told_s} | own)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

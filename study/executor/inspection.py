@@ -74,6 +74,6 @@ def _kinds(cluster: Cluster) -> Iterator[tuple[str, Cluster, Mapping[str, Any]]]
     """Go through the kinds of jobs: what they are called, and what is asked for."""
     yield "a phase", cluster, {}
     if cluster.processes > 1:
-        yield "a phase of one process", cluster, slurm.UNDIVIDED
-    yield "a measurement alone on its node", cluster, slurm.UNDIVIDED | {"exclusive": True}
+        yield "a phase of one process", cluster.undivided(), {}
+    yield "a measurement alone on its node", cluster.undivided(), {"exclusive": True}
     yield "a look", cluster.for_look(), {}

@@ -28,8 +28,6 @@ ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "S
 """Variables of the submitter that every job sees."""
 NEVER_TIRED = 1_000_000
 """submitit is never to give up after time-outs: it takes preemptions of short jobs for such; `PhaseTask` counts."""
-UNDIVIDED = {"nodes": 1, "ntasks_per_node": 1}
-"""What is asked for by a job that is one process."""
 MAX_ARRAY_SIZE = 1001
 """What SLURM allows unless its configuration says otherwise."""
 
@@ -74,9 +72,9 @@ def groups(due: "Sequence[Phase]", pending: Mapping[str, Any], most: int) -> lis
     ]
 
 
-def asked_for(group: Group) -> dict[str, Any]:
-    """Give what the phases of `group` need besides, or instead of, what is asked for any phase."""
-    return {"exclusive": group.is_alone or None} | ({} if group.is_divisible else UNDIVIDED)
+def for_group(cluster: Cluster, group: Group) -> Cluster:
+    """Give what is asked for the phases of `group`."""
+    return cluster if group.is_divisible else cluster.undivided()
 
 
 def max_array_size() -> int:
@@ -147,8 +145,9 @@ class Submitter:
                 )
                 for phase in group.phases
             ]
-            more: dict[str, Any] = {"dependency": self._after("afterok", [self._jobs[key] for key in group.parents])}
-            self._submit(self.cluster, number, tasks, more | asked_for(group), orders.resources.threads)
+            after = self._after("afterok", [self._jobs[key] for key in group.parents])
+            more = {"dependency": after, "exclusive": group.is_alone or None}
+            self._submit(for_group(self.cluster, group), number, tasks, more, orders.resources.threads)
             array = self._planned["arrays"][number]
             self._jobs |= {key: submission.job_of(array, task) or "" for task, key in enumerate(array["keys"])}
         jobs = [array["job"] for array in self._planned["arrays"] if array["job"]] + list(self._awaited)
@@ -209,7 +208,7 @@ def would_take(folder: Path, cluster: Cluster, more: Mapping[str, Any]) -> str:
     """Ask SLURM whether it would take a job, submitting nothing; give what it says.
 
     Args:
-        more: what is asked for besides, or instead, as `asked_for` gives it.
+        more: what is asked for besides.
 
     Raises:
         QueueError: it would not.

@@ -56,9 +56,9 @@ def test_several_processes_train_what_can_be_divided_and_one_the_rest(
     asked = prepare(Request(str(tmp_path / "asked.yaml")))
     cluster, by_nodes = Cluster(nodes=2, tasks_per_node=3), {}
     for group in slurm.groups(list(asked.plan.phases.values()), {}, 100):
-        text = slurm.executor_of(tmp_path, tmp_path, cluster, "a", slurm.asked_for(group))._make_submission_file_text(
-            "true", "1"
-        )
+        text = slurm.executor_of(
+            tmp_path, tmp_path, slurm.for_group(cluster, group), "a", {}
+        )._make_submission_file_text("true", "1")
         nodes, tasks = (re.search(rf"--{word}=(\d+)", text) for word in ("nodes", "ntasks-per-node"))
         assert nodes
         assert tasks
