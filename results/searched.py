@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from results.answer import Answer
 from results.claim import Claim
 from results.contrast import Contrast
+from results.front import front
 from results.metric.facts import COST_SPLIT, METRICS
 from results.pruned import censored
 
@@ -59,12 +60,3 @@ def answer_search(
 
 def _cost(against: str, value: float) -> str:
     return f"{value:.3g} ms" if against == "latency" else f"{value / 1e6:.3g} MB"
-
-
-def front(objectives: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Name the arms that no other one beats: as good in both objectives and better in one; more is better."""
-
-    def is_beaten(own: tuple[float, float]) -> bool:
-        return any(one[0] >= own[0] and one[1] >= own[1] and one != own for one in objectives.values())
-
-    return [arm for arm, own in objectives.items() if not is_beaten(own)]

@@ -11,6 +11,7 @@ import polars as pl
 
 from reports import marks, theme, words
 from reports.chart import seeds
+from results.front import front
 
 TITLE = "Score against cost"
 SHORT = "Pareto"
@@ -91,11 +92,11 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     """Tell the arms on each front."""
     arms, told = _arms(frame, plan), []
     for cost in _shown(arms):
-        front = [
+        best = [
             f"{row['arm']} ({words.points(row['mean'])} at {words.significant(row[cost.column])} {cost.unit})"
             for row in _front(arms, cost.column).to_dicts()
         ]
-        told.append(f"On the front of mAP against {cost.title}: {', '.join(front)}.")
+        told.append(f"On the front of mAP against {cost.title}: {', '.join(best)}.")
         unknown = arms.filter(pl.col(cost.column).is_null())["arm"].to_list()
         told += [f"Not measured: {words.listing(unknown)}."] if unknown else []
     return " ".join(told) or f"As far as it is known, all {len(arms)} arms cost the same."
@@ -119,9 +120,9 @@ def _is_varied(costs: pl.Series) -> bool:
 
 def _front(arms: pl.DataFrame, cost: str) -> pl.DataFrame:
     """Give the arms that no other one beats in score and cost, cheapest first."""
-    ranked = arms.drop_nulls(cost).sort([cost, "mean"], descending=[False, True])
-    best_before = pl.col("mean").cum_max().shift(1)
-    return ranked.filter(best_before.is_null() | (pl.col("mean") > best_before))
+    there = arms.drop_nulls(cost)
+    best = front({arm: (mean, -value) for arm, mean, value in there.select("arm", "mean", cost).iter_rows()})
+    return there.filter(pl.col("arm").is_in(best)).sort([cost, "mean"], descending=[False, True])
 
 
 def _panel(arms: pl.DataFrame, cost: Cost, plan: dict[str, Any], highlight: Any) -> Any:
@@ -134,6 +135,6 @@ def _panel(arms: pl.DataFrame, cost: Cost, plan: dict[str, Any], highlight: Any)
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5)
     bars = bars.encode(y=alt.Y("low:Q"), y2="high:Q", opacity=marks.faded(highlight, 0.6))
     points = base.mark_point(filled=True, size=110).encode(y=y, opacity=marks.faded(highlight), tooltip=tooltip)
-    front = alt.Chart(marks.data(_front(there, cost.column).select("arm", "mean", cost.column)))
-    line = front.mark_line(interpolate="step-after", strokeDash=[5, 3], color=theme.colour("muted")).encode(x=x, y=y)
+    on_front = alt.Chart(marks.data(_front(there, cost.column).select("arm", "mean", cost.column)))
+    line = on_front.mark_line(interpolate="step-after", strokeDash=[5, 3], color=theme.colour("muted")).encode(x=x, y=y)
     return alt.layer(line, bars, points).properties(height=HEIGHT)

@@ -11,7 +11,6 @@ import study
 from experiments.problem import SpecError
 from experiments.spec import SEARCH_SEEDS
 from results.plan import PlanFile, seeds_of
-from results.searched import front
 from study.declaration import declare, optuna_name, write_plan
 from study.preparation import Prepared, Request, prepare
 from study.search import JOURNAL, follow, pick_next
@@ -182,11 +181,6 @@ def test_a_search_that_cannot_be_is_refused_at_its_line(home: Path, changes: Map
         prepared_of(home, text)
     assert message in str(refused.value)
     assert "sought.yaml:" in str(refused.value)
-
-
-def test_arms_are_kept_that_no_other_one_beats_in_both_objectives() -> None:
-    objectives = {"a": (60.0, -3.0), "b": (50.0, -1.0), "c": (55.0, -3.0), "d": (60.0, -3.0), "e": (50.0, -2.0)}
-    assert front(objectives) == ["a", "b", "d"]
 
 
 @pytest.mark.slow
