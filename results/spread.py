@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, variance
+from statistics import fmean, variance
 from typing import Any
 
 from results.claim import Claim
@@ -59,17 +59,20 @@ def detectable(spread: Spread, claim: Claim, arms: int, seeds: Sequence[int]) ->
 
 
 def spread_of_contrasts(contrasts: Sequence[Mapping[str, Any]], source: str) -> Spread | None:
-    """Take the median spread of contrasts as `answer.json` holds them; None if none of them has an interval."""
+    """Take the mean spread of contrasts as `answer.json` holds them; None if none of them has an interval.
+
+    The mean of variances, since few seeds and activities show most of them too small, and some far too large.
+    """
     claimed = [one for one in contrasts if one["is_claimed"] and one["low"] is not None]
     if not claimed:
         return None
-    seed_variance = median(one["se_seed"] ** 2 * effective_seeds(one["seeds"], one["control_seeds"]) for one in claimed)
+    seed_variance = fmean(one["se_seed"] ** 2 * effective_seeds(one["seeds"], one["control_seeds"]) for one in claimed)
     by_split: dict[str, list[Mapping[str, Any]]] = {}
     for one in claimed:
         for part in one["clips"]:
             by_split.setdefault(part["split"], []).append(part)
     clips = tuple(
-        ClipPart(split, parts[0]["activities"], median(part["variance"] for part in parts))
+        ClipPart(split, parts[0]["activities"], fmean(part["variance"] for part in parts))
         for split, parts in by_split.items()
     )
     return Spread(math.sqrt(seed_variance), tuple(part for part in clips if part.variance), source)

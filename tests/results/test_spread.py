@@ -54,14 +54,14 @@ def test_one_seed_detects_nothing() -> None:
     assert detectable(Spread(2.0, (), ""), claim(), 1, [1]).by_seeds == {1: None}
 
 
-def test_a_spread_is_the_median_of_the_contrasts_that_the_claim_is_about() -> None:
+def test_a_spread_is_the_mean_variance_of_the_contrasts_that_the_claim_is_about() -> None:
     contrasts = [make_contrast(f"a{n}", 0.0, 3.0, se_seed=0.1 * n, clips=CLIPS) for n in (1, 2, 9)]
     aside = make_contrast("again", 0.0, 3.0, se_seed=50.0, clips=CLIPS, is_claimed=False)
     kept = [jsonable(asdict(one)) for one in (*contrasts, aside, without_results("none"))]
     spread = spread_of_contrasts(kept, "by made-up arms")
     assert spread is not None
-    assert spread.seed == pytest.approx(0.2 * math.sqrt(3))
-    assert spread.clips == CLIPS
+    assert spread.seed == pytest.approx(math.sqrt((0.1**2 + 0.2**2 + 0.9**2) / 3 * 3))
+    assert [part.variance for part in spread.clips] == pytest.approx([part.variance for part in CLIPS])
     assert spread_of_contrasts(kept[-1:], "nothing") is None
 
 
