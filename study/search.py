@@ -7,7 +7,7 @@ is trained when the study is run again. An arm that is picked twice is told at o
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,13 @@ ARM = "arm"
 Params = dict[str, Any]
 
 
-def follow(prepared: Prepared, declared: PlanFile) -> None:
-    """Tell Optuna what became of the arms that were picked before; those that are not at work are told failed."""
-    _Search(prepared, declared).tell()
+def follow(prepared: Prepared, declared: PlanFile, queued: Collection[str] = ()) -> None:
+    """Tell Optuna what became of the arms that were picked before; those that are not at work are told failed.
+
+    Args:
+        queued: keys of phases that SLURM holds.
+    """
+    _Search(prepared, declared, queued).tell()
 
 
 def pick_next(prepared: Prepared, declared: PlanFile) -> dict[str, int] | None:
@@ -56,7 +60,7 @@ class _Search:
         planned: names of the arms that were picked so far, and of the control.
     """
 
-    def __init__(self, prepared: Prepared, declared: PlanFile) -> None:
+    def __init__(self, prepared: Prepared, declared: PlanFile, queued: Collection[str] = ()) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -71,6 +75,7 @@ class _Search:
         for trial in prepared.plan.trials:
             self._trials.setdefault(trial.arm.name, []).append(trial)
         self._states = prepared.plan.states(self.store, declared["claim_hash"])
+        self._queued = frozenset(queued)
         self._name = optuna_name(prepared.plan)
         self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.CategoricalDistribution(list(levels)) for name, levels in edition.factors.items()
@@ -146,18 +151,20 @@ class _Search:
         return dict(arm.levels)
 
     def _outcome(self, arm: str) -> "tuple[TrialState, list[float] | None]":
-        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody works on what is left."""
+        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody is at what was begun."""
         from optuna.trial import TrialState
 
         if arm not in self.planned:
             return TrialState.FAIL, None
         keys = [phase.key for trial in self._trials[arm] for phase in trial.phases.values()]
-        if all(self._states[key].name == "done" for key in keys):
+        states = {self._states[key].name for key in keys}
+        if states == {"done"}:
             return TrialState.COMPLETE, self._values(self._trials[arm])
-        if any(self._states[key].name == "running" for key in keys):
+        if "running" in states or not self._queued.isdisjoint(keys):
             return TrialState.RUNNING, None
-        is_pruned = any(self._states[key].name == "pruned" for key in keys)
-        return (TrialState.PRUNED if is_pruned else TrialState.FAIL), None
+        if "pruned" in states:
+            return TrialState.PRUNED, None
+        return (TrialState.RUNNING if states <= {"done", "absent"} else TrialState.FAIL), None
 
     def _values(self, trials: Sequence[Trial]) -> list[float]:
         """Give the mean mAP of the validation splits over all seeds, and the mean of the second objective."""

@@ -37,6 +37,7 @@ from study.planner import Plan
 from study.preparation import Prepared, Request, decode, prepare_store
 from study.pruning import pruning_of
 from study.reporting import Report, report_edition
+from study.search import follow
 from study.settings import workers_of
 from study.worker import Orders
 
@@ -222,6 +223,8 @@ def _submit_planned(
             states = plan.states(store, ready.claim_hash)  # what has left the queue has ended
             names = {key: state.name for key, state in states.items()}
             held = _held(store, edition.name, jobs, names, starts_from)
+            if edition.search is not None:
+                follow(ready.prepared, declared, held)
             due = choose(with_blocked(names, starts_from), starts_from, held, only, but)
             done = sum(name == "done" for name in names.values())
             if not due.is_over:

@@ -10,6 +10,7 @@ import pytest
 import study
 from experiments.problem import SpecError
 from experiments.spec import SEARCH_SEEDS
+from results.owner import Owner
 from results.plan import PlanFile, seeds_of
 from study.declaration import declare, optuna_name, write_plan
 from study.preparation import Prepared, Request, prepare
@@ -18,6 +19,7 @@ from tests import made_store as made
 from tests.made_spec import SEARCH
 
 CLIPS = 8
+DEAD = Owner("here", 1, 0.0, machine=Owner.current().machine)
 
 
 @pytest.fixture
@@ -110,7 +112,12 @@ def test_what_a_killed_worker_left_is_told_failed_stays_planned_and_counts_once_
     assert ahead is not None
     _, done, lost = seeds_of(ahead)
     finish(prepared, done)
-    assert states(prepared) == {"COMPLETE": 1, "RUNNING": 2}
+    follow(prepared, ahead)
+    assert states(prepared) == {"COMPLETE": 2, "RUNNING": 1}, "nobody has begun it yet"
+    key = next(trial.final.key for trial in prepared.plan.trials if trial.arm.name == lost)
+    assert prepared.store.claim(key, {}, DEAD) is not None
+    follow(prepared, ahead, [key])
+    assert states(prepared) == {"COMPLETE": 2, "RUNNING": 1}, "SLURM holds it"
     follow(prepared, ahead)
     assert states(prepared) == {"COMPLETE": 2, "FAIL": 1}
     assert lost in seeds_of(declare(prepared, ""))
