@@ -11,6 +11,7 @@ from experiments.tree import Tree, leaves, merge, nest
 from models.catalog import unknown
 from reports import query, words
 from results.edition import UnknownEdition
+from results.metric.facts import METRICS
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Ran:
         declared_at: when the claim was written to the store.
         declared_after: how many results there were when the claim was declared.
         skipped: clips that were left out as unreadable.
-        mixed: what differs between phases that should not: name -> its values.
+        mixed: what differs between phases that are compared, and should not: name -> its values.
     """
 
     facts: list[Fact]
@@ -81,9 +82,7 @@ def collect(connection: "duckdb.DuckDBPyConnection", edition: str, plan: PlanFil
     row = _edition(connection, edition)
     runs = query.table(connection, RUNS, edition=edition)
     versions = _versions(runs)
-    numerics = {"NUMERICS": [str(value) for value in runs["numerics"].drop_nulls().unique().to_list()]}
-    made_by = _made_by(runs) | numerics | versions
-    mixed = {name: sorted(values) for name, values in made_by.items() if len(values) > 1}
+    mixed = {name: sorted(values) for name, values in _compared(runs, plan).items() if len(values) > 1}
     return Ran(
         facts=_facts(plan, runs, row),
         command=plan["command"],
@@ -167,6 +166,14 @@ def _made_by(runs: pl.DataFrame) -> dict[str, list[str]]:
         )
         devices.append(f"{run['device']}, {threads}, {processes}")
     return {"commit": list(dict.fromkeys(commits)), "device": list(dict.fromkeys(devices))}
+
+
+def _compared(runs: pl.DataFrame, plan: PlanFile) -> dict[str, list[str]]:
+    """List what made the phases that the claim compares: trainings, or measurements of what inference costs."""
+    is_cost = METRICS[plan["claim"]["metric"]].is_cost
+    own = runs.filter((pl.col("phase") == "profile") == is_cost)
+    numerics = {"NUMERICS": [str(value) for value in own["numerics"].drop_nulls().unique().to_list()]}
+    return _made_by(own) | numerics | _versions(own)
 
 
 def _versions(runs: pl.DataFrame) -> dict[str, list[str]]:

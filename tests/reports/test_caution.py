@@ -7,7 +7,16 @@ from reports import caution
 from reports.ran import collect
 from reports.unfinished import list_unfinished
 from results.contrast import Contrast
-from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_contrast, make_cost_ledger, make_ledger
+from tests.reports.made_ledger import (
+    EDITION,
+    Ledger,
+    digest,
+    make_answer,
+    make_contrast,
+    make_cost_ledger,
+    make_ledger,
+    make_run,
+)
 
 
 def told(ledger: Ledger, contrasts: Sequence[Contrast] = ()) -> list[str]:
@@ -72,6 +81,15 @@ def test_trainings_that_mix_what_they_should_not_are_told(
     run[column] = value
     (only,) = told(ledger)
     assert only.startswith(f"The trainings mix {word}")
+
+
+def test_what_is_measured_beside_trainings_is_not_held_against_them(ledger: Ledger) -> None:
+    trial = ledger.plan["trials"][0]
+    key = digest("profile", trial["arm"])
+    ledger.runs[key] = make_run("profile", key, 0, 0) | {"device": "cpu, a chip"}
+    ledger.plan["phases"][key] = ledger.plan["phases"][trial["final"]] | {"kind": "profile"}
+    trial["phases"]["profile"] = key
+    assert told(ledger) == []
 
 
 def test_skipped_clips_are_named(ledger: Ledger) -> None:
