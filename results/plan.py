@@ -50,7 +50,7 @@ class PlannedTrial(TypedDict):
 
 
 class PlannedTry(PlannedTrial):
-    """An arm under one combination of tuned levels, with one seed of the tuning; `tried` says them in words."""
+    """An arm under one combination of tuned `levels`, with one seed of the tuning; `tried` says them in words."""
 
     tried: str
     levels: dict[str, Any]
@@ -206,6 +206,16 @@ def is_tuning(plan: PlanFile) -> bool:
 def chosen_of(plan: PlanFile) -> dict[str, str] | None:
     """Give the levels that each arm has chosen, in words; None if nothing is tuned, or not yet."""
     return plan["tuning"].get("chosen") if "tuning" in plan else None
+
+
+def chosen_levels(plan: PlanFile) -> dict[str, dict[str, Any]]:
+    """Give the levels that arms have chosen: arm -> setting -> level; none of an arm that had nothing to choose."""
+    chosen = chosen_of(plan) or {}
+    control = next(arm["name"] for arm in plan["arms"] if arm["is_control"])
+    tried = {(trial["arm"], trial["tried"]): trial["levels"] for trial in plan["tuning"]["trials"]} if chosen else {}
+    names = {arm["name"]: control if arm["replicate"] else arm["name"] for arm in plan["arms"]}
+    own = {arm: tried.get((names[arm], chosen[arm])) for arm in names if arm in chosen}
+    return {arm: levels for arm, levels in own.items() if levels is not None}
 
 
 def seeds_of(plan: PlanFile) -> dict[str, int]:

@@ -14,7 +14,7 @@ from study.planner import Plan
 from study.preparation import Prepared
 from study.settings import workers_of
 from study.spreads import foresee
-from study.tuning import chosen_so_far
+from study.tuning import chosen_so_far, tuned_so_far
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class PlanReport:
         cache_folder: where decoded clips are kept.
         first_look: what is trained first, where results decide what follows; the rest is the most that it can cost.
         detectable: what the planned seeds can detect.
+        tuned: what arms have chosen already, and what that cost, or empty.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
@@ -40,6 +41,7 @@ class PlanReport:
     free_bytes: int
     detectable: Detectable
     first_look: "PlanReport | None" = None
+    tuned: str = ""
 
     def refuse_too_large(self) -> None:
         """Refuse a plan whose decoded clips do not fit on the disk.
@@ -60,6 +62,7 @@ def report_plan(prepared: Prepared, *, measure: bool = False, spread: float | No
     foreseen = foresee(at_most(prepared), spread)
     report = _report(at_most(prepared), known, foreseen)
     first = _first(prepared)
+    report = replace(report, tuned=tuned_so_far(prepared))
     return replace(report, first_look=_report(first, known, foreseen)) if first else report
 
 

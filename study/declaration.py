@@ -248,7 +248,7 @@ def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, chosen: Mapping[str, 
         **_rule(tuning),
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in tried.phases.items()},
         "trials": [
-            {**_trial(trial), "tried": trial.arm.tried, "levels": dict(trial.arm.levels)} for trial in plan.tuning
+            {**_trial(trial), "tried": trial.arm.tried, "levels": _own(trial.arm, tuning)} for trial in plan.tuning
         ],
     }
     if chosen is None:
@@ -265,10 +265,14 @@ def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, chosen: Mapping[str, 
     arms = [tries.get(arm.name, arm) for arm in plan.edition.arms]
     return {
         "tuning": {**described, "chosen": dict(chosen)},
-        "arms": [_arm(arm) for arm in arms],
+        "arms": [_arm(one) | {"levels": dict(arm.levels)} for one, arm in zip(arms, plan.edition.arms, strict=True)],
         "settings": next(arm for arm in arms if arm.is_control).settings.model_dump(mode="json"),
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in left.phases.items()},
     }
+
+
+def _own(arm: Arm, tuning: Tuning) -> dict[str, Any]:
+    return {name: arm.levels[name] for name in tuning.levels}
 
 
 def _weights(start: Start) -> PlannedWeights:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from models.errors import UserError
-from results.plan import PlanFile
+from results.plan import PlanFile, is_tuning
 from results.state import OVER
+from results.tuned import sum_up
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -122,7 +123,7 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
 
 
 def train_due(declared: Declared, console: Console) -> Outcome:
-    """Train what is due of a study, then answer its question; where a look asks for more seeds, go on with these.
+    """Train what is due of a study, then answer its question; where a look asks for more, go on with that.
 
     What fails is tried once, however many looks come after it.
 
@@ -137,7 +138,7 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
         if ahead is None:
             return outcome
-        console.print(str(outcome.report.answer))
+        console.print(sum_up(ahead) if is_tuning(declared.plan) else str(outcome.report.answer))
         declared = replace(declared, plan=ahead)
 
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from results.attempt import Store
 from results.plan import PlanFile, chosen_of, plan_of
 from results.state import FAILED, with_blocked
+from results.tuned import sum_up
 from study.declaration import digest_of
 from study.planner import Plan, Trial
 from study.preparation import Prepared
@@ -65,10 +66,22 @@ def planned_so_far(plan: Plan, declared: PlanFile, seeds: Mapping[str, int]) -> 
 
 def chosen_so_far(prepared: Prepared) -> Prepared:
     """Leave out what arms did not choose, if they have chosen already."""
+    before = _before(prepared)
+    if before is None:
+        return prepared
+    return replace(prepared, plan=planned_so_far(prepared.plan, before, prepared.plan.edition.asked_at_most))
+
+
+def tuned_so_far(prepared: Prepared) -> str:
+    """Say what arms have chosen already, and what that cost; empty if they have not."""
+    before = _before(prepared)
+    return sum_up(before) if before else ""
+
+
+def _before(prepared: Prepared) -> PlanFile | None:
+    """Read the plan of the same claim that says what arms have chosen, if there is one."""
     edition = prepared.plan.edition
     if edition.tuning is None:
-        return prepared
+        return None
     before = plan_of(prepared.store, edition.name, digest_of(prepared.plan))
-    if before is None or chosen_of(before) is None:
-        return prepared
-    return replace(prepared, plan=planned_so_far(prepared.plan, before, edition.asked_at_most))
+    return before if before and chosen_of(before) is not None else None
