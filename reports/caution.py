@@ -97,7 +97,7 @@ def _opened_elsewhere(connection: "duckdb.DuckDBPyConnection", edition: str) -> 
 
 
 def _seeds(plan: PlanFile) -> list[str]:
-    if len({trial["seed"] for trial in plan["trials"]}) > 1:
+    if len({trial["seed"] for trial in plan["trials"]}) != 1:
         return []
     return ["One seed only: the spread between seeds is unknown, so no interval covers it."]
 

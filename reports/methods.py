@@ -87,12 +87,13 @@ def _finished(left: Sequence[Unfinished]) -> str:
 
 def _claim(plan: PlanFile, ran: Ran) -> list[str]:
     when = f", on {words.day(ran.declared_at)}" if ran.declared_at else ""
+    tries = " under all levels of the search" if "tuning" in plan else ""
     how_blind = (
         f"after {words.count(ran.declared_after, 'result')}" if ran.declared_after else "before the first result"
     )
     return [
-        f"The claim was fixed{when}, {how_blind}, together with the settings of all arms, the seeds and the data "
-        f"(SHA-256 {plan['claim_hash'][:16]}): {words.claim(plan['claim'])}"
+        f"The claim was fixed{when}, {how_blind}, together with the settings of all arms{tries}, the seeds and the "
+        f"data (SHA-256 {plan['claim_hash'][:16]}): {words.claim(plan['claim'])}"
     ]
 
 

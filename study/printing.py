@@ -99,7 +99,7 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print("epochs: none; every phase measures, alone on the machine")
     console.print(_hours(report))
     if report.first_look:
-        console.print(_first(report.first_look))
+        console.print(_first(report.first_look, plan))
     if report.tuned:
         console.print(report.tuned)
     console.print(_detectable(plan.edition.claim, report.detectable))
@@ -221,14 +221,16 @@ def _seeds(plan: Plan) -> str:
     return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
 
 
-def _first(first: PlanReport) -> str:
+def _first(first: PlanReport, whole: Plan) -> str:
     """Tell what is trained before results decide what follows: the tuning, the control of a search, the first look."""
     plan, tuning = first.plan, first.plan.edition.tuning
     cost = f"{len(plan.phases)} phases, {plan.epochs} epochs; {_hours(first)}"
     if tuning is not None and not plan.trials:
         names = " and ".join(f"{name} ({len(levels)} levels)" for name, levels in tuning.levels.items())
         seeds = ", ".join(map(str, tuning.seeds))
-        return f"tuning, before the comparison: {names} for each arm, seeds {seeds}: {len(plan.tuning)} trials, {cost}"
+        share = f"{plan.epochs / whole.epochs:.0%} of all"
+        what = f"tuning, before the comparison: {names} for each arm, seeds {seeds}"
+        return f"{what}: {len(plan.tuning)} trials, {cost.replace(' epochs', f' epochs ({share})')}"
     what = "before the search" if plan.edition.search else "first look"
     return f"{what}: {len(plan.trials)} trials, {cost}"
 
