@@ -9,7 +9,7 @@ from reports import marks, theme, words
 
 TITLE = "Tuning: what each arm chose its levels by"
 SHORT = "Tuning"
-PLACE = 45
+PLACE = 37
 READING = (
     "Mean mAP over the validation splits and the seeds of the tuning, which the comparison does not use. A frame marks "
     "what the arm chose, and is compared with; cells without a number failed, or are not done. These scores lean "
