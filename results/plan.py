@@ -171,18 +171,18 @@ def labels(plan: PlanFile) -> dict[str, str]:
     Example:
         ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``, ``joint count=20, lr=0.001 seed 1000``
     """
-    uses: dict[str, list[tuple[str, str]]] = {}
+    uses: dict[str, list[tuple[str, str, str]]] = {}
     tries = plan["tuning"]["trials"] if "tuning" in plan else []
-    named = [(trial, f"{trial['arm']}, {trial['tried']}") for trial in tries]
-    for trial, who in [*named, *((trial, trial["arm"]) for trial in plan["trials"])]:
+    named = [(trial, f"{trial['arm']}, {trial['tried']}", "tries") for trial in tries]
+    for trial, who, what in [*named, *((trial, trial["arm"], "arms") for trial in plan["trials"])]:
         for role, key in trial["phases"].items():
-            uses.setdefault(key, []).append((who, role))
+            uses.setdefault(key, []).append((who, role, what))
     return {key: _label(own, plan["phases"][key]["seed"]) for key, own in uses.items() if key in plan["phases"]}
 
 
-def _label(uses: list[tuple[str, str]], seed: int) -> str:
-    arm, role = uses[0]
-    who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
+def _label(uses: list[tuple[str, str, str]], seed: int) -> str:
+    arm, role, what = uses[0]
+    who = arm if len(uses) == 1 else f"of {len(uses)} {what} ({arm} ...)"
     return f"{role} {who} seed {seed}"
 
 
