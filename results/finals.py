@@ -32,7 +32,7 @@ trial_costs as (
         sum(runs.seconds) as seconds, max(runs.peak_memory_bytes) as peak_memory_bytes
     from phases
     join runs using (key)
-    where runs.state = 'done' and phases.tuning is null
+    where runs.state = 'done'
     group by all
 )
 select editions.study, edition, editions.profile, editions.data, arm, arms.is_control, trials.seed, trials.replicate,

@@ -225,9 +225,12 @@ def test_an_arm_whose_combinations_all_failed_has_no_result_and_the_answer_says_
             finish(prepared, trial)
         report = report_edition(prepared.store, "asked")
         assert report.answer.verdict == "undecided"
+        assert report.answer.looks == prepared.plan.edition.claim.looks[:1], "no look waits for it"
         assert "Every training of the tuning failed, so that there is no comparison: count=1." in report.answer.note
         assert "none (count=1)" in report.tuned
         assert plan_next(prepared, ahead, report) is None
+        asked = {"count=1": 3, "count=2": 2}
+        assert plan_next(prepared, ahead, report._replace(asked=asked)) is None, "no look asks for it"
         assert seeds_of(declare(prepared, "")) == seeds_of(ahead)
 
 
@@ -300,12 +303,17 @@ def test_results_of_the_tuning_that_stood_there_before_the_claim_are_counted(hom
 
 def test_another_search_is_another_claim_that_tunes_anew_with_what_is_trained_already(home: Path) -> None:
     go_on_to_the_end(prepared_of(home))
-    fewer = prepared_of(home, TUNED.replace("0.01, 0.1]", "0.01]"))
-    declared = declare(fewer, "")
+    other = prepared_of(home, TUNED.replace("[0.001, 0.01, 0.1]", "[0.01, 0.1, 0.5]"))
+    declared = declare(other, "")
     assert is_tuning(declared)
-    ahead = go_on(fewer, declared)
+    assert go_on(other, declared) is None, "one level is new"
+    for trial in (one for one in other.plan.trained if one.arm.tried == "lr=0.5"):
+        finish(other, trial, 0.0)  # of the comparison too, as if another study had trained it
+    ahead = go_on(other, declared)
     assert ahead is not None
-    assert set(chosen_of(ahead) or {}) == {"count=1", "count=2"}
+    assert chosen_of(ahead) == BEST
+    cautions = report_edition(other.store, "asked").cautions
+    assert "2 results of earlier claims are in no number here." in cautions, "those of the level that is gone"
 
 
 def test_a_plan_of_no_tuning_has_no_word_of_it(home: Path) -> None:
