@@ -340,3 +340,21 @@ def test_a_run_tunes_compares_and_answers_and_goes_on_where_it_was_stopped(home:
     assert len(attempts) == 2 * (6 + 4)
     assert study.run(request).report.answer == outcome.report.answer
     assert Counter(path.parent.name for path in prepared.store.runs.glob("*/[0-9]*")) == attempts
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_without_what_diverged_and_says_so(home: Path) -> None:
+    text = TUNED.replace("charts:", "  optim: {warmup_fraction: 0.0, clip_norm: null}\ncharts:")
+    text = text.replace("rgb_epochs: 1,", "rgb_epochs: 4,")
+    prepared_of(home, text.replace("0.01, 0.1]", "1.0e+30]"))
+    outcome = study.run(Request(str(home / "asked.yaml")), workers=2)
+    assert outcome.is_whole
+    assert "chosen: lr=0.001 (count=1, count=2)" in outcome.report.tuned
+    assert "2 trainings of the tuning failed and could not be chosen." in outcome.report.cautions
+    assert len(outcome.report.answer.contrasts[0].seeds) == 2
+
+    prepared_of(home, text.replace("[0.001, 0.01, 0.1]", "[2.0e+30, 1.0e+30]"))
+    lost = study.run(Request(str(home / "asked.yaml")), workers=2)
+    assert set(lost.failed) == {"tuning of count=1", "tuning of count=2"}
+    assert "there is no comparison: count=1, count=2." in lost.report.answer.note
+    assert set(study.run(Request(str(home / "asked.yaml"))).failed) == set(lost.failed), "and says so again"
