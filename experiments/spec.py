@@ -5,9 +5,9 @@ Only the form is checked here. Whether the settings it names exist is checked by
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from experiments.lines import Layer
 from experiments.tree import Tree, nest
@@ -129,6 +129,29 @@ class ClaimFile(Frozen):
     """Of the differences within each group, or of how they differ from those in the control's group."""
 
 
+class Tune(Frozen):
+    """The same small search for each arm before the comparison: dotted settings with lists of levels, and how."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[list[Any], Field(min_length=1)]]
+
+    per: Literal["arm"] = "arm"
+    """Each arm is given the levels that are best for it; nothing else can be asked for."""
+    seeds: int = Field(1, ge=1, le=100)
+    """Trainings of each arm with each combination of levels: seeds from 1,000 up, which claims never use."""
+
+    @model_validator(mode="after")
+    def _names_a_setting(self) -> Self:
+        if not self.levels:
+            raise ValueError("must name a setting with its levels (`optim.lr: [1e-4, 1e-3]`), but there is none.")
+        return self
+
+    @property
+    def levels(self) -> dict[str, list[Any]]:
+        """What is tuned: a setting's dotted path with its levels."""
+        return self.__pydantic_extra__
+
+
 class Budget(Frozen):
     """What a plan may cost; one that costs more is refused."""
 
@@ -159,6 +182,8 @@ class SpecFile(Frozen):
     """Whether arms are left out, with a note, that need what the data do not have (skeletons, depth)."""
     prune: Annotated[dict[str, Any], BeforeValidator(_prune)] | None = None
     """Who gives trainings up before their last epoch; nobody, if not given. The control is never given up."""
+    tune: Tune | None = None
+    """What is chosen for each arm, by its own small search, before arms are compared; nothing, if not given."""
     charts: list[str] | None = None
     """The charts of the page; those that fit the design, if not given."""
     budget: Budget = Budget()

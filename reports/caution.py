@@ -8,6 +8,7 @@ from reports import query, words
 from reports.claims import list_other_claims
 from reports.ran import Ran
 from reports.unfinished import Unfinished
+from results import tuned
 from results.metric.facts import METRICS
 from results.plan import PlanFile
 
@@ -70,6 +71,7 @@ def list_cautions(
         *_mixed(ran, "measurements" if METRICS[plan["claim"]["metric"]].is_cost else "trainings"),
         *_busy(connection, edition),
         *_skipped(ran),
+        *_tuned(plan),
         *_beside_the_claim(contrasts),
         *_vanished(contrasts),
         *plan.get("notes", ()),
@@ -95,7 +97,7 @@ def _opened_elsewhere(connection: "duckdb.DuckDBPyConnection", edition: str) -> 
 
 
 def _seeds(plan: PlanFile) -> list[str]:
-    if len({trial["seed"] for trial in plan["trials"]}) > 1:
+    if len({trial["seed"] for trial in plan["trials"]}) != 1:
         return []
     return ["One seed only: the spread between seeds is unknown, so no interval covers it."]
 
@@ -154,6 +156,19 @@ def _skipped(ran: Ran) -> list[str]:
         return []
     clips = words.count(len(ran.skipped), "clip was", "clips were")
     return [f"{clips} left out as unreadable: {words.listing(ran.skipped)}."]
+
+
+def _tuned(plan: PlanFile) -> list[str]:
+    """Tell of choices that more levels, or a repetition of what failed, might have made otherwise."""
+    told = [
+        f"The best {edge.setting} is the {edge.end} that was tried ({edge.level:g}) for {words.listing(edge.arms)}: a "
+        "better one may lie beyond."
+        for edge in tuned.list_edges(plan)
+    ]
+    failed = tuned.count_failed(plan)
+    if failed:
+        told.append(f"{words.count(failed, 'training')} of the tuning failed and could not be chosen.")
+    return told
 
 
 def _beside_the_claim(contrasts: "Sequence[Contrast]") -> list[str]:

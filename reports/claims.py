@@ -16,10 +16,10 @@ where edition = $edition
 order by is_current, declared_at, hash
 """
 SUPERSEDED = """
-with kept as (select distinct unnest(finals) as key from claims where edition = $edition)
+with kept as (select distinct unnest(finals) as key from claims where edition = $edition and not is_current)
 select count(distinct kept.key) as results
 from kept join runs on runs.key = kept.key and runs.state = 'done'
-where kept.key not in (select final from trials where edition = $edition)
+where kept.key not in (select key from phases where edition = $edition)
 """
 SAME_TRAININGS = """
 with pairs as (

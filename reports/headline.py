@@ -11,6 +11,7 @@ from results.answer import place
 from results.claim import ALL, Claim
 from results.metric.facts import METRICS
 from results.plan import PlanFile
+from results.tuned import share_of_epochs
 
 if TYPE_CHECKING:
     from results.answer import Answer
@@ -180,6 +181,9 @@ def _facts(answer: "Answer", plan: PlanFile, ran: Ran) -> list[Fact]:
         Fact("Trials", done, words.count(len(plan["arms"]), "arm")),
         Fact("Time spent", words.duration(ran.seconds), "all phases, shared ones once"),
     ]
+    if "tuning" in plan:
+        trainings = words.count(len(plan["tuning"]["trials"]), "training")
+        facts.append(Fact("Tuning", f"{100 * share_of_epochs(plan):.0f} %", f"of all epochs; {trainings} before"))
     if answer.looks:
         facts.append(Fact("Looks", f"{len(answer.looks)} of {len(plan['claim']['looks'])}", _looks(answer, plan)))
     lead = find_leading(answer.contrasts, plan["claim"])

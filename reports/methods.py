@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reports import words
 from reports.ran import Ran
 from reports.unfinished import Unfinished
+from results import tuned
 from results.bootstrap import RESAMPLES
 from results.claim import Claim
 from results.plan import PlanFile
@@ -29,6 +30,7 @@ def write_methods(answer: "Answer", plan: PlanFile, ran: Ran, left: Sequence[Unf
     claimed = [contrast for contrast in answer.contrasts if contrast.is_claimed]
     sentences = [
         *_design(plan, left),
+        *_tuning(plan),
         *_claim(plan, ran),
         *(_costs() if claim.is_about_cost else _scores(claim)),
         *_corrections(claim, claimed),
@@ -58,6 +60,24 @@ def _design(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
     return told
 
 
+def _tuning(plan: PlanFile) -> list[str]:
+    if "tuning" not in plan:
+        return []
+    tuning = plan["tuning"]
+    levels = "; ".join(f"{name} ({words.listing(own, 50)})" for name, own in tuning["levels"].items())
+    chosen = [f"{tried} for {words.listing(arms, 50)}" for tried, arms in tuned.arms_by_choice(plan).items()]
+    failed = tuned.count_failed(plan)
+    return [
+        f"Before the comparison every arm was given the same small search over {levels}, with "
+        f"{words.count(len(tuning['seeds']), 'seed')} each ({words.listing(tuning['seeds'], 50)}) that the comparison "
+        f"does not use: {words.count(len(tuning['trials']), 'training')}, "
+        f"{100 * tuned.share_of_epochs(plan):.0f} % of all epochs.",
+        "Each arm took the levels with the highest mean mAP over the validation splits at the last epoch"
+        + (f": {'; '.join(chosen)}." if chosen else "."),
+        *([f"{words.count(failed, 'training')} of the search failed and could not be chosen."] if failed else []),
+    ]
+
+
 def _finished(left: Sequence[Unfinished]) -> str:
     if not left:
         return "all finished"
@@ -67,12 +87,13 @@ def _finished(left: Sequence[Unfinished]) -> str:
 
 def _claim(plan: PlanFile, ran: Ran) -> list[str]:
     when = f", on {words.day(ran.declared_at)}" if ran.declared_at else ""
+    tries = " under all levels of the search" if "tuning" in plan else ""
     how_blind = (
         f"after {words.count(ran.declared_after, 'result')}" if ran.declared_after else "before the first result"
     )
     return [
-        f"The claim was fixed{when}, {how_blind}, together with the settings of all arms, the seeds and the data "
-        f"(SHA-256 {plan['claim_hash'][:16]}): {words.claim(plan['claim'])}"
+        f"The claim was fixed{when}, {how_blind}, together with the settings of all arms{tries}, the seeds and the "
+        f"data (SHA-256 {plan['claim_hash'][:16]}): {words.claim(plan['claim'])}"
     ]
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from experiments.tree import Tree, leaves, merge, nest
 from models.catalog import unknown
 from reports import query, words
+from results import tuned
 from results.edition import UnknownEdition
 from results.metric.facts import METRICS
 from results.plan import PlanFile
@@ -118,6 +119,7 @@ def _facts(plan: PlanFile, runs: pl.DataFrame, edition: Mapping[str, Any]) -> li
         Fact("Weights at the start", _weights(plan)),
         Fact("Factors", factors),
         Fact("Design", plan["design"]),
+        *([Fact("Tuning", tuned.sum_up(plan))] if "tuning" in plan else []),
         Fact("Seeds", words.listing(sorted({trial["seed"] for trial in plan["trials"]}), 50)),
         Fact("Commit", ", ".join(made_by["commit"]) or words.MISSING),
         Fact("Device, threads, processes", ", ".join(made_by["device"]) or words.MISSING),

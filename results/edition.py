@@ -1,6 +1,7 @@
 """What the files of an edition say, as rows of the ledger, and how its test splits are opened."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,21 @@ from models.errors import UserError
 from results.attempt import Store, now
 from results.claim import Claim
 from results.files import StoreError, link_json, read_json
-from results.plan import PlanFile, PlannedArm, PlannedTrial, read_plan
+from results.plan import (
+    PlanFile,
+    PlannedArm,
+    PlannedPhase,
+    PlannedTrial,
+    PlannedTry,
+    chosen_levels,
+    chosen_of,
+    read_plan,
+)
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
-TABLES = ("editions", "claims", "arms", "comparisons", "trials", "phases")
+TABLES = ("editions", "claims", "arms", "comparisons", "trials", "phases", "tuning")
 
 
 class UnknownEdition(UserError):
@@ -103,10 +113,34 @@ def read_edition(folder: Path) -> Tables:
     return {
         "editions": [row],
         "claims": claims,
-        "arms": [_arm(plan["edition"], place, arm) for place, arm in enumerate(plan["arms"])],
+        "arms": [_arm(plan["edition"], place, arm, chosen_levels(plan)) for place, arm in enumerate(plan["arms"])],
         "comparisons": comparisons,
         "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
-        "phases": [row for trial in plan["trials"] for row in _phases(plan, trial)],
+        "phases": [
+            *(row for trial in _tries(plan) for row in _phases(plan, plan["tuning"]["phases"], trial, trial["tried"])),
+            *(row for trial in plan["trials"] for row in _phases(plan, plan["phases"], trial)),
+        ],
+        "tuning": [_tuning(plan, trial) for trial in _tries(plan)],
+    }
+
+
+def _tries(plan: PlanFile) -> list[PlannedTry]:
+    return plan["tuning"]["trials"] if "tuning" in plan else []
+
+
+def _tuning(plan: PlanFile, trial: PlannedTry) -> Row:
+    """Give a training that an arm chooses its levels by; its position is that of these levels in the spec."""
+    places = list(dict.fromkeys(one["tried"] for one in _tries(plan)))
+    chosen = chosen_of(plan)
+    return {
+        "edition": plan["edition"],
+        "arm": trial["arm"],
+        "tried": trial["tried"],
+        "position": places.index(trial["tried"]),
+        "levels": trial["levels"],
+        "seed": trial["seed"],
+        "final": trial["final"],
+        "chosen": None if chosen is None else chosen.get(trial["arm"]) == trial["tried"],
     }
 
 
@@ -152,14 +186,14 @@ def _claim(content: Row, plan: PlanFile) -> Row:
     }
 
 
-def _arm(edition: str, position: int, arm: PlannedArm) -> Row:
+def _arm(edition: str, position: int, arm: PlannedArm, chosen: Mapping[str, Mapping[str, Any]]) -> Row:
     return {
         "edition": edition,
         "arm": arm["name"],
         "position": position,
         "is_control": arm["is_control"],
         "replicate": arm["replicate"],
-        "levels": arm["levels"],
+        "levels": {**arm["levels"], **chosen.get(arm["name"], {})},
     }
 
 
@@ -184,17 +218,20 @@ def _trial(edition: str, trial: PlannedTrial) -> Row:
     }
 
 
-def _phases(plan: PlanFile, trial: PlannedTrial) -> list[Row]:
+def _phases(
+    plan: PlanFile, phases: Mapping[str, PlannedPhase], trial: PlannedTrial, tuning: str | None = None
+) -> list[Row]:
     return [
         {
             "edition": plan["edition"],
             "arm": trial["arm"],
             "seed": trial["seed"],
             "replicate": trial["replicate"],
-            "phase": plan["phases"][key]["kind"],
+            "phase": phases[key]["kind"],
             "position": position,
-            "epochs": plan["phases"][key]["epochs"],
+            "epochs": phases[key]["epochs"],
             "key": key,
+            "tuning": tuning,
         }
         for position, key in enumerate(trial["phases"].values())
     ]

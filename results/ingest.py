@@ -82,7 +82,7 @@ def open_sealed(connection: duckdb.DuckDBPyConnection, store: Store) -> tuple[in
     Returns:
         How many runs were opened, and the keys of those whose sealed files are damaged.
     """
-    revealed = "select key from phases join editions using (edition) where revealed_at is not null"
+    revealed = "select key from phases join editions using (edition) where revealed_at is not null and tuning is null"
     closing = _keys(connection, f"select key from runs where sealed_loaded and key not in ({revealed})")
     for table in ("records", "predictions"):
         connection.execute(

@@ -49,11 +49,33 @@ class PlannedTrial(TypedDict):
     final: str
 
 
+class PlannedTry(PlannedTrial):
+    """An arm under one combination of tuned `levels`, with one seed of the tuning; `tried` says them in words."""
+
+    tried: str
+    levels: dict[str, Any]
+
+
+class PlannedTuning(TypedDict):
+    """What each arm tries before the comparison, and what it has chosen.
+
+    `phases` are those of all `trials`, by key. `chosen` is arm -> the `tried` of its choice, once all have ended; an
+    arm that is not in it has none, because all its trials failed.
+    """
+
+    levels: dict[str, list[Any]]
+    seeds: list[int]
+    phases: dict[str, PlannedPhase]
+    trials: list[PlannedTry]
+    chosen: NotRequired[dict[str, str]]
+
+
 class PlanFile(TypedDict):
     """What `plan.json` holds: the newest plan of an edition, and all that reports need of it.
 
     `prune` are the pruner's settings, in a study that prunes, `search` those of a search, whose arms are those that
-    were picked so far.
+    were picked so far. With `tuning`, `trials` are those of the comparison, once arms have chosen their levels, and
+    `phases` are theirs and those of the tuning; of the latter no longer those that failed, once it is over.
     """
 
     edition: str
@@ -69,6 +91,7 @@ class PlanFile(TypedDict):
     charts: list[str] | None
     prune: NotRequired[dict[str, Any]]
     search: NotRequired[dict[str, Any]]
+    tuning: NotRequired[PlannedTuning]
     labels: list[str]
     notes: list[str]
     settings: dict[str, Any]
@@ -146,18 +169,20 @@ def labels(plan: PlanFile) -> dict[str, str]:
     """Name every phase as people do, by key: its role, the arm or how many arms share it, seed.
 
     Example:
-        ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``
+        ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``, ``joint count=20, lr=0.001 seed 1000``
     """
-    uses: dict[str, list[tuple[str, str]]] = {}
-    for trial in plan["trials"]:
+    uses: dict[str, list[tuple[str, str, str]]] = {}
+    tries = plan["tuning"]["trials"] if "tuning" in plan else []
+    named = [(trial, f"{trial['arm']}, {trial['tried']}", "tries") for trial in tries]
+    for trial, who, what in [*named, *((trial, trial["arm"], "arms") for trial in plan["trials"])]:
         for role, key in trial["phases"].items():
-            uses.setdefault(key, []).append((trial["arm"], role))
-    return {key: _label(own, plan["phases"][key]["seed"]) for key, own in uses.items()}
+            uses.setdefault(key, []).append((who, role, what))
+    return {key: _label(own, plan["phases"][key]["seed"]) for key, own in uses.items() if key in plan["phases"]}
 
 
-def _label(uses: list[tuple[str, str]], seed: int) -> str:
-    arm, role = uses[0]
-    who = arm if len(uses) == 1 else f"of {len(uses)} arms ({arm} ...)"
+def _label(uses: list[tuple[str, str, str]], seed: int) -> str:
+    arm, role, what = uses[0]
+    who = arm if len(uses) == 1 else f"of {len(uses)} {what} ({arm} ...)"
     return f"{role} {who} seed {seed}"
 
 
@@ -169,8 +194,28 @@ def pruned_of(store: Store, plan: PlanFile) -> dict[str, Attempt]:
 
 
 def grows(plan: PlanFile) -> bool:
-    """Tell whether results decide what is planned further: seeds until the claim is decided, or arms of a search."""
-    return bool(plan["claim"].get("looks")) or "search" in plan
+    """Tell whether results decide what is planned further: levels, seeds until the claim is decided, or arms."""
+    return bool(plan["claim"].get("looks")) or "search" in plan or is_tuning(plan)
+
+
+def is_tuning(plan: PlanFile) -> bool:
+    """Tell whether arms are still to choose their levels."""
+    return "tuning" in plan and "chosen" not in plan["tuning"]
+
+
+def chosen_of(plan: PlanFile) -> dict[str, str] | None:
+    """Give the levels that each arm has chosen, in words; None if nothing is tuned, or not yet."""
+    return plan["tuning"].get("chosen") if "tuning" in plan else None
+
+
+def chosen_levels(plan: PlanFile) -> dict[str, dict[str, Any]]:
+    """Give the levels that arms have chosen: arm -> setting -> level; none of an arm that had nothing to choose."""
+    chosen = chosen_of(plan) or {}
+    control = next(arm["name"] for arm in plan["arms"] if arm["is_control"])
+    tried = {(trial["arm"], trial["tried"]): trial["levels"] for trial in plan["tuning"]["trials"]} if chosen else {}
+    names = {arm["name"]: control if arm["replicate"] else arm["name"] for arm in plan["arms"]}
+    own = {arm: tried.get((names[arm], chosen[arm])) for arm in names if arm in chosen}
+    return {arm: levels for arm, levels in own.items() if levels is not None}
 
 
 def seeds_of(plan: PlanFile) -> dict[str, int]:

@@ -80,9 +80,24 @@ create table phases (
     phase varchar,
     position integer,
     epochs integer,
-    key varchar
+    key varchar,
+    tuning varchar
 );
 comment on table phases is 'planned: the legs of each trial; several trials, also of several editions, may share a key';
+comment on column phases.tuning is 'the levels that the arm tries, of a training before the comparison; else null';
+
+create table tuning (
+    edition varchar,
+    arm varchar,
+    tried varchar,
+    position integer,
+    levels json,
+    seed bigint,
+    final varchar,
+    chosen boolean
+);
+comment on table tuning is 'planned: one arm under one combination of tuned levels, with one seed from 1000 up; never among trials';
+comment on column tuning.chosen is 'whether the arm has these levels in the comparison; null until it has chosen';
 
 create table runs (
     key varchar,
@@ -158,8 +173,8 @@ create table sources (
 comment on table sources is 'which state of which folder was read: how sync knows what is new';
 
 create view curves as
-select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, metric, split, step, value,
-    given_up.pruned_claim is not null as pruned
+select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phases.tuning, phase, metric, split,
+    step, value, given_up.pruned_claim is not null as pruned
 from phases
 join editions using (edition)
 join arms using (edition, arm)
@@ -172,7 +187,7 @@ where phases.key in (select key from runs where state in ('done', 'pruned'))
 comment on view curves is 'every number of every epoch of the finished and pruned phases, for learning curves; what an edition pruned ends there, whoever went on with it';
 
 create view costs as
-select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phase, key, runs.seconds,
+select editions.study, edition, arm, arms.is_control, phases.seed, phases.replicate, phases.tuning, phase, key, runs.seconds,
     runs.epochs, count(*) over (partition by edition, key) as shared_by, runs.peak_memory_bytes, runs.parameters
 from phases
 join editions using (edition)
@@ -182,8 +197,20 @@ where runs.state = 'done';
 comment on view costs is 'what each phase of each trial took; sum(seconds / shared_by) counts a shared phase once';
 comment on column costs.shared_by is 'how many trials of this edition use the same phase';
 
+create view tuned as
+select editions.study, edition, arm, arms.is_control, tuning.tried, tuning.position, tuning.levels, tuning.seed,
+    records.split, records.step, value as map, tuning.chosen, final as key
+from tuning
+join editions using (edition)
+join arms using (edition, arm)
+join runs on runs.key = final and runs.state = 'done'
+join records on records.key = final and metric = 'map' and split like 'val%'
+where step = (select max(last.step) from records as last where last.key = final and last.split = records.split);
+comment on view tuned is 'last epoch of each finished training of the tuning, before the comparison: what each arm chose its levels by';
+
 create view failures as
-select editions.study, edition, phases.arm, phases.seed, phases.replicate, phases.phase, key, runs.attempt, runs.state,
+select editions.study, edition, phases.arm, phases.seed, phases.replicate, phases.tuning, phases.phase, key, runs.attempt,
+    runs.state,
     runs.error, runs.traceback, runs.log, runs.finished_at
 from phases
 join editions using (edition)

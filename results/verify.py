@@ -62,7 +62,7 @@ def _edition(inspector: Inspector, folder: Path) -> None:
             edition.read_edition(folder)
         except StoreError as error:
             inspector.damage(folder, str(error).removeprefix(f"{folder}: "))
-    for trial in plan["trials"]:
+    for trial in (*plan["trials"], *(plan["tuning"]["trials"] if "tuning" in plan else ())):
         if trial["final"] not in trial["phases"].values():
             where = f"{trial['arm']}, seed {trial['seed']}"
             inspector.damage(plan_path, f"the final phase of {where} is none of its phases. Run the study again.")
@@ -126,6 +126,7 @@ _LEAKED = """
 select distinct key
 from (select key, split from records union all select key, split from predictions)
 where split like 'test%'
-    and key not in (select key from phases join editions using (edition) where revealed_at is not null)
+    and key not in (
+        select key from phases join editions using (edition) where revealed_at is not null and tuning is null)
 order by key
 """

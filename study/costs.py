@@ -14,6 +14,7 @@ from study.planner import Plan
 from study.preparation import Prepared
 from study.settings import workers_of
 from study.spreads import foresee
+from study.tuning import chosen_so_far, tuned_so_far
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class PlanReport:
         cache_folder: where decoded clips are kept.
         first_look: what is trained first, where results decide what follows; the rest is the most that it can cost.
         detectable: what the planned seeds can detect.
+        tuned: what arms have chosen already, and what that cost, or empty.
         cache_bytes: decoded clips that are still to be written; `free_bytes` is what the disk there has left.
     """
 
@@ -39,6 +41,7 @@ class PlanReport:
     free_bytes: int
     detectable: Detectable
     first_look: "PlanReport | None" = None
+    tuned: str = ""
 
     def refuse_too_large(self) -> None:
         """Refuse a plan whose decoded clips do not fit on the disk.
@@ -56,18 +59,34 @@ def report_plan(prepared: Prepared, *, measure: bool = False, spread: float | No
         spread: assumed of a difference from seed to seed, in place of what the store holds.
     """
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
-    foreseen, plan = foresee(prepared, spread), prepared.plan
+    foreseen = foresee(at_most(prepared), spread)
     report = _report(at_most(prepared), known, foreseen)
-    if not plan.edition.grows:
-        return report
-    first = replace(prepared, plan=plan.first(plan.edition.asked_first))
-    return replace(report, first_look=_report(first, known, foreseen))
+    first = _first(prepared)
+    report = replace(report, tuned=tuned_so_far(prepared))
+    return replace(report, first_look=_report(first, known, foreseen)) if first else report
+
+
+def _first(prepared: Prepared) -> Prepared | None:
+    """Give what is trained before results decide what follows; None if they decide nothing more."""
+    plan, possible = prepared.plan, chosen_so_far(prepared)
+    edition = plan.edition
+    if edition.tuning is not None and possible is prepared:
+        return replace(prepared, plan=replace(plan, trials=()))
+    if not (edition.claim.looks or edition.search):
+        return None
+    seeds = edition.asked_first
+    trials = [one for one in possible.plan.trials if one.seed in edition.seeds[: seeds.get(one.arm.name, 0)]]
+    return replace(possible, plan=replace(possible.plan, trials=trials))
 
 
 def at_most(prepared: Prepared) -> Prepared:
-    """Give as much of a plan as may be trained in the end."""
-    plan = prepared.plan
-    return replace(prepared, plan=plan.first(plan.edition.asked_at_most)) if plan.edition.search else prepared
+    """Give as much of a plan as may be trained in the end; of arms that have not chosen their levels yet, the first."""
+    plan, possible = prepared.plan, chosen_so_far(prepared)
+    edition = plan.edition
+    if possible is not prepared or not (edition.search or edition.tuning):
+        return possible
+    chosen = {arm.name: edition.tries_of(arm)[0].tried for arm in edition.arms}
+    return replace(prepared, plan=plan.first(edition.asked_at_most, chosen))
 
 
 def _report(prepared: Prepared, known: rates.Rates, foreseen: Detectable) -> PlanReport:

@@ -1,7 +1,7 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,20 @@ from models.start import Start, start_of
 from results.attempt import Store, now
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
-from results.plan import PlanFile, PlannedArm, PlannedPhase, PlannedTrial, PlannedWeights, plan_of, read_plans, seeds_of
+from results.plan import (
+    PlanFile,
+    PlannedArm,
+    PlannedPhase,
+    PlannedTrial,
+    PlannedWeights,
+    chosen_of,
+    plan_of,
+    read_plans,
+    seeds_of,
+)
 from results.state import State
 from study.arms import deciding
-from study.edition import Arm
+from study.edition import Arm, Tuning
 from study.key import NUMERICS
 from study.phase import Phase, phases_of
 from study.planner import Plan, Trial
@@ -34,7 +44,7 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
     fixed, digest = fixed_by_claim(plan), digest_of(plan)
     with writing(folder):
         (folder / "claims").mkdir(parents=True, exist_ok=True)
-    finals = sorted({trial.final.key for trial in plan.trials})
+    finals = sorted({trial.final.key for trial in plan.trained})
     earlier = [read_json(path) for path in sorted(folder.glob("claims/*.json"))]  # a damaged one is named here
     known = {*finals, *(key for claim in earlier for key in claim["finals"])}
     before = sum(state.name == "done" for state in store.states(known).values())
@@ -45,24 +55,42 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
         replace_json(folder / "skipped.json", skipped)
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
-    return write_plan(prepared, _asked(prepared, digest), digest, command)
+    seeds, chosen = _asked(prepared, digest)
+    return write_plan(prepared, seeds, digest, command, chosen)
 
 
-def write_plan(prepared: Prepared, seeds: Mapping[str, int] | None, digest: str, command: str) -> PlanFile:
-    """Write the newest plan: all of it, or the first so many seeds of each arm; return what `plan.json` holds."""
-    plan = prepared.plan if seeds is None else prepared.plan.first(seeds)
+def write_plan(
+    prepared: Prepared,
+    seeds: Mapping[str, int] | None,
+    digest: str,
+    command: str,
+    chosen: Mapping[str, str] | None = None,
+) -> PlanFile:
+    """Write the newest plan: all of it, or the first so many seeds of each arm; return what `plan.json` holds.
+
+    Args:
+        chosen: arm -> the levels that it has chosen, in words; None if nothing is tuned, or not yet.
+    """
+    plan = prepared.plan if seeds is None else prepared.plan.first(seeds, chosen)
     described = describe(replace(prepared, plan=plan), digest, command)
+    if plan.edition.tuning is not None:
+        described |= _tuned(prepared, plan, plan.edition.tuning, chosen)  # type: ignore[typeddict-item]  # parts of it
     replace_json(prepared.store.editions / plan.edition.name / "plan.json", described)
     return described
 
 
-def _asked(prepared: Prepared, digest: str) -> dict[str, int] | None:
-    """Find how many seeds of each arm were asked for so far; None if all arms and seeds are, from the start."""
+def _asked(prepared: Prepared, digest: str) -> tuple[Mapping[str, int] | None, Mapping[str, str] | None]:
+    """Find how many seeds of each arm were asked for so far, and which levels were chosen.
+
+    None if all arms and seeds are, from the start; no seed of any, if arms are still to choose their levels.
+    """
     edition = prepared.plan.edition
-    if not edition.grows:
-        return None
-    before = plan_of(prepared.store, edition.name, digest)
-    return seeds_of(before) if before else edition.asked_first
+    before = plan_of(prepared.store, edition.name, digest) if edition.grows else None
+    if before:
+        return seeds_of(before), chosen_of(before)
+    if edition.tuning is not None:
+        return {}, None
+    return (edition.asked_first if edition.grows else None), None
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:
@@ -73,16 +101,21 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
     """
     edition = plan.edition
     optional = {"prune": edition.pruner, "search": edition.search}
-    return {
-        "edition": edition.name,
-        "question": edition.spec.question.model_dump(mode="json"),
-        "claim": edition.claim.model_dump(mode="json"),
-        "arms": [_fixed_arm(arm, edition.claim.metric) for arm in edition.arms],
-        "signatures": edition.settings.signatures.model_dump(),
-        "seeds": list(edition.seeds),
-        "data": _fingerprints(plan),
-        "numerics": NUMERICS,
-    } | {name: _settled(own) for name, own in optional.items() if own is not None}
+    tuned = {"tune": _rule(edition.tuning)} if edition.tuning else {}
+    return (
+        {
+            "edition": edition.name,
+            "question": edition.spec.question.model_dump(mode="json"),
+            "claim": edition.claim.model_dump(mode="json"),
+            "arms": [_fixed_arm(arm, edition.tries_of(arm), edition.claim.metric) for arm in edition.arms],
+            "signatures": edition.settings.signatures.model_dump(),
+            "seeds": list(edition.seeds),
+            "data": _fingerprints(plan),
+            "numerics": NUMERICS,
+        }
+        | {name: _settled(own) for name, own in optional.items() if own is not None}
+        | tuned
+    )
 
 
 def states_of(plan: Plan, store: Store) -> dict[str, State]:
@@ -156,7 +189,7 @@ def describe(prepared: Prepared, digest: str, command: str) -> PlanFile:
         "notes": list(edition.notes),
         "settings": edition.settings.model_dump(mode="json"),
         "spec_settings": spec.settings,
-        "arms": [_arm(arm) for arm in edition.arms if arm.name in planned],
+        "arms": [_arm(arm) for arm in edition.arms if arm.name in planned or edition.tuning is not None],
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in plan.phases.items()},
         "trials": [_trial(trial) for trial in plan.trials],
         "caches": list(prepared.caches),
@@ -188,10 +221,58 @@ def _arm(arm: Arm) -> PlannedArm:
     }
 
 
-def _fixed_arm(arm: Arm, metric: str) -> dict[str, Any]:
-    """Give what a claim fixes of an arm; its weights by their content alone, which is among the settings."""
+def _fixed_arm(arm: Arm, tries: Sequence[Arm], metric: str) -> dict[str, Any]:
+    """Give what a claim fixes of an arm; its weights by their content alone, which is among the settings.
+
+    Of an arm that is tuned these are the settings under every combination of levels, whichever it chooses.
+    """
     fixed = {name: value for name, value in _arm(arm).items() if name != "weights"}
-    return fixed | {"settings": _settings_digest(arm, metric)}
+    settings = {one.tried: _settings_digest(one, metric) for one in tries}
+    return fixed | {"settings": settings.get("", settings)}
+
+
+def _rule(tuning: Tuning) -> dict[str, Any]:
+    return {"levels": {name: list(levels) for name, levels in tuning.levels.items()}, "seeds": list(tuning.seeds)}
+
+
+def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, chosen: Mapping[str, str] | None) -> dict[str, Any]:
+    """Give what the plan of a tuned study has besides: what is tried, what was chosen, and the arms under it.
+
+    Once arms have chosen, phases of trials that failed are planned no more.
+
+    Args:
+        plan: what is planned so far.
+    """
+    clips, tried = training_clips(prepared), replace(plan, trials=())
+    described = {
+        **_rule(tuning),
+        "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in tried.phases.items()},
+        "trials": [
+            {**_trial(trial), "tried": trial.arm.tried, "levels": _own(trial.arm, tuning)} for trial in plan.tuning
+        ],
+    }
+    if chosen is None:
+        return {"tuning": described}
+    done = {key for key, state in tried.states(prepared.store).items() if state.name == "done"}
+    finished = [trial for trial in plan.tuning if all(phase.key in done for phase in trial.phases.values())]
+    left = replace(plan, tuning=finished)
+    tries = {
+        one.name: one
+        for arm in plan.edition.arms
+        for one in plan.edition.tries_of(arm)
+        if one.tried == chosen.get(arm.name)
+    }
+    arms = [tries.get(arm.name, arm) for arm in plan.edition.arms]
+    return {
+        "tuning": {**described, "chosen": dict(chosen)},
+        "arms": [_arm(one) | {"levels": dict(arm.levels)} for one, arm in zip(arms, plan.edition.arms, strict=True)],
+        "settings": next(arm for arm in arms if arm.is_control).settings.model_dump(mode="json"),
+        "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in left.phases.items()},
+    }
+
+
+def _own(arm: Arm, tuning: Tuning) -> dict[str, Any]:
+    return {name: arm.levels[name] for name in tuning.levels}
 
 
 def _weights(start: Start) -> PlannedWeights:

@@ -21,6 +21,7 @@ from models import catalog
 from models.settings import Frozen, Variant
 from results.files import writing
 from study.settings import Settings
+from study.tries import TUNABLE
 
 Schema = dict[str, Any]
 FILE = "schema.json"
@@ -47,6 +48,8 @@ def of_specs() -> Schema:
     schema = SpecFile.model_json_schema()
     levels = {path: _ref(path) for path, fields in _paths().items() if not section_of(fields[0])}
     group = {"type": "object", "minProperties": 1, "additionalProperties": _ref("settings")}
+    lists = {path: {"type": "array", "minItems": 1, "items": ref} for path, ref in levels.items()}
+    tune = schema["$defs"].pop("Tune")
     design = FieldInfo.from_annotation(Annotated[Frozen, Variant("study.design")])  # type: ignore[arg-type]
     prune = FieldInfo.from_annotation(Annotated[Frozen, Variant("study.prune", key="pruner")])  # type: ignore[arg-type]
     schema["properties"] |= {
@@ -58,8 +61,15 @@ def of_specs() -> Schema:
         "factors": {
             "type": "object",
             "minProperties": 1,
-            "properties": {path: {"type": "array", "minItems": 1, "items": ref} for path, ref in levels.items()},
+            "properties": lists,
             "additionalProperties": group,
+        },
+        "tune": tune
+        | {
+            "minProperties": 1,
+            "properties": tune["properties"]
+            | {path: each for path, each in lists.items() if path.partition(".")[0] in TUNABLE},
+            "additionalProperties": False,
         },
         "charts": {"type": "array", "items": {"enum": catalog.names("reports.chart")}},
     }

@@ -67,6 +67,11 @@ class LevelReader:
         ]
         return [factor for factor in read if factor]
 
+    def tuned(self) -> list[Factor]:
+        """Read what is tuned as factors are read."""
+        written = self.spec.tune.levels if self.spec.tune else {}
+        return [factor for path, levels in written.items() if (factor := self._listed(path, levels, "tune"))]
+
     def control(self, factors: Iterable[Factor]) -> dict[str, str]:
         """Give the text of the control's level of each factor; one that there is not is said."""
         is_typo = bool(self.problems)  # in a factor's name: then the control may well name it rightly
@@ -90,21 +95,25 @@ class LevelReader:
             return None
         return text
 
-    def _listed(self, path: str, written: list[Any]) -> Factor | None:
+    def _listed(self, path: str, written: list[Any], place: str = "factors") -> Factor | None:
         field = field_at(Settings, path, self.below)
         if field is None:
-            self._problem(f"factors.{path}", unknown(path, "setting", names_at(Settings, path, self.below)))
+            self._problem(f"{place}.{path}", unknown(path, "setting", names_at(Settings, path, self.below)))
             return None
         section = section_of(field)
         if section:
             there = ", ".join(section.model_fields)
-            text = f"{path}: a factor is one setting, but this is a group of them. There are: {there}. Name one."
-            self._problem(f"factors.{path}", text)
+            what = "a factor" if place == "factors" else "what is tuned"
+            text = f"{path}: {what} is one setting, but this is a group of them. There are: {there}. Name one."
+            self._problem(f"{place}.{path}", text)
             return None
-        return self._factor(path, [self._level(path, field, index, item) for index, item in enumerate(written)])
+        levels = [
+            self._level(path, field, self.spec.lines[f"{place}.{path}.{index}"], item)
+            for index, item in enumerate(written)
+        ]
+        return self._factor(path, levels, place)
 
-    def _level(self, path: str, field: FieldInfo, index: int, written: Any) -> Level:
-        line = self.spec.lines[f"factors.{path}.{index}"]
+    def _level(self, path: str, field: FieldInfo, line: int, written: Any) -> Level:
         checked = _checked(field, written)
         text = _text(written, checked)
         value = checked if checked is None or isinstance(checked, bool | int | float | str) else text
@@ -119,7 +128,7 @@ class LevelReader:
             self._problem(f"{where}.{path}", f"{path}: given twice, in two spellings. Keep one.")
         return Level(level, level, self.spec.layer.part(where, nest(tree)))
 
-    def _factor(self, name: str, levels: Iterable[Level]) -> Factor:
+    def _factor(self, name: str, levels: Iterable[Level], place: str = "factors") -> Factor:
         kept: dict[str, Level] = {}
         for level in levels:
             earlier = kept.setdefault(level.text, level)
@@ -128,7 +137,7 @@ class LevelReader:
             if earlier.value == level.value:
                 self.notes.append(f"{name}: level {level.text} is given twice and trained once.")
             else:
-                self._problem(f"factors.{name}", f"{name}: two levels are both called {level.text}. Rename one.")
+                self._problem(f"{place}.{name}", f"{name}: two levels are both called {level.text}. Rename one.")
         return Factor(name, kept)
 
     def _problem(self, path: str, text: str) -> None:

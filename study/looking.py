@@ -1,4 +1,4 @@
-"""Seeds until decided, and searches: what of a study is planned so far, and what a look asks for next.
+"""Tuning, seeds until decided, searches: what of a study is planned so far, and what a look asks for next.
 
 `plan.json` holds what was asked for so far. It only grows, and it is made from the results alone: it does not matter
 who takes a look, or how often.
@@ -6,7 +6,8 @@ who takes a look, or how often.
 
 from collections.abc import Mapping
 
-from results.plan import PlanFile, seeds_of
+from results.plan import PlanFile, chosen_of, is_tuning, seeds_of
+from study import tuning
 from study.declaration import write_plan
 from study.planner import Plan
 from study.preparation import Prepared
@@ -16,15 +17,29 @@ from study.search import pick_next
 
 def planned_so_far(plan: Plan, declared: PlanFile) -> Plan:
     """Take of `plan` what `declared` holds."""
-    return plan.first(seeds_of(declared))
+    return tuning.planned_so_far(plan, declared, seeds_of(declared))
 
 
 def plan_next(prepared: Prepared, declared: PlanFile, report: Report) -> PlanFile | None:
-    """Write the plan for the look that `report` asks for; None if the study is over, or this look is not taken yet."""
-    planned, asked = seeds_of(declared), _asked(prepared, declared, report)
+    """Write the plan for the look that `report` asks for; None if the study is over, or this look is not taken yet.
+
+    The first look at a study that is tuned chooses the levels of its arms, and asks for the comparison.
+    """
+    if is_tuning(declared):
+        chosen = tuning.choose(prepared)
+        return None if chosen is None else _write(prepared, declared, prepared.plan.edition.asked_first, chosen)
+    planned, asked, chosen = seeds_of(declared), _asked(prepared, declared, report), chosen_of(declared)
+    if asked is not None and chosen is not None:
+        asked = {arm: seeds for arm, seeds in asked.items() if arm in chosen}
     if asked is None or all(asked[arm] <= planned.get(arm, 0) for arm in asked):
         return None
-    return write_plan(prepared, asked, declared["claim_hash"], declared["command"])
+    return _write(prepared, declared, asked, chosen)
+
+
+def _write(
+    prepared: Prepared, declared: PlanFile, seeds: Mapping[str, int], chosen: Mapping[str, str] | None
+) -> PlanFile:
+    return write_plan(prepared, seeds, declared["claim_hash"], declared["command"], chosen)
 
 
 def _asked(prepared: Prepared, declared: PlanFile, report: Report) -> Mapping[str, int] | None:

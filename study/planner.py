@@ -3,7 +3,7 @@
 Making a plan changes nothing. Resume is set difference: due = planned keys - done keys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,7 +19,10 @@ from study.seeding import derive
 
 @dataclass(frozen=True)
 class Trial:
-    """One arm with one seed: its phases by role, parents first; the last one holds the trial's numbers."""
+    """One arm with one seed: its phases by role, parents first; the last one holds the trial's numbers.
+
+    Where something is tuned the arm is under one combination of levels.
+    """
 
     arm: Arm
     seed: int
@@ -38,21 +41,41 @@ class Plan:
 
     Attributes:
         labels: the muscle groups that every arm is trained on.
+        trials: those of the comparison; where arms are tuned, with whatever each may choose.
+        tuning: what is trained before, for each arm to choose by; no number of it is in the comparison.
     """
 
     edition: Edition
     labels: Sequence[str]
     trials: Sequence[Trial]
+    tuning: Sequence[Trial] = ()
+
+    @property
+    def trained(self) -> list[Trial]:
+        """All trials, those of the tuning first."""
+        return [*self.tuning, *self.trials]
 
     @cached_property
     def phases(self) -> dict[str, Phase]:
         """Every phase once, by key, parents before children, seed after seed."""
-        return {phase.key: phase for trial in self.trials for phase in trial.phases.values()}
+        return {phase.key: phase for trial in self.trained for phase in trial.phases.values()}
 
-    def first(self, seeds: Mapping[str, int]) -> "Plan":
-        """Take the first so many seeds of each arm; none of an arm that is not there."""
+    def first(self, seeds: Mapping[str, int], chosen: Mapping[str, str] | None = None) -> "Plan":
+        """Take the first so many seeds of each arm; none of an arm that is not there.
+
+        Args:
+            chosen: arm -> the levels that it has chosen, in words, where arms are tuned; none of one that has not.
+        """
         own = {arm: self.edition.seeds[:count] for arm, count in seeds.items()}
-        return replace(self, trials=[trial for trial in self.trials if trial.seed in own.get(trial.arm.name, ())])
+        tried = chosen or {}
+        return replace(
+            self,
+            trials=[
+                trial
+                for trial in self.trials
+                if trial.seed in own.get(trial.arm.name, ()) and trial.arm.tried == tried.get(trial.arm.name, "")
+            ],
+        )
 
     @property
     def epochs(self) -> int:
@@ -62,7 +85,7 @@ class Plan:
     @property
     def epochs_unshared(self) -> int:
         """Epochs to train if every trial were trained alone."""
-        return sum(phase.epochs for trial in self.trials for phase in trial.phases.values())
+        return sum(phase.epochs for trial in self.trained for phase in trial.phases.values())
 
     def states(self, store: Store, claim: str = "") -> dict[str, State]:
         """Look up every phase in `store`.
@@ -81,6 +104,8 @@ def make_plan(
     edition: Edition, labels: Sequence[str], data: Mapping[str, str], skeletons: Mapping[str, Skeleton | None]
 ) -> Plan:
     """Enumerate the trials of `edition`: seed after seed, control first; costs in an order drawn from the seed.
+
+    Where arms are tuned, each is there under every combination of levels: results say which of these is trained.
 
     Args:
         data: arm -> fingerprint of the data set it is trained on.
@@ -103,13 +128,17 @@ def make_plan(
         """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""
         return derive(seed, "order", arm.name) if METRICS[metric].is_cost else 0, not arm.is_control
 
-    trials = [
-        Trial(arm, seed, arm.replicate, phases(arm, seed))
-        for seed in edition.seeds
-        for arm in sorted(edition.arms, key=lambda arm: place(arm, seed))
-    ]
-    _refuse_arms_that_are_one(trials)
-    return Plan(edition, labels, trials)
+    def trials(seeds: Sequence[int], tries: Callable[[Arm], Sequence[Arm]]) -> list[Trial]:
+        return [
+            Trial(one, seed, one.replicate, phases(one, seed))
+            for seed in seeds
+            for arm in sorted(edition.arms, key=lambda arm: place(arm, seed))
+            for one in tries(arm)
+        ]
+
+    plan = Plan(edition, labels, trials(edition.seeds, edition.tries_of), trials(edition.tuning_seeds, edition.tuned))
+    _refuse_arms_that_are_one(plan.trained)
+    return plan
 
 
 def _refuse_arms_that_are_one(trials: Sequence[Trial]) -> None:

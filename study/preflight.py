@@ -18,6 +18,7 @@ from study.fitting import PlanError, buildable, clip_shape
 from study.flops import gflops
 from study.planner import Plan, Trial
 from study.preparation import Prepared
+from study.tuning import chosen_so_far
 
 
 class Size(NamedTuple):
@@ -42,9 +43,10 @@ def check(prepared: Prepared) -> None:
         DataError: the decoded clips are larger than the free disk.
     """
     check_splits(prepared)
-    due = {phase.key for phase in left(prepared)}
     refuse_mixed_pieces(prepared)
-    sizes(prepared, {trial.arm.name for trial in prepared.plan.trials if trial.final.key in due})
+    possible = chosen_so_far(prepared)
+    due = {phase.key for phase in left(possible)}
+    sizes(possible, {trial.arm.name for trial in possible.plan.trained if trial.final.key in due})
     cache.refuse_too_large(cache_bytes(prepared), prepared.store.cache)
     check_budget(at_most(prepared))
 
@@ -122,15 +124,26 @@ def refuse_mixed_pieces(prepared: Prepared) -> None:
 def sizes(prepared: Prepared, arms: Collection[str]) -> list[Size]:
     """Build every phase of every arm on the meta device, where nothing is allocated, and measure the last network.
 
+    An arm that is tuned has one network for each that it may choose.
+
     Args:
         arms: names of those to build.
 
     Raises:
         PlanError: an arm cannot be built.
     """
-    first = {trial.arm.name: trial for trial in reversed(prepared.plan.trials) if trial.arm.name in arms}
-    skeletons = {name: prepared.ways[name].source.dataset().skeleton for name in first}
-    return [_size(trial, len(prepared.plan.labels), skeletons[name]) for name, trial in reversed(first.items())]
+    networks = {
+        (trial.arm.name, trial.arm.settings.model.model_dump_json()): trial
+        for trial in reversed(prepared.plan.trained)
+        if trial.arm.name in arms
+    }
+    skeletons = {name: prepared.ways[name].source.dataset().skeleton for name, _ in networks}
+    classes, counts = len(prepared.plan.labels), Counter(name for name, _ in networks)
+    measured = [(trial, _size(trial, classes, skeletons[name])) for (name, _), trial in reversed(networks.items())]
+    return [
+        size._replace(arm=f"{size.arm}, {trial.arm.tried}") if counts[size.arm] > 1 else size
+        for trial, size in measured
+    ]
 
 
 def _size(trial: Trial, classes: int, skeleton: Skeleton | None) -> Size:

@@ -80,7 +80,7 @@ class Prepared:
 
     def distinct_ways(self) -> Iterator[Way]:
         """Go through the different ways in which arms take frames; none, if the plan's phases read no clips."""
-        read = {trial.arm.name for trial in self.plan.trials if any(phase.data for phase in trial.phases.values())}
+        read = {trial.arm.name for trial in self.plan.trained if any(phase.data for phase in trial.phases.values())}
         yield from dict.fromkeys(way for arm, way in self.ways.items() if arm in read)
 
 
@@ -184,7 +184,7 @@ def _prepared(edition: Edition, store: Store, ways: Mapping[str, Way]) -> Prepar
                 f"{edition.spec.source}: arm {arm} has other muscle groups than the control, so no claim can compare "
                 f"them. It has {', '.join(own)}. Vary data.source only between data sets with equal labels."
             )
-    for each in edition.arms:
+    for each in (one for arm in edition.arms for one in edition.tries_of(arm)):
         _refuse_data_that_does_not_serve(each, ways[each.name])
     _refuse_other_measures(edition, len(labels[edition.control.name]))
     data = {arm: way.source.fingerprint() for arm, way in ways.items()}

@@ -99,9 +99,9 @@ def print_plan(report: PlanReport, console: Console) -> None:
         console.print("epochs: none; every phase measures, alone on the machine")
     console.print(_hours(report))
     if report.first_look:
-        first, hours = report.first_look.plan, _hours(report.first_look)
-        what = "before the search" if edition.search else "first look"
-        console.print(f"{what}: {len(first.trials)} trials, {len(first.phases)} phases, {first.epochs} epochs; {hours}")
+        console.print(_first(report.first_look, plan))
+    if report.tuned:
+        console.print(report.tuned)
     console.print(_detectable(plan.edition.claim, report.detectable))
     console.print(f"disk: {size(report.cache_bytes)} of decoded clips, {size(report.free_bytes)} free")
 
@@ -167,8 +167,9 @@ def print_report(report: Report, console: Console, told: Collection[str] = ()) -
     for note in (*report.cautions, report.answer.note):
         if note and note not in told:
             console.print(f"note: {note}")
-    if report.pruned:
-        console.print(report.pruned)
+    for done in (report.tuned, report.pruned):
+        if done:
+            console.print(done)
     console.print(report.answer.sentence)
     console.print(str(report.page))
 
@@ -201,8 +202,7 @@ def _words(each: Standing) -> Iterator[str]:
     if each.unknown:
         yield f"{each.edition}: what is in the queue counts as due: {each.unknown}"
     yield from (f"queued: {count} of {each.edition}: {state}" for state, count in each.queued.items())
-    if each.pruned:
-        yield f"{each.edition}: {each.pruned}"
+    yield from (f"{each.edition}: {done}" for done in (each.tuned, each.pruned) if done)
     if each.answer:
         yield f"{each.edition}: {each.answer}"
     if each.is_unanswered:
@@ -219,6 +219,20 @@ def _seeds(plan: Plan) -> str:
         then = f"{looks[0]}, then of what is undecided {', '.join(map(str, looks[1:]))}" if looks[1:] else looks[0]
         return f"seeds: until decided: {then}; trials: at most {trials}, and so is what follows"
     return f"seeds: {', '.join(map(str, plan.edition.seeds))}; trials: {trials}"
+
+
+def _first(first: PlanReport, whole: Plan) -> str:
+    """Tell what is trained before results decide what follows: the tuning, the control of a search, the first look."""
+    plan, tuning = first.plan, first.plan.edition.tuning
+    cost = f"{len(plan.phases)} phases, {plan.epochs} epochs; {_hours(first)}"
+    if tuning is not None and not plan.trials:
+        names = " and ".join(f"{name} ({len(levels)} levels)" for name, levels in tuning.levels.items())
+        seeds = ", ".join(map(str, tuning.seeds))
+        share = f"{plan.epochs / whole.epochs:.0%} of all"
+        what = f"tuning, before the comparison: {names} for each arm, seeds {seeds}"
+        return f"{what}: {len(plan.tuning)} trials, {cost.replace(' epochs', f' epochs ({share})')}"
+    what = "before the search" if plan.edition.search else "first look"
+    return f"{what}: {len(plan.trials)} trials, {cost}"
 
 
 def _detectable(claim: Claim, found: Detectable) -> str:

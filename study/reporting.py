@@ -18,10 +18,11 @@ from results.frame import predictions
 from results.ledger import sync
 from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
 from results.measure import Model
-from results.plan import PlanFile, parents, pruned_of, read_plan
+from results.plan import PlanFile, is_tuning, parents, pruned_of, read_plan
 from results.query import connect
 from results.searched import answer_search
 from results.state import FAILED, with_blocked
+from results.tuned import answer_tuning, sum_up, untuned, with_untuned
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -37,6 +38,7 @@ class Report(NamedTuple):
         asked: arm -> how many seeds it is to have for the next look; None if there is none to come.
         cautions: what a reader must know before citing it, as the page says it.
         pruned: what was given up, and what that saved, or empty.
+        tuned: what each arm has chosen before, and what that cost, or empty.
     """
 
     answer: Answer
@@ -45,6 +47,7 @@ class Report(NamedTuple):
     asked: Mapping[str, int] | None = None
     cautions: tuple[str, ...] = ()
     pruned: str = ""
+    tuned: str = ""
 
 
 def report_study(store: Store, name: str) -> list[Report]:
@@ -78,17 +81,20 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     given_up = pruned.sum_up(plan, pruned_of(store, plan))
     asked = None
     with connect(store) as connection:
-        if is_sealed:
+        if is_tuning(plan):
+            found = answer_tuning(plan, _ended(store, plan))
+        elif is_sealed:
             found = answer_sealed(claim, edition)
         elif claim.looks:
             course = _course(connection, edition, claim, _failed(store, plan))
             found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
             found = _answer(connection, plan, claim, given_up)
+        found = with_untuned(found, plan)
         built = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, built.path, synced.problems, asked, built.cautions, str(given_up or ""))
+    return Report(found, built.path, synced.problems, asked, built.cautions, str(given_up or ""), sum_up(plan))
 
 
 def _answer(
@@ -110,10 +116,20 @@ def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim,
 
 
 def _failed(store: Store, plan: PlanFile) -> set[Model]:
-    """List the planned trainings that failed, or cannot be begun because what they start from failed."""
+    """List the planned trainings that failed, or cannot be begun because what they start from failed.
+
+    All of an arm that could choose no levels are among them.
+    """
+    never = {(arm, seed) for arm in untuned(plan) for seed in range(plan["claim"]["looks"][-1])}
     states = {key: state.name for key, state in store.states(plan["phases"]).items()}
     ended = with_blocked(states, parents(plan))
-    return {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
+    return never | {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
+
+
+def _ended(store: Store, plan: PlanFile) -> set[str]:
+    """List the phases that are done, have failed, or cannot be begun."""
+    states = {key: state.name for key, state in store.states(plan["phases"]).items()}
+    return {key for key, state in with_blocked(states, parents(plan)).items() if state in ("done", *FAILED)}
 
 
 def _contrasts(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> list[Contrast]:

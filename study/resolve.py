@@ -25,6 +25,7 @@ from study.levels import Factor, LevelReader, compact
 from study.overrides import data_layer, data_name, edition_name, override_layers
 from study.prune._read import read_pruner
 from study.settings import DataSettings, Settings
+from study.tries import clashes, refuse_untunable, tuning_of
 
 __all__ = ["Arm", "Edition", "resolve"]
 
@@ -46,11 +47,12 @@ def resolve(
     """
     pruner = read_pruner(spec)
     _refuse_unsearchable(spec)
+    refuse_untunable(spec)
     base = read_profile(profile or spec.profile, f"--profile {profile}" if profile else spec.layer.where("profile"))
     own = [*base.layers, spec.settings_layer]
     data_option = [data_layer(data)] if data else []
     options = override_layers(overrides or {})
-    factors, control, notes = _read_levels(spec, own, [*data_option, *options.values()])
+    factors, control, tuned, notes = _read_levels(spec, own, [*data_option, *options.values()])
     design = designed(spec)
     combined = cells(spec, design, factors, control)
     searched = design if isinstance(design, Search) else None
@@ -64,6 +66,7 @@ def resolve(
     _refuse_unclear(spec, arms)
     changes = _changes(every, options, arms_with, metric)
     looks = _looks(spec, base)
+    compared = (*arms, *_control_again(spec, arms))
     own_data, its_data = _data_of(own), _data_of([*own, *data_option, *options.values()])
     return Edition(
         name=edition_name(
@@ -78,25 +81,28 @@ def resolve(
         data=its_data,
         overrides=changes,
         factors={name: [level.value for level in factor.levels.values()] for name, factor in factors.items()},
-        arms=(*arms, *_control_again(spec, arms)),
+        arms=compared,
         seeds=_seeds(spec, base, looks),
         notes=(*notes, *merges, *_seeds_cut(spec, base), *_picked(searched, arms)),
         pruner=pruner,
         search=searched,
+        tuning=tuning_of(spec, tuned, compared, lambda levels: arms_with([*options.values(), *levels])),
     )
 
 
 def _read_levels(
     spec: Spec, own: Sequence[Layer], options: Sequence[Layer]
-) -> tuple[dict[str, Factor], dict[str, str], list[str]]:
-    """Read factors, the control's levels and notes; refuse what is wrong before any arm is made."""
+) -> tuple[dict[str, Factor], dict[str, str], list[Factor], list[str]]:
+    """Read factors, the control's levels, what is tuned and notes; refuse what is wrong before any arm is made."""
     below = [*own, *options]
     reader = LevelReader(spec, stack(below))
     factors = {factor.name: factor for factor in reader.factors()}
     control = reader.control(factors.values())
-    problems = [*reader.problems, *_clashes(spec, factors, options), *_unknown_charts(spec)]
+    tuned = reader.tuned()
+    wrong = [*_clashes(spec, factors, options), *clashes(spec, tuned, factors, options)]
+    problems = [*reader.problems, *wrong, *_unknown_charts(spec)]
     if not problems:
-        return factors, control, reader.notes
+        return factors, control, tuned, reader.notes
     try:
         settle(Settings, below)
     except SpecError as error:

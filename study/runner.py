@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from models.errors import UserError
-from results.plan import PlanFile
+from results.plan import PlanFile, is_tuning
 from results.state import OVER
+from results.tuned import sum_up, untuned
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -23,6 +24,8 @@ from study.reporting import Report, report_edition
 from study.search import follow
 from study.settings import workers_of
 from study.worker import Orders
+
+NO_CHOICE = "every training failed, so the arm is not compared; other levels under `tune` are another claim"
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
 
 
 def train_due(declared: Declared, console: Console) -> Outcome:
-    """Train what is due of a study, then answer its question; where a look asks for more seeds, go on with these.
+    """Train what is due of a study, then answer its question; where a look asks for more, go on with that.
 
     What fails is tried once, however many looks come after it.
 
@@ -137,7 +140,7 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         ahead = plan_next(declared.prepared, declared.plan, outcome.report)
         if ahead is None:
             return outcome
-        console.print(str(outcome.report.answer))
+        console.print(sum_up(ahead) if is_tuning(declared.plan) else str(outcome.report.answer))
         declared = replace(declared, plan=ahead)
 
 
@@ -169,5 +172,7 @@ def _train_planned(declared: Declared, console: Console, failed: dict[str, str])
         schedule = local.run(phases, done, orders, declared.workers, tell, frozenset(failed))
     report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
-    failures = {board.labels[key]: error for key, error in failed.items()}
+    # A combination that failed is not chosen, and that is all there is to it; an arm that chose none has no result.
+    failures = {board.labels[key]: error for key, error in failed.items() if key in declared.plan["phases"]}
+    failures |= {f"tuning of {arm}": NO_CHOICE for arm in untuned(declared.plan)}
     return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, report)

@@ -14,6 +14,7 @@ from results.files import read_json
 from results.plan import PlanFile, Plans, labels, parents, pruned_of, read_plans, study_of
 from results.pruned import sum_up
 from results.state import WAITING, as_seen, with_blocked
+from results.tuned import sum_up as sum_up_tuning
 from study.executor import submission
 from study.executor.queue import Row
 
@@ -32,6 +33,7 @@ class Standing:
         unknown: why it is not known what SLURM holds, or empty.
         is_unanswered: all is done, and nobody has answered since.
         pruned: what was given up, and what that saved, or empty.
+        tuned: what each arm has chosen before the comparison, or tries, or empty.
     """
 
     edition: str
@@ -44,6 +46,7 @@ class Standing:
     unknown: str = ""
     is_unanswered: bool = False
     pruned: str = ""
+    tuned: str = ""
 
     @property
     def is_damaged(self) -> bool:
@@ -118,8 +121,10 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
     nobody_answered = counts["done"] + counts["pruned"] == len(phases) and is_unanswered(store, plan)
-    saved = str(sum_up(plan, given_up) or "")
-    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, saved)
+    saved, tuned = str(sum_up(plan, given_up) or ""), sum_up_tuning(plan)
+    return Standing(
+        plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, saved, tuned
+    )
 
 
 def is_unanswered(store: Store, plan: PlanFile) -> bool:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from results.attempt import Store, now
-from results.plan import PlanFile, labels, parents, plan_of, read_plan, read_plans
+from results.plan import PlanFile, is_tuning, labels, parents, plan_of, read_plan, read_plans
 from results.state import FAILED, OVER, WAITING, with_blocked
 from study import preflight, provenance
 from study.alone import beside_others
@@ -184,7 +184,7 @@ def look(ready: Ready, code: Code) -> str:
     store, edition = ready.store, ready.prepared.plan.edition
     report = report_edition(store, edition.name, ready.pages)
     declared = read_plan(store.editions / edition.name / "plan.json")
-    goes_on = report.asked is not None or ready.prepared.plan.edition.search is not None
+    goes_on = report.asked is not None or "search" in declared or is_tuning(declared)
     if not goes_on or declared["claim_hash"] != ready.claim_hash:
         return str(report.answer)
     own = [one for one in submission.read_all(store) if one["edition"] == edition.name]

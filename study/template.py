@@ -48,6 +48,7 @@ seeds: 3                        # how many, or a list; or: until decided (3, the
 #   optim.lr: 1e-3
 # control_again: true           # the control a second time (A/A): how large no effect looks
 # prune: {{pruner: median}}       # gives up what does worse than most, but never the control: {pruners}
+# tune: {{optim.weight_decay: [0.01, 0.1], per: arm}}   # or, instead of prune: what each arm chooses for itself before
 # budget: {{epochs: 2000}}        # a plan that costs more is refused
 # charts: [{charts}]
 """

@@ -42,6 +42,16 @@ charts: []
 )
 """Three arms, of which all but the control are given up after one epoch: no other has come so far."""
 
+TUNED = (
+    SPEC.replace("seeds: 1", "seeds: 2\ntune: {optim.lr: [0.001, 0.01, 0.1], per: arm}")
+    + """\
+  model: {receivers: false, distill: none, fusion: none}
+  phases: {rgb_epochs: 1, joint_epochs: 2}
+charts: []
+"""
+)
+"""Two arms with two seeds, each with the best of three learning rates for it."""
+
 SEARCH = (
     SPEC.replace("design: sweep", "design: {name: search, trials: 5, batch: 2, startup: 2}")
     .replace("control: {model.tokens.count: 2}", "control: {optim.lr: 0.01, optim.weight_decay: 0.05}")

@@ -12,16 +12,20 @@ SHORT = "Cost"
 PLACE = 60
 READING = (
     "Time spent by kind of phase. Where several arms start from the same phase it is trained once; the pale part is "
-    "the time that training it again for each arm would have taken."
+    "the time that training it again for each arm would have taken. What chose each arm's levels stands apart."
 )
 SQL = """
+with spent as (
+    select * replace (case when tuning is null then phase else 'tuning: ' || phase end as phase), phase as kind
+    from costs
+)
 select phase, count(distinct key) as trainings, count(*) as needed,
        sum(epochs / shared_by) as epochs, sum(epochs) - sum(epochs / shared_by) as epochs_saved,
        sum(seconds / shared_by) as seconds, sum(seconds) - sum(seconds / shared_by) as seconds_saved
-from costs
+from spent
 where edition = $edition and seconds is not null
 group by phase
-order by min(case phase when 'rgb' then 0 when 'sender' then 1 else 2 end)
+order by any_value(tuning) is null, min(case kind when 'rgb' then 0 when 'sender' then 1 else 2 end)
 """
 
 ROW = 68

@@ -26,7 +26,7 @@ select arm, seed, replicate, phase, step, pruned,
        max(value) filter (metric = 'map' and split = 'val_unseen') as map_unseen,
        max(value) filter (metric = 'loss' and split = 'train') as loss
 from curves
-where edition = $edition and phase in ('rgb', 'joint', 'baseline') and not isnan(value)
+where edition = $edition and phase in ('rgb', 'joint', 'baseline') and tuning is null and not isnan(value)
 group by all
 order by arm, seed, replicate, phase desc, step
 """

@@ -31,8 +31,8 @@ select phase, phases.seed, string_agg(arm, ' | ' order by arms.position) as arms
 from phases
 join arms using (edition, arm)
 left join states using (key)
-where edition = $edition and exists (
-    from phases as begun join states using (key) where begun.edition = $edition)
+where edition = $edition and tuning is null and exists (
+    from phases as begun join states using (key) where begun.edition = $edition and begun.tuning is null)
 group by key, phase, phases.seed
 order by min(phases.position), phase, arms, phases.seed, key
 """

@@ -65,12 +65,24 @@ class Ledger:
         insert(connection, "comparisons", [(edition, *term) for term in terms if claim.compares(term[0])])
         named = ("arm", "seed", "replicate", "final")
         insert(connection, "trials", [(edition, *(trial[name] for name in named)) for trial in plan["trials"]])
+        tries = plan["tuning"]["trials"] if "tuning" in plan else []
         phases = [
-            (edition, trial["arm"], trial["seed"], trial["replicate"], kind, place, EPOCHS[kind], key)
-            for trial in plan["trials"]
+            (
+                edition,
+                trial["arm"],
+                trial["seed"],
+                trial["replicate"],
+                kind,
+                place,
+                EPOCHS[kind],
+                key,
+                trial.get("tried"),
+            )
+            for trial in [*tries, *plan["trials"]]
             for place, (kind, key) in enumerate(trial["phases"].items())
         ]
         insert(connection, "phases", phases)
+        insert(connection, "tuning", [(edition, *_tried(trial, plan["tuning"])) for trial in tries])
         columns = [column[1] for column in connection.execute("pragma table_info('runs')").fetchall()]
         insert(connection, "runs", [tuple(run.get(column) for column in columns) for run in self.runs.values()])
         insert(connection, "records", self.records)
@@ -87,6 +99,14 @@ class Ledger:
         self.records = [row for row in self.records if row[0] not in (key, final) or state == "pruned"]
         pruned_claim = self.plan["claim_hash"] if state == "pruned" else None
         self.runs[key] = run | {"state": state, "error": error, "pruned_claim": pruned_claim}
+
+
+def _tried(trial: dict[str, Any], tuning: dict[str, Any]) -> tuple[Any, ...]:
+    """Give a trial of the tuning as a row of its table."""
+    place = [f"lr={level}" for level in tuning["levels"]["optim.lr"]].index(trial["tried"])
+    is_chosen = tuning["chosen"].get(trial["arm"]) == trial["tried"] if "chosen" in tuning else None
+    told = (trial["arm"], trial["tried"], place, json.dumps(trial["levels"]), trial["seed"], trial["final"])
+    return (*told, is_chosen)
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -206,6 +226,29 @@ def make_probed_ledger(**changes: Any) -> Ledger:
                 ledger.plan["phases"][trial["final"]]["kind"] = "probe"
                 ledger.runs[trial["final"]]["settings"] = json.dumps({"probe": probe})
                 ledger.runs[trial["final"]]["parents"] = json.dumps({"joint": finals[trial["seed"]]})
+    return ledger
+
+
+def make_tuned_ledger(**changes: Any) -> Ledger:
+    """Make an edition whose arms were tuned over three learning rates; each chose the one that is best for it."""
+    ledger, draw = make_ledger(**changes), random.Random(7)
+    levels, chosen = (0.0001, 0.001, 0.01), {}
+    trials: list[dict[str, Any]] = []
+    for place, arm in enumerate(arm["name"] for arm in ledger.plan["arms"]):
+        chosen[arm] = f"lr={levels[place % 3]}"
+        for number, level in enumerate(levels):
+            phases = {kind: digest("tuning", kind, arm, level) for kind in ("rgb", "sender", "joint")}
+            own = {"arm": arm, "seed": 1000, "replicate": 0, "phases": phases, "final": phases["joint"]}
+            trials.append(own | {"tried": f"lr={level}", "levels": {"optim.lr": level}})
+            for kind, key in phases.items():
+                ledger.runs[key] = make_run(kind, key, 1000, number)
+                best = 45 if chosen[arm] == f"lr={level}" else 35
+                for step in range(1, EPOCHS[kind] + 1):
+                    ledger.records += measure(key, step, best, 1.0, ("val_seen", "val_unseen"), draw)
+    tuned = _planned(trials)
+    ledger.plan["tuning"] = {"levels": {"optim.lr": list(levels)}, "seeds": [1000], "phases": tuned, "trials": trials}
+    ledger.plan["tuning"]["chosen"] = chosen
+    ledger.plan["phases"] |= tuned
     return ledger
 
 

@@ -16,6 +16,7 @@ from tests.reports.made_ledger import (
     make_cost_ledger,
     make_ledger,
     make_run,
+    make_tuned_ledger,
 )
 
 
@@ -48,6 +49,19 @@ def test_test_numbers_that_another_edition_opened_are_told(ledger: Ledger) -> No
 
 def test_one_seed_is_said_to_have_no_spread() -> None:
     assert told(make_ledger(seeds=(0,)))[0].startswith("One seed only")
+
+
+def test_a_choice_at_the_end_of_its_range_and_a_failed_try_are_told() -> None:
+    ledger = make_tuned_ledger()
+    final = next(trial["final"] for trial in ledger.plan["tuning"]["trials"] if trial["arm"] == "count=5")
+    del ledger.plan["phases"][final]
+    assert told(ledger) == [
+        "The best optim.lr is the smallest that was tried (0.0001) for count=1: a better one may lie beyond.",
+        "The best optim.lr is the largest that was tried (0.01) for count=20: a better one may lie beyond.",
+        "1 training of the tuning failed and could not be chosen.",
+    ]
+    ledger.plan["trials"] = []
+    assert not any(text.startswith("One seed only") for text in told(ledger)), "no comparison was planned yet"
 
 
 def test_what_is_missing_is_counted_and_named(ledger: Ledger) -> None:

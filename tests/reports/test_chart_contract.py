@@ -19,6 +19,7 @@ from tests.reports.made_ledger import (
     make_cost_ledger,
     make_ledger,
     make_probed_ledger,
+    make_tuned_ledger,
 )
 from tests.reports.made_measured import make_measured_ledger, make_repeated_ledger
 
@@ -30,12 +31,13 @@ def name_of(chart: ModuleType) -> str:
 
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=name_of)
-VIEWS = {"finals", "differences", "curves", "costs", "failures"}
+VIEWS = {"finals", "differences", "curves", "costs", "failures", "tuned"}
 TABLES = {"editions", "arms", "comparisons", "phases", "runs", "records", "predictions"}
 LEDGERS = {
     "signatures": make_probed_ledger,
     "inference_cost": make_cost_ledger,
     "repeated_control": make_repeated_ledger,
+    "tuning": make_tuned_ledger,
 }
 """Charts of what the usual edition does not have."""
 COSTED = {"pareto": make_measured_ledger}

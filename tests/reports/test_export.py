@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from reports import export
-from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_cost_ledger, make_ledger
+from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_cost_ledger, make_ledger, make_tuned_ledger
 from tests.reports.made_measured import make_repeated_ledger
 
 ALL_SPLITS = ("val_seen", "val_unseen", "test_seen", "test_unseen")
@@ -69,6 +69,18 @@ def test_the_methods_name_the_correction_that_was_used(ledger: Ledger, tmp_path:
     with ledger.connect() as connection:
         export.write(connection, EDITION, joint, ledger.plan, tmp_path)
     assert "2 arms are corrected together by the step-down max-T procedure" in (tmp_path / "methods.md").read_text()
+
+
+def test_the_methods_state_what_was_tuned_how_and_at_what_cost(tmp_path: Path) -> None:
+    told = write(make_tuned_ledger(), tmp_path)["methods.md"].replace("\\", "")
+    assert (
+        "Before the comparison every arm was given the same small search over optim.lr (0.0001, 0.001 and 0.01), with "
+        "1 seed each (1000) that the comparison does not use: 9 trainings, 58 % of all epochs. Each arm took the "
+        "levels with the highest mean mAP over the validation splits at the last epoch: lr=0.0001 for count=1; "
+        "lr=0.001 for count=5; lr=0.01 for count=20." in told
+    )
+    assert "with the settings of all arms under all levels of the search, the seeds" in told
+    assert "There were 3 seeds (0, 1 and 2) and 9 trials" in told
 
 
 def test_figures_stand_alone_with_data_and_sql(ledger: Ledger, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests import made_store as made
 def test_an_edition_becomes_rows_of_every_table(made_store: Store) -> None:
     tables = read_edition(made_store.editions / made.EDITION)
     assert {name: len(rows) for name, rows in tables.items()} == {
-        "editions": 1, "claims": 1, "arms": 3, "comparisons": 4, "trials": 6, "phases": 12
+        "editions": 1, "claims": 1, "arms": 3, "comparisons": 4, "trials": 6, "phases": 12, "tuning": 0
     }  # fmt: skip
     assert tables["editions"][0]["results_before"] == 0
     assert [arm["arm"] for arm in tables["arms"] if arm["is_control"]] == ["count=20"]

@@ -20,7 +20,7 @@ from study.preparation import Prepared, Request, prepare
 from study.submitting import Ready, look
 from tests import made_store as made
 from tests.made_slurm import make_ready
-from tests.made_spec import PRUNED, SEARCH, SPEC, UNTIL_DECIDED
+from tests.made_spec import PRUNED, SEARCH, SPEC, TUNED, UNTIL_DECIDED
 
 CLIPS = 8
 
@@ -217,6 +217,33 @@ def test_each_look_at_a_search_submits_the_arms_that_are_picked_next(home: Path,
         planned |= arms
     assert look(ready, nowhere(home)).startswith("Undecided: a search decides no claim; best of 6 arms: ")
     assert len(planned) == 6
+
+
+def test_the_look_at_the_tuning_submits_the_comparison_under_what_each_arm_chose(home: Path, queue: Path) -> None:
+    ready = ready_for(home, TUNED.replace("charts: []\n", ""))
+    plan = ready.prepared.plan
+    first = study.submit(Request(str(home / "asked.yaml")))
+    assert submitted_last(ready) == {phase.key for trial in plan.tuning for phase in trial.phases.values()}
+    assert first.phases == 12
+    for trial in plan.tuning[:-1]:
+        for phase in trial.phases.values():
+            made.train(ready.store, phase.content, CLIPS, 9.0 if trial.arm.tried == "lr=0.01" else 0.0)
+    assert "This look waits for trainings that have no result" in look(ready, nowhere(home))
+    last = plan.tuning[-1].phases
+    fail(ready.store, last["rgb"])
+    assert look(ready, snapshot.take(home / "code")).endswith("\n8 phases submitted for a look"), (
+        "it waits for no failure"
+    )
+    compared = [trial for trial in plan.trials if trial.arm.tried == "lr=0.01"]
+    assert submitted_last(ready) == {phase.key for trial in compared for phase in trial.phases.values()}
+    for trial in compared:
+        for phase in trial.phases.values():
+            made.train(ready.store, phase.content, CLIPS)
+    said = look(ready, nowhere(home))
+    assert said.startswith(read_json(ready.store.editions / "asked" / "answer.json")["sentence"])
+    assert len(submission.read_all(ready.store)) == 2
+    again = study.submit(Request(str(home / "asked.yaml")))
+    assert (again.phases, again.report is not None) == (0, True), "what failed in the tuning is not tried again"
 
 
 def ask(queue: Path, *answers: str) -> None:

@@ -15,15 +15,20 @@ def test_a_new_spec_can_be_run_as_it_is(tmp_path: Path) -> None:
     assert [arm.name for arm in edition.arms] == ["fusion=mctf", "fusion=average", "fusion=none"]
 
 
-def test_its_commented_lines_are_valid_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", ["tune", "prune"])
+def test_its_commented_lines_are_valid_too(without: str, tmp_path: Path) -> None:
+    """All of them but one of the two that exclude each other."""
     path = template.write("my_study", tmp_path)
     head, options = path.read_text().split("# settings:")
     assert "  # within: [data] " in head
     assert "  # of: change " in head
+    options = "\n".join(line for line in options.split("\n") if not line.startswith(f"# {without}:"))
     path.write_text(head + "settings:" + options.replace("\n#   ", "\n  ").replace("\n# ", "\n"))
     spec = read_spec(path)
     assert spec.settings == {"optim.lr": 1e-3}
-    assert resolve(spec).arms[-1].name == "control again"
+    edition = resolve(spec)
+    assert edition.arms[-1].name == "control again"
+    assert (edition.tuning is None, edition.pruner is None) == (without == "tune", without == "prune")
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""What tuning came to: which levels each arm has chosen, what that cost, and what a reader must know of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from results.answer import Answer
+from results.plan import PlanFile, PlannedTuning, chosen_levels, chosen_of, is_tuning
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The best level of a setting is the smallest or the largest that was tried: a better one may lie beyond.
+
+    Attributes:
+        end: ``smallest`` or ``largest``.
+        arms: that have chosen it.
+    """
+
+    setting: str
+    end: str
+    level: float
+    arms: tuple[str, ...]
+
+
+def answer_tuning(plan: PlanFile, ended: Collection[str]) -> Answer:
+    """Say that nothing can be said yet, because arms are still to choose their levels.
+
+    Args:
+        ended: keys of the phases that are done, or have failed.
+    """
+    trials = plan["tuning"]["trials"]
+    there = sum(trial["final"] in ended for trial in trials)
+    sentence = (
+        f"Undecided: each arm is tuned first ({there} of {len(trials)} trainings of that have ended); the comparison "
+        "follows."
+    )
+    return Answer("undecided", sentence, ())
+
+
+def with_untuned(answer: Answer, plan: PlanFile) -> Answer:
+    """Name in the answer's note the arms that have no result because no training of their tuning came to its end."""
+    arms = untuned(plan)
+    if not arms:
+        return answer
+    note = f"Every training of the tuning failed, so that there is no comparison: {', '.join(arms)}."
+    return replace(answer, note=f"{answer.note} {note}".strip())
+
+
+def untuned(plan: PlanFile) -> list[str]:
+    """Name the arms that could choose no levels."""
+    chosen = chosen_of(plan)
+    return [] if chosen is None else [arm["name"] for arm in plan["arms"] if arm["name"] not in chosen]
+
+
+def count_failed(plan: PlanFile) -> int:
+    """Count the trainings of the tuning that failed, and so could not be chosen."""
+    if chosen_of(plan) is None:
+        return 0
+    return sum(trial["final"] not in plan["phases"] for trial in plan["tuning"]["trials"])
+
+
+def share_of_epochs(plan: PlanFile) -> float:
+    """Tell which share of all epochs that are planned so far is the tuning's."""
+    tuning = plan["tuning"]["phases"]
+    spent = sum(phase["epochs"] for phase in tuning.values())
+    compared = sum(phase["epochs"] for key, phase in plan["phases"].items() if key not in tuning)
+    return spent / max(1, spent + compared)
+
+
+def sum_up(plan: PlanFile) -> str:
+    """Say what is tuned, what that costs and what was chosen, in a line; empty if nothing is tuned.
+
+    Example:
+        ``tuned: optim.lr per arm over 3 levels, 1 seed each: 15 trainings, 45 % of all epochs; chosen: lr=0.001 (...)``
+    """
+    if "tuning" not in plan:
+        return ""
+    tuning = plan["tuning"]
+    seeds = f"{len(tuning['seeds'])} {'seed' if len(tuning['seeds']) == 1 else 'seeds'} each"
+    cost = f"{what_is_tuned(tuning)}, {seeds}: {len(tuning['trials'])} trainings"
+    if is_tuning(plan):
+        return f"tuning: {cost}; nothing is chosen yet, and the comparison follows"
+    share = f"{share_of_epochs(plan):.0%}".replace("%", " %")
+    return f"tuned: {cost}, {share} of all epochs; chosen: {_choices(plan)}"
+
+
+def what_is_tuned(tuning: PlannedTuning) -> str:
+    """Name what is tuned: ``optim.lr per arm over 3 levels``."""
+    levels = tuning["levels"]
+    if len(levels) == 1:
+        return " ".join(f"{name} per arm over {len(own)} levels" for name, own in levels.items())
+    counts = " and ".join(f"{name} ({len(own)})" for name, own in levels.items())
+    return f"{counts} per arm over all combinations of levels"
+
+
+def arms_by_choice(plan: PlanFile) -> dict[str, list[str]]:
+    """Group the arms that chose by what they chose, in words."""
+    chosen = chosen_of(plan) or {}
+    groups: dict[str, list[str]] = {}
+    for arm in (arm["name"] for arm in plan["arms"] if arm["name"] in chosen):
+        groups.setdefault(chosen[arm], []).append(arm)
+    return groups
+
+
+def _choices(plan: PlanFile) -> str:
+    told = [f"{tried} ({', '.join(arms)})" for tried, arms in arms_by_choice(plan).items()]
+    return ", ".join([*told, *(f"none ({arm})" for arm in untuned(plan))])
+
+
+def list_edges(plan: PlanFile) -> list[Edge]:
+    """List the chosen levels that lie at an end of their numbers, each with the arms that chose among them."""
+    found: dict[tuple[str, str, float], list[str]] = {}
+    repeated = {arm["name"] for arm in plan["arms"] if arm["replicate"]}
+    for arm, levels in chosen_levels(plan).items():
+        for setting, end, level in [] if arm in repeated else _ends(plan["tuning"]["levels"], levels):
+            found.setdefault((setting, end, level), []).append(arm)
+    return [Edge(setting, end, level, tuple(arms)) for (setting, end, level), arms in found.items()]
+
+
+def _ends(levels: Mapping[str, list[Any]], own: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    told = []
+    for setting, tried in levels.items():
+        if len(tried) > 1 and all(isinstance(one, int | float) and not isinstance(one, bool) for one in tried):
+            ends = {"smallest": min(tried), "largest": max(tried)}
+            told += [(setting, end, level) for end, level in ends.items() if own[setting] == level]
+    return told

@@ -1,0 +1,360 @@
+"""Tuning: each arm chooses by its own small search, once, before arms are compared on other seeds."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import study
+from experiments.spec import SEARCH_SEEDS
+from results.answer import Answer
+from results.files import read_json
+from results.owner import Owner
+from results.plan import PlanFile, chosen_of, is_tuning, labels, read_plan, seeds_of
+from results.tuned import count_failed, list_edges, sum_up, untuned
+from study import tuning
+from study.declaration import declare, digest_of, write_plan
+from study.looking import plan_next, planned_so_far
+from study.planner import Trial
+from study.preparation import Prepared, Request, prepare
+from study.reporting import Report, report_edition
+from tests import made_store as made
+from tests.made_spec import SPEC, TUNED
+
+CLIPS = 8
+BEST = {"count=1": "lr=0.01", "count=2": "lr=0.1"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def prepared_of(home: Path, text: str = TUNED) -> Prepared:
+    (home / "asked.yaml").write_text(text)
+    return prepare(Request(str(home / "asked.yaml")))
+
+
+def finish(prepared: Prepared, trial: Trial, signal: float = 1.0) -> None:
+    for phase in trial.phases.values():
+        made.train(prepared.store, phase.content, CLIPS, signal)
+
+
+def fail(prepared: Prepared, trial: Trial) -> None:
+    final = trial.final
+    for phase in list(trial.phases.values())[:-1]:
+        made.train(prepared.store, phase.content, CLIPS)
+    attempt = prepared.store.claim(final.key, final.content, Owner.current("a test"))
+    assert attempt is not None
+    attempt.fail(ArithmeticError("diverged"))
+
+
+def tune(prepared: Prepared, best: Mapping[str, str] = BEST) -> None:
+    """Store results of the tuning, in which one combination of each arm is far better than the others."""
+    for trial in prepared.plan.tuning:
+        finish(prepared, trial, 9.0 if best[trial.arm.name] == trial.arm.tried else 0.0)
+
+
+def go_on(prepared: Prepared, declared: PlanFile) -> PlanFile | None:
+    """Take the look after the tuning, which needs no answer."""
+    return plan_next(prepared, declared, Report(Answer("undecided", "", ()), Path(), ()))
+
+
+def go_on_to_the_end(prepared: Prepared) -> tuple[PlanFile, Report]:
+    """Tune, choose, and store results of the comparison."""
+    tune(prepared)
+    ahead = go_on(prepared, declare(prepared, ""))
+    assert ahead is not None
+    for trial in planned_so_far(prepared.plan, ahead).trials:
+        finish(prepared, trial)
+    return ahead, report_edition(prepared.store, "asked")
+
+
+def test_the_tuning_comes_first_with_seeds_of_its_own_and_the_comparison_under_what_was_chosen(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    assert is_tuning(declared)
+    assert (declared["trials"], seeds_of(declared)) == ([], {})
+    tried = [(trial["arm"], trial["tried"], trial["seed"]) for trial in declared["tuning"]["trials"]]
+    assert Counter(tried) == Counter(
+        (arm, tried, SEARCH_SEEDS) for arm in ("count=1", "count=2") for tried in ("lr=0.001", "lr=0.01", "lr=0.1")
+    )
+    assert declared["phases"] == declared["tuning"]["phases"]
+    assert labels(declared)[declared["tuning"]["trials"][0]["final"]] == "joint count=2, lr=0.001 seed 1000"
+    assert go_on(prepared, declared) is None, "it is still to be trained"
+    report = report_edition(prepared.store, "asked")
+    assert report.answer.sentence == (
+        "Undecided: each arm is tuned first (0 of 6 trainings of that have ended); the comparison follows."
+    )
+    assert "nothing is chosen yet, and the comparison follows" in study.status("asked")[0].tuned
+
+    tune(prepared)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == BEST
+    assert seeds_of(ahead) == {"count=1": 2, "count=2": 2}
+    plan = planned_so_far(prepared.plan, ahead)
+    assert {(trial.arm.name, trial.arm.settings.optim.lr) for trial in plan.trials} == {
+        ("count=1", 0.01),
+        ("count=2", 0.1),
+    }
+    assert {trial.seed for trial in plan.trials} == {0, 1}
+    assert plan.phases.keys() == ahead["phases"].keys()
+    assert ahead["settings"]["optim"]["lr"] == 0.1, "the control's"
+
+
+def test_the_claim_fixes_the_rule_and_every_setting_and_not_what_was_chosen(home: Path) -> None:
+    prepared = prepared_of(home)
+    before = declare(prepared, "")["claim_hash"]
+    ahead, _ = go_on_to_the_end(prepared)
+    assert ahead["claim_hash"] == before == digest_of(prepared_of(home).plan)
+    (claim,) = (prepared.store.editions / "asked" / "claims").glob("*.json")
+    fixed = read_json(claim)["fixed"]
+    assert fixed["tune"] == {"levels": {"optim.lr": [0.001, 0.01, 0.1]}, "seeds": [SEARCH_SEEDS]}
+    assert [len(arm["settings"]) for arm in fixed["arms"]] == [3, 3]
+    others = [
+        TUNED.replace("0.01, 0.1]", "0.01]"),
+        TUNED.replace("per: arm", "seeds: 2"),
+        TUNED.replace("tune: {optim.lr: [0.001, 0.01, 0.1], per: arm}\n", ""),
+    ]
+    assert len({before, *(digest_of(prepared_of(home, text).plan) for text in others)}) == 4
+    hand = others[-1].replace("settings:", "settings:\n  optim.lr: 0.1")
+    arms = {trial.arm.name: trial.final.key for trial in prepared_of(home, hand).plan.trials if trial.seed == 0}
+    chosen = {trial["arm"]: trial["final"] for trial in ahead["trials"] if trial["seed"] == 0}
+    assert arms["count=2"] == chosen["count=2"], "whoever sets this by hand shares the training"
+
+
+def test_numbers_of_the_tuning_are_in_no_mean_no_contrast_and_no_opened_split(home: Path) -> None:
+    prepared = prepared_of(home)
+    _, report = go_on_to_the_end(prepared)
+    (contrast,) = report.answer.contrasts
+    assert contrast.seeds == contrast.control_seeds == (0, 1)
+    study.reveal("asked")
+    assert study.sql("select max(seed) from finals").item() == 1
+    assert study.sql("select max(seed) from differences").item() == 1
+    assert study.sql("select max(seed) from predictions where split like 'test%'").item() == 1
+    assert study.sql("select count(distinct seconds) from finals").item() == 1
+    chosen = 'select distinct arm, "optim.lr" from finals order by arm'
+    assert study.sql(chosen).rows() == [("count=1", 0.01), ("count=2", 0.1)]
+    columns = "arm, tried, levels ->> '/optim.lr', seed, chosen"
+    seen = f"select {columns} from tuned where split = 'val_seen' order by arm, position"
+    assert study.sql(seen).rows() == [
+        (arm, f"lr={level}", str(level), SEARCH_SEEDS, f"lr={level}" == BEST[arm])
+        for arm in ("count=1", "count=2")
+        for level in (0.001, 0.01, 0.1)
+    ]
+    spent = "select tuning is null, sum(epochs / shared_by) from costs group by 1 order by 1"
+    assert study.sql(spent).rows() == [(False, 18.0), (True, 12.0)]
+    assert study.verify() == []
+
+
+def test_what_was_chosen_stays_and_a_second_run_trains_nothing(home: Path) -> None:
+    prepared = prepared_of(home)
+    ahead, report = go_on_to_the_end(prepared)
+    runs = sorted(prepared.store.runs.glob("*/*"))
+    again = study.run(Request(str(home / "asked.yaml")))
+    assert again.report.answer == report.answer
+    assert again.is_whole
+    assert sorted(prepared.store.runs.glob("*/*")) == runs
+    path = prepared.store.editions / "asked" / "plan.json"
+    same = {name: value for name, value in read_plan(path).items() if name not in ("at", "command", "caches")}
+    assert same == {name: ahead[name] for name in same}  # type: ignore[literal-required]
+    path.unlink()
+    assert study.run(Request(str(home / "asked.yaml"))).report.answer == report.answer, "it follows from the results"
+    assert sorted(prepared.store.runs.glob("*/*")) == runs
+    assert chosen_of(read_plan(path)) == BEST
+
+
+def test_of_equal_combinations_the_first_is_chosen_by_the_mean_over_seeds(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepared_of(home, TUNED.replace("per: arm", "seeds: 2"))
+    for trial in prepared.plan.tuning:
+        finish(prepared, trial)
+    scores = {"lr=0.001": (50.0, 60.0), "lr=0.01": (20.0, 90.0), "lr=0.1": (54.0, 54.0)}
+    finals = {trial.final.key: scores[trial.arm.tried][trial.seed - SEARCH_SEEDS] for trial in prepared.plan.tuning}
+    monkeypatch.setattr(tuning, "read_measured", lambda result: {1: 99.0, 2: finals[result.key]})
+    assert tuning.choose(prepared) == {"count=1": "lr=0.001", "count=2": "lr=0.001"}
+    scores["lr=0.1"] = (55.0, 55.1)
+    finals |= {one.final.key: scores[one.arm.tried][one.seed - SEARCH_SEEDS] for one in prepared.plan.tuning}
+    assert tuning.choose(prepared) == {"count=1": "lr=0.1", "count=2": "lr=0.1"}
+
+
+def test_a_combination_that_failed_is_not_chosen_and_not_tried_again(home: Path) -> None:
+    prepared = prepared_of(home, TUNED.replace("per: arm", "seeds: 2"))
+    declared = declare(prepared, "")
+    for trial in prepared.plan.tuning:
+        if (trial.arm.tried, trial.seed) == ("lr=0.1", SEARCH_SEEDS + 1):
+            fail(prepared, trial)
+        else:
+            finish(prepared, trial, {"lr=0.1": 9.0, "lr=0.01": 2.0, "lr=0.001": 0.0}[trial.arm.tried])
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == {"count=1": "lr=0.01", "count=2": "lr=0.01"}
+    assert count_failed(ahead) == 2
+    assert not any("lr=0.1 seed 1001" in label for label in labels(ahead).values())
+    (standing,) = study.status("asked")
+    assert standing.failed == {}
+    for trial in planned_so_far(prepared.plan, ahead).trials:
+        finish(prepared, trial)
+    outcome = study.run(Request(str(home / "asked.yaml")))
+    assert outcome.is_whole
+    assert "2 trainings of the tuning failed and could not be chosen." in outcome.report.cautions
+    failures = "select distinct arm, tuning from failures order by all"
+    assert study.sql(failures).rows() == [("count=1", "lr=0.1"), ("count=2", "lr=0.1")]
+    assert study.verify() == []
+
+
+def test_an_arm_whose_combinations_all_failed_has_no_result_and_the_answer_says_so(home: Path) -> None:
+    for text in (
+        TUNED,
+        TUNED.replace("seeds: 2\n", "seeds: until decided\n").replace("profile: smoke", "profile: tiny"),
+    ):
+        prepared = prepared_of(home, text)
+        declared = declare(prepared, "")
+        for trial in prepared.plan.tuning:
+            (fail if trial.arm.name == "count=1" else finish)(prepared, trial)
+        ahead = go_on(prepared, declared)
+        assert ahead is not None
+        assert set(chosen_of(ahead) or {}) == {"count=2"}
+        assert untuned(ahead) == ["count=1"]
+        assert set(seeds_of(ahead)) == {"count=2"}
+        for trial in planned_so_far(prepared.plan, ahead).trials:
+            finish(prepared, trial)
+        report = report_edition(prepared.store, "asked")
+        assert report.answer.verdict == "undecided"
+        assert report.answer.looks == prepared.plan.edition.claim.looks[:1], "no look waits for it"
+        assert "Every training of the tuning failed, so that there is no comparison: count=1." in report.answer.note
+        assert "none (count=1)" in report.tuned
+        assert plan_next(prepared, ahead, report) is None
+        asked = {"count=1": 3, "count=2": 2}
+        assert plan_next(prepared, ahead, report._replace(asked=asked)) is None, "no look asks for it"
+        assert seeds_of(declare(prepared, "")) == seeds_of(ahead)
+
+
+def test_when_everything_failed_the_study_ends_without_a_comparison(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    for trial in prepared.plan.tuning:
+        fail(prepared, trial)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert (chosen_of(ahead), ahead["trials"]) == ({}, [])
+    report = report_edition(prepared.store, "asked")
+    assert "Every training of the tuning failed" in report.answer.note
+    assert plan_next(prepared, ahead, report) is None
+    assert study.status("asked")[0].tuned.endswith("chosen: none (count=1), none (count=2)")
+
+
+def test_the_controls_repetition_takes_what_the_control_chose(home: Path) -> None:
+    prepared = prepared_of(home, TUNED + "control_again: true\n")
+    assert {trial.arm.name for trial in prepared.plan.tuning} == {"count=1", "count=2"}
+    ahead, report = go_on_to_the_end(prepared)
+    assert chosen_of(ahead) == BEST | {"control again": "lr=0.1"}
+    lrs = {one.arm.name: one.arm.settings.optim.lr for one in planned_so_far(prepared.plan, ahead).trials}
+    assert lrs == {"count=1": 0.01, "count=2": 0.1, "control again": 0.1}
+    assert [(edge.end, edge.arms) for edge in list_edges(ahead)] == [("largest", ("count=2",))]
+    edge = "The best optim.lr is the largest that was tried (0.1) for count=2: a better one may lie beyond."
+    assert edge in report.cautions
+
+
+def test_seeds_until_decided_come_after_the_choice(home: Path) -> None:
+    text = TUNED.replace("seeds: 2\n", "seeds: until decided\n").replace("profile: smoke", "profile: tiny")
+    prepared = prepared_of(home, text)
+    ahead, report = go_on_to_the_end(prepared)
+    assert seeds_of(ahead) == {"count=1": 3, "count=2": 3}
+    assert report.answer.looks == (3,)
+    further = plan_next(prepared, ahead, report._replace(asked={"count=1": 5, "count=2": 5}))
+    assert further is not None
+    assert (seeds_of(further), chosen_of(further)) == ({"count=1": 5, "count=2": 5}, BEST)
+    assert {trial["seed"] for trial in further["trials"]} == set(range(5))
+    again = declare(prepared, "")
+    assert (seeds_of(again), chosen_of(again)) == (seeds_of(further), BEST)
+
+
+def test_a_plan_says_what_the_tuning_costs_before_and_what_it_came_to(home: Path) -> None:
+    prepared = prepared_of(home)
+    planned = study.plan(Request(str(home / "asked.yaml")))
+    assert not prepared.store.root.exists()
+    assert planned.first_look is not None
+    assert (len(planned.first_look.plan.tuning), planned.first_look.plan.epochs) == (6, 18)
+    assert (len(planned.plan.trials), planned.plan.epochs) == (4, 30)
+    go_on_to_the_end(prepared)
+    after = study.plan(Request(str(home / "asked.yaml")))
+    assert after.first_look is None
+    assert after.tuned == sum_up(read_plan(prepared.store.editions / "asked" / "plan.json"))
+    assert after.tuned == (
+        "tuned: optim.lr per arm over 3 levels, 1 seed each: 6 trainings, 60 % of all epochs; "
+        "chosen: lr=0.01 (count=1), lr=0.1 (count=2)"
+    )
+    assert {kind: counts["done"] - counts.total() for kind, counts in after.states.items()} == {"rgb": 0, "joint": 0}
+
+
+def test_results_of_the_tuning_that_stood_there_before_the_claim_are_counted(home: Path) -> None:
+    prepared = prepared_of(home)
+    prepared.store.prepare()
+    tune(prepared)
+    declare(prepared, "")
+    (claim,) = (prepared.store.editions / "asked" / "claims").glob("*.json")
+    assert read_json(claim)["results_before"] == 6
+
+
+def test_another_search_is_another_claim_that_tunes_anew_with_what_is_trained_already(home: Path) -> None:
+    go_on_to_the_end(prepared_of(home))
+    other = prepared_of(home, TUNED.replace("[0.001, 0.01, 0.1]", "[0.01, 0.1, 0.5]"))
+    declared = declare(other, "")
+    assert is_tuning(declared)
+    assert go_on(other, declared) is None, "one level is new"
+    for trial in (one for one in other.plan.trained if one.arm.tried == "lr=0.5"):
+        finish(other, trial, 0.0)  # of the comparison too, as if another study had trained it
+    ahead = go_on(other, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == BEST
+    cautions = report_edition(other.store, "asked").cautions
+    assert "2 results of earlier claims are in no number here." in cautions, "those of the level that is gone"
+
+
+def test_a_plan_of_no_tuning_has_no_word_of_it(home: Path) -> None:
+    prepared = prepared_of(home, SPEC + "charts: []\n")
+    declared = declare(prepared, "")
+    assert "tuning" not in declared
+    assert sum_up(declared) == ""
+    assert write_plan(prepared, None, declared["claim_hash"], "")["phases"] == declared["phases"]
+
+
+@pytest.mark.slow
+def test_a_run_tunes_compares_and_answers_and_goes_on_where_it_was_stopped(home: Path) -> None:
+    request = Request(str(home / "asked.yaml"))
+    prepared = prepared_of(home)
+    prepared.store.prepare()
+    first, *_ = prepared.plan.tuning
+    finish(prepared, first)
+    outcome = study.run(request, workers=2)
+    assert outcome.is_whole
+    assert len(outcome.report.answer.contrasts[0].seeds) == 2
+    assert outcome.report.tuned.startswith("tuned: optim.lr per arm over 3 levels, 1 seed each: 6 trainings, 60 %")
+    attempts = Counter(path.parent.name for path in prepared.store.runs.glob("*/[0-9]*"))
+    assert set(attempts.values()) == {1}, "nothing is trained twice"
+    assert len(attempts) == 2 * (6 + 4)
+    assert study.run(request).report.answer == outcome.report.answer
+    assert Counter(path.parent.name for path in prepared.store.runs.glob("*/[0-9]*")) == attempts
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_without_what_diverged_and_says_so(home: Path) -> None:
+    text = TUNED.replace("charts:", "  optim: {warmup_fraction: 0.0, clip_norm: null}\ncharts:")
+    text = text.replace("rgb_epochs: 1,", "rgb_epochs: 4,")
+    prepared_of(home, text.replace("0.01, 0.1]", "1.0e+30]"))
+    outcome = study.run(Request(str(home / "asked.yaml")), workers=2)
+    assert outcome.is_whole
+    assert "chosen: lr=0.001 (count=1, count=2)" in outcome.report.tuned
+    assert "2 trainings of the tuning failed and could not be chosen." in outcome.report.cautions
+    assert len(outcome.report.answer.contrasts[0].seeds) == 2
+
+    prepared_of(home, text.replace("[0.001, 0.01, 0.1]", "[2.0e+30, 1.0e+30]"))
+    lost = study.run(Request(str(home / "asked.yaml")), workers=2)
+    assert set(lost.failed) == {"tuning of count=1", "tuning of count=2"}
+    assert "there is no comparison: count=1, count=2." in lost.report.answer.note
+    assert set(study.run(Request(str(home / "asked.yaml"))).failed) == set(lost.failed), "and says so again"
