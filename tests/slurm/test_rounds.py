@@ -1,4 +1,4 @@
-"""Search and pruning on a real cluster: each look picks the next arms; what is given up ends well."""
+"""Searches, tuning and pruning on a real cluster: each look plans the next round; what is given up ends well."""
 
 import signal
 from pathlib import Path
@@ -10,13 +10,13 @@ from optuna.trial import TrialState
 
 import study
 from results.files import read_json
-from results.plan import read_plan, seeds_of
+from results.plan import chosen_of, read_plan, seeds_of
 from study.declaration import optuna_name
 from study.executor import submission
 from study.preparation import prepare
 from study.search import ARM, JOURNAL
 from tests.made_slurm import Asked, in_queue, numbers, wait, wait_for_the_end
-from tests.made_spec import PRUNED, SEARCH
+from tests.made_spec import PRUNED, SEARCH, TUNED
 from tests.slurm.seen import a_worker, send
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ ARMS = 6
 SLOW = "phases: {rgb_epochs: 1, joint_epochs: 2000}"
 
 
-def searching(asked: Asked, text: str = SEARCH) -> Asked:
+def planned_as(asked: Asked, text: str) -> Asked:
     (asked.folder / "asked.yaml").write_text(text)
     return asked
 
@@ -46,7 +46,7 @@ def told(asked: Asked) -> dict[TrialState, set[str]]:
 def test_a_search_that_is_submitted_once_goes_from_round_to_round_to_its_end(
     asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submitter = searching(asked).start(*asked.run_words())
+    submitter = planned_as(asked, SEARCH).start(*asked.run_words())
     said = submitter.communicate()[0]
     assert submitter.returncode == 0, said
     wait(lambda: not in_queue(), 600)
@@ -69,7 +69,7 @@ def test_a_search_that_is_submitted_once_goes_from_round_to_round_to_its_end(
 
 def test_an_arm_whose_worker_was_killed_is_told_failed_then_trained_and_told_again(asked: Asked) -> None:
     text = SEARCH.replace("phases: {rgb_epochs: 1, joint_epochs: 2}", SLOW).replace("trials: 5", "trials: 2")
-    assert searching(asked, text).submit().phases
+    assert planned_as(asked, text).submit().phases
     wait(lambda: len(picked(asked)) > 1)
     worker = a_worker(asked, Random(0), epochs=2)
     send(worker.pid, signal.SIGKILL)
@@ -85,8 +85,29 @@ def test_an_arm_whose_worker_was_killed_is_told_failed_then_trained_and_told_aga
     assert [problem for problem in study.verify() if problem.is_damage] == []
 
 
+def test_arms_that_are_tuned_first_are_compared_by_the_look_after_it(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned_as(asked, TUNED).submit()
+    wait(lambda: not in_queue(), 600)
+    tuning, comparison = submission.read_all(asked.store)
+    answer = read_json(asked.store.editions / "asked" / "answer.json")
+    plan = read_plan(asked.store.editions / "asked" / "plan.json")
+    assert set(asked.states()) == {"done"}
+    assert set(chosen_of(plan) or {}) == {arm["name"] for arm in plan["arms"]}
+    assert tuning["code"] == comparison["code"]
+    assert [problem for problem in study.verify() if problem.is_damage] == []
+    again = asked.submit()
+    assert (again.phases, again.folder) == (0, None)
+
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
+    assert study.run(asked.request(), workers=1).is_whole
+    assert numbers(tmp_path / "home") == numbers(tmp_path / "here"), "the same is chosen, wherever it trains"
+    assert read_json(tmp_path / "here" / "store" / "editions" / "asked" / "answer.json") == answer
+
+
 def test_what_is_given_up_ends_its_job_well_and_is_not_submitted_again(asked: Asked) -> None:
-    searching(asked, PRUNED).submit()
+    planned_as(asked, PRUNED).submit()
     wait_for_the_end()
     assert asked.states() == {"done": 4, "pruned": 2}
     answer = read_json(asked.store.editions / "asked" / "answer.json")
