@@ -13,7 +13,7 @@ from results.attempt import Store
 from results.metric.facts import METRICS
 from results.state import State, as_seen
 from study.edition import Arm, Edition
-from study.phase import ClipSource, Phase, profile_of, trial_phases
+from study.phase import ClipSource, Phase, profile_of, trial_phases, with_seed
 from study.seeding import derive
 
 
@@ -91,8 +91,8 @@ def make_plan(
     """
     metric = edition.claim.metric
 
-    def phases(arm: Arm, seed: int) -> dict[str, Phase]:
-        classes = arm.settings.data.labels.learned(len(labels))
+    def phases(arm: Arm) -> dict[str, Phase]:
+        classes, seed = arm.settings.data.labels.learned(len(labels)), edition.seeds[0]
         source = ClipSource(data[arm.name], classes, skeletons[arm.name])
         trained = trial_phases(arm.settings, metric, seed, arm.replicate, source)
         if edition.search is None or edition.search.against is None:
@@ -103,8 +103,9 @@ def make_plan(
         """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""
         return derive(seed, "order", arm.name) if METRICS[metric].is_cost else 0, not arm.is_control
 
+    phases_of = {arm.name: phases(arm) for arm in edition.arms}
     trials = [
-        Trial(arm, seed, arm.replicate, phases(arm, seed))
+        Trial(arm, seed, arm.replicate, with_seed(phases_of[arm.name], seed))
         for seed in edition.seeds
         for arm in sorted(edition.arms, key=lambda arm: place(arm, seed))
     ]
