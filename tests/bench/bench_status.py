@@ -1,6 +1,6 @@
 """How long `study --help`, `list` and `status` take, start of Python included, and what a look of `study watch` costs.
 
-The store holds 10,000 phases in every state.
+The store holds 10,000 runs in every state, and phases that never ran.
 
 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.bench.bench_status
 """
@@ -21,7 +21,7 @@ from tests.bench.rows import Row, keep
 from tests.made_many import make_many
 
 ROOT = Path(__file__).resolve().parents[2]
-REPEATS = 7
+REPEATS, PHASES = 7, 12_000
 COMMAND = "import sys; sys.argv[0] = 'study'; from study.cli import main; main()"
 
 
@@ -30,7 +30,7 @@ TARGETS = {"--help": (0.4, 0.2), "list": (0.6, 0.3), "status": (1.0, 0.5)}
 
 def measure(folder: Path) -> Iterator[Row]:
     """Run every verb a few times, and look as `study watch` does."""
-    store = make_many(folder)
+    store = make_many(folder, PHASES)
     count = sum(1 for _ in store.runs.iterdir())
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     environment = os.environ | {"STUDY_HOME": str(store.root.parent), "PATH": path}

@@ -1,6 +1,7 @@
 """What a benchmark measured, beside what is asked of it: rows that it prints and keeps, and one table of all of them.
 
-python -m tests.bench.rows        # the rows that are kept, as Markdown for the README
+python -m tests.bench.rows              # the rows that are kept, as a table
+python -m tests.bench.rows README.md    # writes it between the two marks there
 """
 
 import json
@@ -14,6 +15,8 @@ from typing import Literal
 
 OUT = Path(__file__).with_name("out")
 BEGAN = perf_counter()
+ORDER = ("step", "first", "data", "workers", "ledger", "engine", "status", "store", "page", "growth", "scale")
+MARKS = ("<!-- rows of make bench -->", "<!-- end of rows -->")
 HEADS = ("what", "against", "setting", "measured", "required", "stretch", "met")
 
 
@@ -83,7 +86,8 @@ def keep(name: str, rows: Iterable[Row]) -> bool:
 
 def kept() -> Iterator[Row]:
     """Read all rows that are kept, benchmark after benchmark."""
-    for path in sorted(OUT.glob("*.jsonl")):
+    places = {name: place for place, name in enumerate(ORDER)}
+    for path in sorted(OUT.glob("*.jsonl"), key=lambda path: (places.get(path.stem, len(places)), path.stem)):
         for line in path.read_text().splitlines():
             yield Row(**json.loads(line))
 
@@ -94,6 +98,18 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def write_into(document: Path, table: str) -> None:
+    """Put the table between the marks of a document, in place of the one that is there."""
+    before, first, rest = document.read_text().partition(MARKS[0])
+    _, last, after = rest.partition(MARKS[1])
+    if not (first and last):
+        raise SystemExit(f"{document}: has no place for the table. Write {MARKS[0]} and {MARKS[1]} where it belongs.")
+    document.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}")
+
+
 if __name__ == "__main__":
-    print(markdown(HEADS, (row.cells() for row in kept())))
-    print(f"\n{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end")
+    everything = markdown(HEADS, (row.cells() for row in kept()))
+    if len(sys.argv) > 1:
+        write_into(Path(sys.argv[1]), everything)
+    else:
+        print(f"\n{everything}\n\n{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end")
