@@ -26,7 +26,7 @@ from tests.bench.rows import Row, keep, ratio
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = "2c4f524"
-TURNS, EPOCHS, ARMS, CLIPS = 2, 4, 2, 120
+TURNS, EPOCHS, ARMS, CLIPS = 2, 3, 2, 120
 SPEC = {
     "question": {"ask": "How fast is the joint phase?"},
     "claim": {"says": {"which": "any", "direction": "better"}, "smallest": 1.0},
