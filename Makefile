@@ -24,8 +24,15 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What is measured one after another, under 15 minutes on two idle cores; the table of all rows comes last.
+# Left out, since they answer other questions and take hours (calibration: how often answers err; learning: is the
+# training real; pruning: what pruners lose), or start a SLURM of their own (slurm, latency): python -m tests.bench.bench_NAME
+MEASURED := step first workers ledger data engine status store page scale growth bootstrap
+
 bench: .venv/installed
-	for script in tests/bench/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	rm -f tests/bench/out/*.jsonl
+	for name in $(MEASURED); do $(BIN)/python -m tests.bench.bench_$$name || missed="$$missed $$name"; done; \
+	$(BIN)/python -m tests.bench.rows; echo "missed or broken:$${missed:- none}"; test -z "$$missed"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("study needs Python 3.11 or newer, this is %d.%d; call make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

@@ -68,7 +68,10 @@ def _class_of(field: FieldInfo, held: Any) -> type[BaseModel] | None:
     if isinstance(held, BaseModel):
         return type(held)
     name = held.get(variant.key) if isinstance(held, Mapping) else held
-    if not isinstance(name, str) or name not in catalog.names(variant.package):
+    if not isinstance(name, str):
         return None
-    settings: type[BaseModel] = catalog.load(variant.package, name).Settings
+    try:
+        settings: type[BaseModel] = catalog.load(variant.package, name).Settings
+    except catalog.UnknownName:
+        return None
     return settings

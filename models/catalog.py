@@ -6,6 +6,7 @@ Names are listed without importing anything; only the file that is named is impo
 import difflib
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,9 @@ def load(package: str, name: str) -> ModuleType:
     Raises:
         UnknownName: there is no such file.
     """
+    loaded = sys.modules.get(f"{package}.{name}")
+    if loaded is not None and name.isidentifier() and not name.startswith("_"):
+        return loaded  # a plan asks for thousands, and to list the folder each time would be most of its work
     there = names(package)
     if name not in there:
         raise UnknownName(unknown(name, package.rpartition(".")[2], there))

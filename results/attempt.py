@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from results import record, state
-from results.files import StoreError, link_json, read_json, replace_json, sha256, sync_file, sync_folder, writing
+from results.files import StoreError, link_json, put_json, read_json, replace_json, sha256, sync_files, writing
 from results.owner import Owner, alive_here
 from results.state import State
 
@@ -163,6 +163,8 @@ class Attempt:
     def publish(self, seconds: float, files: Sequence[str] = TRAINED) -> bool:
         """Make this attempt the result of its key; False if another attempt was first.
 
+        All its files and their names are on the disk before `done.json` says so, whoever wrote them and however.
+
         Args:
             files: what the result holds beside `PUBLISHED`.
 
@@ -174,9 +176,7 @@ class Attempt:
         sealed = self.sealed.exists()
         paths = [self.folder / name for name in names] + ([self.sealed] if sealed else [])
         with writing(self.folder):
-            for path in paths:
-                sync_file(path)
-            sync_folder(self.folder)
+            sync_files(self.folder, paths)
         content = {
             "attempt": self.number,
             "at": now(),
@@ -307,8 +307,8 @@ class Store:
             if attempt.done.exists():  # the attempt that seemed dead has published meanwhile
                 attempt.folder.rmdir()
                 return None
-        replace_json(attempt.folder / "settings.json", settings)
-        attempt.heartbeat()  # before the claim, which says that there is one
+        put_json(attempt.folder / "settings.json", settings)
+        attempt.heartbeat()  # before the claim, which says that there is one, and whose sync of the folder serves all
         replace_json(attempt.folder / "claim.json", owner.content() | {"claimed_at": now()})
         return attempt
 

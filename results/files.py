@@ -9,7 +9,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,16 @@ def temporary_beside(path: Path) -> Path:
 
 def replace_json(path: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, whole, whatever happens meanwhile."""
+    put_json(path, content)
+    with writing(path):
+        sync_folder(path.parent)
+
+
+def put_json(path: Path, content: Any) -> None:
+    """Do the same but for a power cut, after which the file may be the old one until its folder was synced.
+
+    For files of which several are written before anybody relies on them: one sync of the folder serves them all.
+    """
     temporary = temporary_beside(path)
     with writing(path):
         try:
@@ -85,7 +95,6 @@ def replace_json(path: Path, content: Any) -> None:
         except OSError:
             _forget(temporary)
             raise
-        sync_folder(path.parent)
 
 
 def rename(source: Path, target: Path) -> None:
@@ -156,6 +165,13 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_files(folder: Path, paths: Iterable[Path]) -> None:
+    """Return when the bytes of `paths`, which lie in `folder`, and all names in it are on the disk."""
+    for path in paths:
+        sync_file(path)
+    sync_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,9 +31,8 @@ class Record:
 
     def line(self) -> str:
         """Write this record as one line of JSON; NaN and infinity, which JSON lacks, become text."""
-        content = asdict(self)
-        if not math.isfinite(self.value):
-            content["value"] = str(self.value)
+        value = self.value if math.isfinite(self.value) else str(self.value)
+        content = {"metric": self.metric, "split": self.split, "step": self.step, "value": value, "unit": self.unit}
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
     @classmethod

@@ -95,7 +95,8 @@ def merged(arms: Sequence[Arm], metric: str) -> tuple[list[Arm], list[str]]:
         same = kept.setdefault(content(arm, metric), arm)
         if same is not arm:
             notes.append(f"{arm.name}: the same settings as {same.name}; trained once, under that name.")
-    return [arm for arm in arms if kept[content(arm, metric)] is arm], notes
+    alone = {id(arm) for arm in kept.values()}
+    return [arm for arm in arms if id(arm) in alone], notes
 
 
 def content(arm: Arm, metric: str) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 from experiments.clip import DataSet
 from models.build import parameter_count
 from results.attempt import Attempt
-from results.files import replace_json
+from results.files import put_json
 from study import provenance
 from study.cache import Cache
 from study.compute import Compute
@@ -123,5 +123,5 @@ def publish(
     cost |= {"parameters": trained, "parameters_total": in_all}
     where = device_name or Compute.of(place.resources, place.group).name
     ran = provenance.describe(place.code, place.command, where, torch.get_num_threads(), processes, cost)
-    replace_json(attempt.provenance, ran)
+    put_json(attempt.provenance, ran)  # publishing syncs the folder
     return attempt.publish(seconds, files)

@@ -7,7 +7,7 @@ Two trials that agree on a phase's settings, seed and data share it, whatever st
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -41,6 +41,11 @@ class PhaseSettings(Frozen):
 
     data: SeenSettings
     model: AnyModel
+
+    @cached_property
+    def hashed(self) -> dict[str, Any]:
+        """What keys hash of it, once for the phases of all seeds; nobody writes to it."""
+        return key_content(self)
 
 
 class TrainingSettings(PhaseSettings):
@@ -124,7 +129,7 @@ class Phase:
         return {
             "numerics": NUMERICS,
             "kind": self.kind,
-            "settings": key_content(self.settings),
+            "settings": self.settings.hashed,
             "seed": self.seed,
             "replicate": self.replicate,
             "data": self.data,
@@ -267,6 +272,17 @@ class ClipSource(NamedTuple):
     fingerprint: str
     classes: int
     skeleton: Skeleton | None
+
+
+def with_seed(phases: Mapping[str, Phase], seed: int) -> dict[str, Phase]:
+    """Give the phases of the same trial with another seed: the settings are the same ones, the parents are not."""
+    others: dict[str, Phase] = {}
+    keys: dict[str, str] = {}
+    for role, phase in phases.items():
+        parents = {name: keys[parent] for name, parent in phase.parents.items()}
+        others[role] = replace(phase, seed=seed, parents=parents)
+        keys[phase.key] = others[role].key
+    return others
 
 
 def trial_phases(settings: Settings, metric: str, seed: int, replicate: int, source: ClipSource) -> dict[str, Phase]:

@@ -13,7 +13,7 @@ from results.attempt import Store
 from results.metric.facts import METRICS
 from results.state import State, as_seen
 from study.edition import Arm, Edition
-from study.phase import ClipSource, Phase, profile_of, trial_phases
+from study.phase import ClipSource, Phase, profile_of, trial_phases, with_seed
 from study.seeding import derive
 
 
@@ -116,8 +116,8 @@ def make_plan(
     """
     metric = edition.claim.metric
 
-    def phases(arm: Arm, seed: int) -> dict[str, Phase]:
-        classes = arm.settings.data.labels.learned(len(labels))
+    def phases(arm: Arm) -> dict[str, Phase]:
+        classes, seed = arm.settings.data.labels.learned(len(labels)), edition.seeds[0]
         source = ClipSource(data[arm.name], classes, skeletons[arm.name])
         trained = trial_phases(arm.settings, metric, seed, arm.replicate, source)
         if edition.search is None or edition.search.against is None:
@@ -128,9 +128,11 @@ def make_plan(
         """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""
         return derive(seed, "order", arm.name) if METRICS[metric].is_cost else 0, not arm.is_control
 
+    made = {(one.name, one.tried): phases(one) for arm in edition.arms for one in edition.tries_of(arm)}
+
     def trials(seeds: Sequence[int], tries: Callable[[Arm], Sequence[Arm]]) -> list[Trial]:
         return [
-            Trial(one, seed, one.replicate, phases(one, seed))
+            Trial(one, seed, one.replicate, with_seed(made[one.name, one.tried], seed))
             for seed in seeds
             for arm in sorted(edition.arms, key=lambda arm: place(arm, seed))
             for one in tries(arm)

@@ -165,7 +165,7 @@ def _changes(
     every: Sequence[Arm], options: Mapping[str, Layer], arms_with: Callable[[Sequence[Layer]], list[Arm]], metric: str
 ) -> dict[str, Any]:
     """Keep the overrides without which some arm would have another key: not what is so anyway, nor the device."""
-    with_all = [content(arm, metric) for arm in every]
+    with_all = [content(arm, metric) for arm in every] if options else []
     control = key_content(next(arm for arm in every if arm.is_control).settings)
     changes: dict[str, Any] = {}
     for path, layer in options.items():

@@ -65,7 +65,7 @@ def run(
     schedule = Schedule(phases, done, failed)
     crew = _Crew(schedule, orders, workers, tell)
     try:
-        while schedule.due or schedule.running:
+        while not schedule.is_over:
             crew.give()
             crew.listen()
             crew.look_elsewhere()

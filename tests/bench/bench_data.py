@@ -1,73 +1,103 @@
-"""How long trainings wait for data: decoding against bare PyAV, and the share of a tiny epoch spent on batches.
+"""How long trainings wait for data: the rate of the cache build against bare PyAV, and an epoch's share of waiting.
 
-OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/bench/bench_data.py [MANIFEST]
+Bare PyAV decodes all frames of the same files in as many processes, and scales none. What is heavy to import is
+imported where it is used, since every process that decodes imports this file. Needs clips that are video files;
+without a manifest it takes that of the exercise clips beside the checkout, and says so if there is none.
+
+OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.bench.bench_data [MANIFEST]
 """
 
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 
 import av
 import numpy as np
-import torch
-import yaml
+
+from experiments.data import manifest
+from experiments.videos import VideoSet
+from study import cache, sampling
+from tests.bench.rows import Row, keep, ratio
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from experiments.data import manifest  # noqa: E402 - the checkout must be on the path
-from experiments.videos import VideoSet  # noqa: E402
-from models.build import ClipShape, ModelSettings, build, rgb_settings  # noqa: E402
-from study import augment, cache, sampling  # noqa: E402
-from study.augment import AugmentSettings  # noqa: E402
-from study.loader import Loader  # noqa: E402
-from study.settings import SeenSettings  # noqa: E402
-from study.subset import LabelSettings, TrainSettings, draw  # noqa: E402
-
-BATCH = 16
+MANIFEST = ROOT.parent / "shared" / "data" / "exercise_clips" / "manifest.csv"
+BATCH, FRAMES, TURNS = 16, 10, 2
 
 
-def main(path: Path) -> None:
-    """Measure everything and print one line each."""
-    torch.set_num_threads(1)
+def measure(path: Path) -> Iterator[Row]:
+    """Measure everything."""
     dataset = manifest.read(manifest.Settings(path=path))
-    count = len(dataset.clips)
-    print(f"{count} clips of {dataset.name}")
-    with tempfile.TemporaryDirectory() as folder:
-        decoding(dataset.without(frozenset(clip.name for clip in dataset.clips[64:])))
-        for workers in (1, 2):
-            began = time.perf_counter()
-            kept = cache.build(dataset, SeenSettings(), Path(folder) / str(workers), workers)
-            print(f"cache, {workers} workers: {time.perf_counter() - began:.1f} s, {count} clips")
-        epoch(
-            Loader(dataset, SeenSettings(), kept, draw(dataset, LabelSettings(), TrainSettings(), 0)),
-            len(dataset.labels),
-        )
+    with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
+        yield from decoding(dataset, Path(folder))
+        yield epoch(dataset, Path(folder) / "0")
     augmentation()
 
 
-def decoding(dataset: VideoSet) -> None:
-    """Compare our decoding of ten spread frames with PyAV decoding all frames to the last and scaling none."""
-    ours, bare = [], []
-    for clip in dataset.clips:
-        began = time.perf_counter()
-        indices = sampling.spread(dataset.length(clip), 10, None).tolist()
-        dataset.frames(clip, indices, 72, "crop")
-        ours.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        with av.open(str(dataset.videos[clip.name])) as container:
-            container.streams.video[0].thread_count = 1
-            for _ in container.decode(video=0):
-                pass
-        bare.append(time.perf_counter() - began)
-    print(f"decoding: {np.median(ours) * 1e3:.1f} ms a clip; bare PyAV {np.median(bare) * 1e3:.1f} ms (medians)")
+def decoding(dataset: VideoSet, folder: Path) -> Iterator[Row]:
+    """Build the cache and decode with bare PyAV, on all cores, in turns; compare clips a second."""
+    from study.settings import SeenSettings
+
+    cores, count = len(os.sched_getaffinity(0)), len(dataset.clips)
+    ways = {"ours": lambda: cache.build(dataset, SeenSettings(), folder / str(len(rates["ours"])), cores)}
+    ways |= {way.__name__: partial(spread, way, dataset, cores) for way in (decoded, as_arrays)}
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, do in ways.items():
+            began = time.perf_counter()
+            do()
+            rates[name].append(count / (time.perf_counter() - began))
+    ours, bare, arrays = rates.values()
+    named = f"bare PyAV on {cores} cores"
+    what, said = "decode rate of the cache build", f"clips a second, {count} clips of 8 frames, 64 px"
+    for against, theirs, asked in ((named, bare, 1.0), (f"{named}, with {FRAMES} frames as arrays", arrays, None)):
+        turns = ", ".join(f"{own / other:.2f}" for own, other in zip(ours, theirs, strict=True))
+        value, of = ratio(fmean(ours), fmean(theirs), said)
+        yield Row(what, against, value, "", asked, asked, f"{of}; {turns}", "at least")
 
 
-def epoch(loader: Loader, classes: int) -> None:
+def spread(way: Callable[[str], None], dataset: VideoSet, cores: int) -> None:
+    """Have as many processes as cores decode all clips, each with one thread."""
+    with get_context("spawn").Pool(cores) as pool:
+        pool.map(way, [str(dataset.videos[clip.name]) for clip in dataset.clips], chunksize=4)
+
+
+def decoded(path: str) -> None:
+    """Decode all frames of a video."""
+    with av.open(path) as container:
+        container.streams.video[0].thread_count = 1
+        for _ in container.decode(video=0):
+            pass
+
+
+def as_arrays(path: str) -> None:
+    """Likewise, and turn some into arrays of their own size, which is the least that a training could use."""
+    with av.open(path) as container:
+        container.streams.video[0].thread_count = 1
+        frames = list(container.decode(video=0))
+        np.stack([frames[index].to_ndarray(format="rgb24") for index in sampling.spread(len(frames), FRAMES, None)])
+
+
+def epoch(dataset: VideoSet, folder: Path) -> Row:
     """Train the tiny profile's tokens for two epochs and tell how much of the second was spent on waiting."""
+    import torch
+    import yaml
+
+    from models.build import ClipShape, ModelSettings, build, rgb_settings
+    from study.loader import Loader
+    from study.settings import SeenSettings
+    from study.subset import LabelSettings, TrainSettings, draw
+
+    torch.set_num_threads(1)
+    kept = cache.build(dataset, SeenSettings(), folder)
+    loader = Loader(dataset, SeenSettings(), kept, draw(dataset, LabelSettings(), TrainSettings(), 0))
     profile = yaml.safe_load((ROOT / "experiments" / "profiles" / "tiny.yaml").read_text())
-    network = build(rgb_settings(ModelSettings.model_validate(profile["model"])), classes, ClipShape(8, 64))
+    network = build(rgb_settings(ModelSettings.model_validate(profile["model"])), len(dataset.labels), ClipShape(8, 64))
     for number in (1, 2):
         waited, clips = 0.0, 0
         began = mark = time.perf_counter()
@@ -77,14 +107,15 @@ def epoch(loader: Loader, classes: int) -> None:
             network(batch.streams).logits_BC.square().mean().backward()
             mark = time.perf_counter()
         whole = time.perf_counter() - began
-        print(
-            f"tiny epoch {number}: {whole:.2f} s, of which {waited:.3f} s waiting ({100 * waited / whole:.1f} %), "
-            f"{1e3 * waited / clips:.2f} ms a clip"
-        )
+    said = f"{1e3 * waited / clips:.2f} of {1e3 * whole / clips:.2f} ms a clip, {clips} clips, second epoch"
+    return Row("waiting for data, tiny epoch", "its time", 100 * waited / whole, "%", 5, 2, said)
 
 
 def augmentation() -> None:
     """Time the augmentation of the full profile: 16 frames of 256 px become 224 px."""
+    from study import augment
+    from study.augment import AugmentSettings
+
     settings = AugmentSettings(crop="random_resized", rand_augment="rand-m7-n4-mstd0.5-inc1", erase=0.25)
     frames_THWC = np.random.default_rng(0).integers(0, 256, (16, 256, 256, 3), np.uint8)
     for name, used in {"crop and flip": settings.model_copy(update={"rand_augment": None}), "all": settings}.items():
@@ -96,5 +127,8 @@ def augmentation() -> None:
 
 
 if __name__ == "__main__":
-    default = ROOT.parent / "shared" / "data" / "exercise_clips" / "manifest.csv"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    given = Path(sys.argv[1]) if len(sys.argv) > 1 else MANIFEST
+    if not given.exists():
+        print("data: not measured. It needs clips that are video files: python -m tests.bench.bench_data MANIFEST")
+        sys.exit(0)
+    sys.exit(0 if keep("data", measure(given)) else 1)

@@ -1,6 +1,8 @@
-"""How long `study status` takes with 10,000 phases, start of Python included, and what a look of `study watch` costs.
+"""How long `study --help`, `list` and `status` take, start of Python included, and what a look of `study watch` costs.
 
-OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python tests/bench/bench_status.py
+The store holds 10,000 runs in every state, and phases that never ran.
+
+OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.bench.bench_status
 """
 
 import os
@@ -9,35 +11,37 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from results.attempt import Store
+from study.watching import Watch
+from tests.bench.rows import Row, keep
+from tests.made_many import make_many
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from results.attempt import Store  # noqa: E402
-from study.watching import Watch  # noqa: E402
-from tests.made_many import make_many  # noqa: E402
-
-REPEATS = 7
+REPEATS, PHASES = 7, 12_000
 COMMAND = "import sys; sys.argv[0] = 'study'; from study.cli import main; main()"
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
-        began = time.perf_counter()
-        store = make_many(Path(folder))
-        print(f"made {sum(1 for _ in store.runs.iterdir())} runs in {time.perf_counter() - began:.1f} s")
-        os.environ["PATH"] = f"{Path(folder) / 'bin'}:{os.environ['PATH']}"
-        own = {"STUDY_HOME": str(store.root.parent)}
-        environment = os.environ | own
-        bare = took([sys.executable, "-c", "pass"], environment)
-        help_ = took([sys.executable, "-c", COMMAND, "--help"], environment)
-        whole = took([sys.executable, "-c", COMMAND, "status"], environment)
-        print("wall and processor time, medians:")
-        for what, (wall, processor) in {"study status": whole, "study --help": help_, "python": bare}.items():
-            print(f"{what}: {wall:.2f} s, {processor:.2f} s")
-        look(store)
+TARGETS = {"--help": (0.4, 0.2), "list": (0.6, 0.3), "status": (1.0, 0.5)}
+
+
+def measure(folder: Path) -> Iterator[Row]:
+    """Run every verb a few times, and look as `study watch` does."""
+    store = make_many(folder, PHASES)
+    count = sum(1 for _ in store.runs.iterdir())
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    environment = os.environ | {"STUDY_HOME": str(store.root.parent), "PATH": path}
+    bare, _ = took([sys.executable, "-c", "pass"], environment)
+    for verb, targets in TARGETS.items():
+        wall, processor = took([sys.executable, "-c", COMMAND, verb], environment)
+        said = f"processor {processor:.2f} s; python alone {bare:.2f} s"
+        what = f"study {verb}" + (f", {count:,} runs" if verb == "status" else "")
+        yield Row(what, "", wall, "s", *targets, said)
+    os.environ["PATH"] = path
+    yield from look(store)
 
 
 def took(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
@@ -52,15 +56,16 @@ def took(command: list[str], environment: dict[str, str]) -> tuple[float, float]
     return median(walls), median(processors)
 
 
-def look(store: Store) -> None:
+def look(store: Store) -> Iterator[Row]:
     """Time the first look of `study watch`, which reads what every phase has cost, and those after it."""
     watch, times = Watch(store), []
     for _ in range(REPEATS):
         began = time.process_time()
         watch.look()
         times.append(time.process_time() - began)
-    print(f"study watch, processor time: first look {times[0]:.2f} s, the others {median(times[1:]):.3f} s")
+    yield Row("study watch, a look after the first", "", median(times[1:]), "s", setting=f"the first {times[0]:.2f} s")
 
 
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory(prefix="study-bench-") as name:
+        sys.exit(0 if keep("status", measure(Path(name))) else 1)

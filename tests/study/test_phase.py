@@ -12,7 +12,7 @@ from models.build import ModelSettings
 from models.geometry import Skeleton
 from models.settings import key_content
 from results.files import canonical
-from study.phase import Phase, TrainingSettings, phases_of, profile_of
+from study.phase import Phase, TrainingSettings, phases_of, profile_of, with_seed
 from study.settings import Resources, Settings
 
 GOLDEN = {
@@ -51,6 +51,15 @@ def test_the_keys_of_the_default_settings_are_pinned() -> None:
 def test_a_setting_changes_the_phases_that_see_it_and_no_other(settings: Settings, shared: set[str]) -> None:
     default, own = keys(Settings()), keys(settings)
     assert {kind for kind in default if own[kind] == default[kind]} == shared
+
+
+@pytest.mark.parametrize("model", [{}, {"modality": ["rgb_difference", "depth"]}, {"baseline": "label_frequency"}])
+def test_another_seed_of_a_trial_is_the_trial_planned_with_that_seed(model: object) -> None:
+    settings = changed(model=model, probe={"input": "blurred"})
+    planned = phases_of(settings, 5, 1, "x")
+    assert {role: phase.content for role, phase in with_seed(phases_of(settings, 0, 1, "x"), 5).items()} == {
+        role: phase.content for role, phase in planned.items()
+    }
 
 
 def test_seed_replicate_and_data_change_every_key() -> None:
