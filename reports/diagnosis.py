@@ -48,7 +48,7 @@ def _reliance(row: dict[str, Any]) -> str:
 def _instability(row: dict[str, Any]) -> str:
     return (
         "Unstable predictions between similar activities: where two of them agree about a muscle group, its scores "
-        f"differ by {row['value']:.2f} all the same"
+        f"differ by {row['value']:.3f} all the same"
     )
 
 
