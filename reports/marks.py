@@ -12,6 +12,7 @@ import altair as alt
 import polars as pl
 
 from reports import theme
+from results.claim import Claim
 from results.interval import quantile
 from results.metric.facts import METRICS
 
@@ -51,6 +52,18 @@ def _kind(kind: pl.DataType) -> str:
 def row(**columns: float) -> alt.InlineData:
     """Write a single row into a chart."""
     return data(pl.DataFrame([columns]))
+
+
+def on_claim(frame: pl.DataFrame, plan: Mapping[str, Any], column: str, by: Sequence[str]) -> pl.DataFrame:
+    """Average `column` over the claim's splits, where a group has a number on all of those that there are.
+
+    Args:
+        by: columns whose values make a group.
+    """
+    there = frame.filter(pl.col("split").is_in(Claim.model_validate(plan["claim"]).splits))
+    there = there.filter(pl.col(column).is_not_null() & pl.col(column).is_not_nan())
+    means = there.group_by(*by, maintain_order=True).agg(pl.col(column).mean(), pl.len().alias("splits"))
+    return means.filter(pl.col("splits") == there["split"].n_unique()).drop("splits")
 
 
 def over_seeds(frame: pl.DataFrame, by: Sequence[str], value: str = "map") -> pl.DataFrame:

@@ -50,12 +50,14 @@ def _design(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
         f"We compared {words.count(len(plan['arms']), 'arm')} in a {plan['design'].replace('_', '-')} design over "
         f"{factors}, with {control} as the control.",
         f"There were {words.count(len(seeds), 'seed')} ({words.listing(seeds, 50)}) and "
-        f"{words.count(len(plan['trials']), 'trial')}, {_finished(left)}.",
+        f"{words.count(len(plan['trials']), 'trial')}, {_finished(left)}."
+        if seeds
+        else "The comparison has not begun.",
     ]
     if again:
         told.append(f"The control was trained once more ({words.listing(again)}) and is in no claim about the arms.")
-    shared = len(plan["phases"]) < sum(len(trial["phases"]) for trial in plan["trials"])
-    if shared:
+    keys = [key for trial in plan["trials"] for key in trial["phases"].values()]
+    if len(set(keys)) < len(keys):
         told.append("Phases of training that arms of one seed agree on in every setting were trained once and shared.")
     return told
 

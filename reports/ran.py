@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RUNS = """
 select distinct key, runs.phase, seconds, finished_at, runs."commit", diff, device, threads, world_size, host, versions,
-    numerics
+    numerics, phases.tuning is not null as is_tuning
 from runs
 join phases using (key)
 where edition = $edition and state = 'done'
@@ -173,7 +173,7 @@ def _made_by(runs: pl.DataFrame) -> dict[str, list[str]]:
 def _compared(runs: pl.DataFrame, plan: PlanFile) -> dict[str, list[str]]:
     """List what made the phases that the claim compares: trainings, or measurements of what inference costs."""
     is_cost = METRICS[plan["claim"]["metric"]].is_cost
-    own = runs.filter((pl.col("phase") == "profile") == is_cost)
+    own = runs.filter((pl.col("phase") == "profile") == is_cost, ~pl.col("is_tuning"))
     numerics = {"NUMERICS": [str(value) for value in own["numerics"].drop_nulls().unique().to_list()]}
     return _made_by(own) | numerics | _versions(own)
 

@@ -58,8 +58,10 @@ def _scores(own: pl.DataFrame, stage: str) -> list[str]:
 
 
 def _spread(numbers: pl.Series) -> str:
-    """Write a mean and the standard deviation over seeds: ``41.3 ± 0.8``."""
-    measured = numbers.drop_nulls().drop_nans()
+    """Write a mean and the standard deviation over seeds, ``41.3 ± 0.8``; a score that is NaN is told, not dropped."""
+    measured = numbers.drop_nulls()
+    if measured.is_nan().any():
+        return "NaN"
     mean, deviation = measured.mean(), measured.std()
     if not isinstance(mean, float):
         return words.MISSING

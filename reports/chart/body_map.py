@@ -13,7 +13,7 @@ import polars as pl
 
 import reports
 from reports import marks, theme, words
-from reports.chart.muscle_heatmap import PRECISION
+from reports.chart.muscle_heatmap import GAINS
 from results.claim import Claim
 
 TITLE = "Where on the body an arm gains and loses"
@@ -23,14 +23,10 @@ READING = (
     "Each muscle group where it lies, coloured by its average precision minus the control's, on the claim's splits, "
     "mean over the seeds both have. A group that was not measured stays empty. Single groups rest on few clips."
 )
-SQL = f"""{PRECISION}select arm.arm, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
-       avg(arm.ap - control.ap) as difference
-from precision as arm
-join precision as control using (edition, seed, split, label)
-where edition = $edition and control.is_control and not arm.is_control and not arm.pruned and not control.pruned
-  and not isnan(arm.ap) and not isnan(control.ap)
-group by all
-order by arm.arm, arm.split, muscle
+SQL = f"""{GAINS}select arm, split, substr(label, 4) as muscle, count(*) as seeds, avg(gain) as difference
+from gains
+group by arm, split, label
+order by arm, split, muscle
 """
 
 MOST_ARMS = 8  # beside the control; with more of them the map of muscle groups and arms says it shorter

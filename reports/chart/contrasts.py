@@ -53,7 +53,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
         return alt.layer(*_margin(plan), bars, points).properties(width="container", height=DENSE_ROW * len(arms))
     text = contrasts.mark_text(dy=-13, fontSize=11, align=alt.ExprRef(ALIGNED))
     text = text.encode(x="difference:Q", text="told:N", color=alt.value(theme.colour("muted")))
-    seeds = alt.Chart(marks.data(_seeds(frame, plan["claim"]))).mark_point(size=30, strokeWidth=1.2, yOffset=11)
+    seeds = alt.Chart(marks.data(_seeds(frame, plan))).mark_point(size=30, strokeWidth=1.2, yOffset=11)
     seeds = seeds.encode(x="difference:Q", y=y, color=colour)
     seeds = seeds.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
     layers = [*_margin(plan), *marks.haloed(text), seeds, bars, points]
@@ -81,15 +81,11 @@ def _contrasts(plan: dict[str, Any]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("told", told, dtype=pl.String))
 
 
-def _seeds(frame: pl.DataFrame, claim: dict[str, Any]) -> pl.DataFrame:
-    """Give one difference a seed on the claim's split; ``val`` is the mean of seen and unseen."""
-    metric, split = claim["metric"], claim["split"]
+def _seeds(frame: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
+    """Give one difference a seed on the claim's split."""
+    metric = plan["claim"]["metric"]
     column = f"{metric}_percent" if METRICS[metric].is_cost else "difference"
-    on = [f"{split}_seen", f"{split}_unseen"] if split in marks.NAMES else [split]
-    there = frame.filter(pl.col("split").is_in(on))
-    return there.group_by("arm", "seed", "replicate", maintain_order=True).agg(
-        pl.col(column).mean().alias("difference")
-    )
+    return marks.on_claim(frame, plan, column, ["arm", "seed", "replicate"]).rename({column: "difference"})
 
 
 def _intervals(base: Any, facts: Facts) -> tuple[Any, Any]:

@@ -17,21 +17,32 @@ READING = (
     "Average precision of each muscle group minus the control's, mean over the seeds both have, in points. With few "
     "arms the control's column holds its own value. Single cells rest on few clips: read rows and columns, not cells."
 )
-PRECISION = """
+GAINS = """
 with precision as (
-    unpivot (select edition, arm, is_control, seed, split, pruned, columns('^ap\\.') from finals)
+    unpivot (select arm, is_control, seed, split, columns('^ap\\.') from finals where edition = $edition and not pruned)
     on columns('^ap\\.') into name label value ap
+), gains as (
+    select comparisons.arm, seed, split, label, any_value(ap) filter (term = comparisons.arm) as ap,
+        sum(sign * ap) as gain
+    from comparisons
+    join precision on precision.arm = term
+    where edition = $edition and not isnan(ap)
+    group by comparisons.arm, seed, split, label
+    having count(*) = (
+        select count(*) from comparisons as terms where terms.edition = $edition and terms.arm = comparisons.arm)
 )
 """
-"""Average precision of each trial, a row a split and muscle group; followed by what is asked of it."""
-SQL = f"""{PRECISION}select arm.arm, arm.is_control, arm.split, substr(arm.label, 4) as muscle, count(*) as seeds,
-       avg(arm.ap) as ap, avg(arm.ap - control.ap) as difference
-from precision as arm
-join precision as control using (edition, seed, split, label)
-where edition = $edition and control.is_control and not arm.pruned and not control.pruned
-  and not isnan(arm.ap) and not isnan(control.ap)
-group by all
-order by arm.split, arm.arm, muscle
+"""What each arm gains over what it is compared with, a row a seed, split and muscle group; the question follows."""
+SQL = f"""{GAINS}select arm, false as is_control, split, substr(label, 4) as muscle, count(*) as seeds, avg(ap) as ap,
+    avg(gain) as difference
+from gains
+group by arm, split, label
+union all
+select arm, true, split, substr(label, 4), count(*), avg(ap), 0.0
+from precision
+where is_control and not isnan(ap)
+group by arm, split, label
+order by split, arm, muscle
 """
 
 ROW = 20

@@ -19,30 +19,33 @@ PLACE = 28
 READING = (
     "One mark an arm: its mean on the claim's splits with the 95 % t interval over seeds, against what it costs. The "
     "line is the Pareto front: no other arm is both better and cheaper than those on it, as far as means can tell. "
-    "Latency, memory of a pass and GFLOPs are those that a study of inference measured of the same network; arms whose "
-    "network was not measured are not drawn."
+    "Latency, memory of a pass and GFLOPs are those that a study of inference measured of the same network, of all in "
+    "the same way (device, threads, precision, batch, repeats); arms that were not measured so are not drawn."
 )
 SQL = """
 with networks as (
-    select key, phase, device, settings -> 'data' ->> 'frames' as frames, settings -> 'data' ->> 'size' as size,
+    select key, phase, json_object('device', device, 'threads', threads, 'settings',
+            json_merge_patch(settings, '{"data": null, "model": null, "skeleton": null}')) as measured_with,
+        settings -> 'data' ->> 'frames' as frames, settings -> 'data' ->> 'size' as size,
         cast(json_merge_patch(settings -> 'model',
             '{"distill": null, "loss": null, "weights": null, "head_dropout": null}') as varchar) as network
     from runs
     where state = 'done'
 ), measured as (
-    select network, frames, size, device,
+    select network, frames, size, measured_with,
         avg(value) filter (metric = 'latency_median') as latency_ms,
         avg(value) filter (metric = 'peak_memory') / 1e6 as pass_mb,
         avg(value) filter (metric = 'gflops') as gflops
     from networks
     join records using (key)
     where phase = 'profile'
-    group by network, frames, size, device
+    group by network, frames, size, measured_with
 ), costs_here as (
     select networks.key, latency_ms, pass_mb, gflops
     from networks
     join measured using (network, frames, size)
-    where measured.device = (select device from measured group by device order by count(*) desc, device limit 1)
+    where measured.measured_with = (
+        select measured_with from measured group by measured_with order by count(*) desc, measured_with limit 1)
 )
 select arm, is_control, seed, replicate, split, map, costs_here.latency_ms, pass_mb, costs_here.gflops,
     parameters / 1e6 as parameters_m, peak_memory_bytes / 1e6 as training_mb

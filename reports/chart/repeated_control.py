@@ -6,7 +6,6 @@ import altair as alt
 import polars as pl
 
 from reports import marks, theme, words
-from results.claim import Claim
 
 TITLE = "The control against itself"
 SHORT = "A/A"
@@ -77,5 +76,4 @@ def _reach(again: pl.DataFrame) -> float:
 
 def _on_claim(frame: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
     """Average each seed's difference over the claim's splits."""
-    there = frame.filter(pl.col("split").is_in(Claim.model_validate(plan["claim"]).splits))
-    return there.group_by("arm", "is_control_again", "seed", maintain_order=True).agg(pl.col("difference").mean())
+    return marks.on_claim(frame, plan, "difference", ["arm", "is_control_again", "seed"])

@@ -6,7 +6,6 @@ import altair as alt
 import polars as pl
 
 from reports import marks, theme, words
-from results.claim import Claim
 
 TITLE = "Every seed of every arm"
 SHORT = "Seeds"
@@ -74,8 +73,5 @@ def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
 
 
 def on_claim(frame: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
-    """Average each trial's score over the claim's splits, where it has all of those that there are."""
-    there = frame.filter(pl.col("split").is_in(Claim.model_validate(plan["claim"]).splits))
-    trials = there.group_by("arm", "is_control", "seed", "replicate", maintain_order=True)
-    means = trials.agg(pl.col("map").mean(), pl.len().alias("splits"))
-    return means.filter(pl.col("splits") == pl.col("splits").max()).drop("splits")
+    """Average each trial's score over the claim's splits."""
+    return marks.on_claim(frame, plan, "map", ["arm", "is_control", "seed", "replicate"])
