@@ -18,6 +18,10 @@ class UnknownName(UserError, LookupError):
     """A name that its folder does not hold; the message offers the nearest one and lists the others."""
 
 
+NOUNS = {"prune": "pruner", "distill": "distillation", "temporal": "module over time", "data": "data set"}
+"""What messages call the variants in a folder, where that is not the folder's name."""
+
+
 def names(package: str) -> list[str]:
     """List the variants in `package` (``"models.fusion"``) by file name."""
     spec = importlib.util.find_spec(package)
@@ -38,7 +42,8 @@ def load(package: str, name: str) -> ModuleType:
         return loaded  # a plan asks for thousands, and to list the folder each time would be most of its work
     there = names(package)
     if name not in there:
-        raise UnknownName(unknown(name, package.rpartition(".")[2], there))
+        folder = package.rpartition(".")[2]
+        raise UnknownName(unknown(name, NOUNS.get(folder, folder), there))
     return importlib.import_module(f"{package}.{name}")
 
 

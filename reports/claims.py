@@ -28,7 +28,7 @@ with pairs as (
     join comparisons as minus on minus.edition = plus.edition and minus.arm = plus.arm and minus.sign = -1
     join trials as more on more.edition = plus.edition and more.arm = plus.term
     join trials as less on less.edition = minus.edition and less.arm = minus.term and less.seed = more.seed
-    where plus.sign = 1 and plus.term = plus.arm
+    where plus.sign = 1 and plus.term = plus.arm and more.replicate = 0
 )
 select distinct theirs.edition, own.arm as own_arm, theirs.arm, claim, own.arm_key = theirs.control_key as is_turned
 from pairs as own
@@ -40,7 +40,7 @@ join claims on claims.edition = theirs.edition and claims.is_current
 where own.edition = $edition
 order by all
 """
-STATEMENT = ("metric", "split", "control", "which", "direction", "smallest", "alpha", "over")
+STATEMENT = ("metric", "split", "control", "which", "direction", "smallest", "alpha", "over", "within", "held")
 
 
 def list_other_claims(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Mapping[str, Any]) -> list[str]:
@@ -53,9 +53,10 @@ def _earlier(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Mappi
     earlier = [row for row in rows if not row["is_current"]]
     if not earlier:
         return []
-    now = next((row["numerics"] for row in rows if row["is_current"]), None)
+    now = next((row for row in rows if row["is_current"]), {})
     told = [
-        f"An earlier claim of this study, declared {words.day(row['declared_at'])}, {_said(row, claim, now)}"
+        f"{_when(row, now)} claim of this study, declared {words.day(row['declared_at'])}, "
+        f"{_said(row, claim, now.get('numerics'))}"
         for row in earlier
     ]
     left = query.table(connection, SUPERSEDED, edition=edition).item()
@@ -66,10 +67,16 @@ def _earlier(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Mappi
     return told
 
 
+def _when(row: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say whether a claim was declared before the present one, or after it and was gone back from."""
+    return "A later" if now and row["declared_at"] > now["declared_at"] else "An earlier"
+
+
 def _said(row: Mapping[str, Any], claim: Mapping[str, Any], numerics: int | None) -> str:
     """Say how an earlier claim differs from the present one."""
     before = json.loads(row["claim"])
-    if any(before.get(name) != claim.get(name) for name in STATEMENT):
+    is_of_change = [bool(one.get("counterparts")) for one in (before, claim)]
+    if any(before.get(name) != claim.get(name) for name in STATEMENT) or len(set(is_of_change)) > 1:
         contrary = " The present one says the contrary." if _is_contrary(before, claim) else ""
         return f"was another one: {words.claim(before)}{contrary}"
     if row["numerics"] != numerics:

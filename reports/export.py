@@ -49,6 +49,6 @@ def _figure(figure: Figure, plan: PlanFile) -> dict[str, str]:
     return {
         f"figures/{figure.name}.svg": vector.draw_svg(figure.spec, plan["arms"]),
         f"figures/{figure.name}.csv": figure.csv,
-        f"figures/{figure.name}.sql": f"-- $edition = '{plan['edition']}'\n{figure.sql}\n",
+        f"figures/{figure.name}.sql": f"{figure.sql}\n",
         f"figures/{figure.name}.txt": f"{figure.title}. {figure.reading}\n\n{figure.alt}\n",
     }

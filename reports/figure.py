@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from models import catalog
 from reports import embed, query
+from results.sql import text
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,6 +30,7 @@ class Figure:
     Attributes:
         alt: the chart's content in words; where nothing could be drawn, why.
         spec: the drawing in Vega-Lite, or None if nothing could be drawn.
+        sql: as it can be asked again, with the edition's name in it.
         narrowest: pixels below which the chart scrolls instead of shrinking.
         csv: the frame, or None if nothing could be drawn.
     """
@@ -78,17 +80,18 @@ def _figure(
 ) -> Figure:
     name = module.__name__.rpartition(".")[2]
     sql = module.SQL.strip()
-    text = (name, module.TITLE, module.SHORT, module.READING)
+    shown = sql.replace("$edition", text(edition))
+    words = (name, module.TITLE, module.SHORT, module.READING)
     if not module.applies(plan):
-        return Figure(*text, "This chart was asked for, but does not apply to this study's factors and arms.", sql)
+        return Figure(*words, "This chart was asked for, but does not apply to this study's factors and arms.", shown)
     frame = query.table(connection, sql, edition=edition)
     if frame.is_empty():
-        return Figure(*text, "Nothing to draw yet: no finished trial of this study has these numbers.", sql)
+        return Figure(*words, "Nothing to draw yet: no finished trial of this study has these numbers.", shown)
     drawn = _drawn(module, frame, plan)
     if drawn is None:
-        return Figure(*text, f"Nothing to draw. {module.describe(frame, plan)}", sql)
+        return Figure(*words, f"Nothing to draw. {module.describe(frame, plan)}", shown)
     narrowest = int(drawn.get("usermeta", {}).get("narrowest", 0))
-    return Figure(*text, module.describe(frame, plan), sql, drawn, narrowest, embed.as_csv(frame), len(frame))
+    return Figure(*words, module.describe(frame, plan), shown, drawn, narrowest, embed.as_csv(frame), len(frame))
 
 
 def _drawn(module: ModuleType, frame: pl.DataFrame, plan: Mapping[str, Any]) -> dict[str, Any] | None:

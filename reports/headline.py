@@ -22,6 +22,10 @@ OF_ARM = {"claimed": "supported", "equivalent": "equivalent", "contrary": "refut
 SIGNS = {"supported": "✓", "refuted": "✕", "equivalent": "≈", "undecided": "?"}
 
 
+ELSEWHERE = ("data.source", "resources")
+"""Settings that say where data lie and what computes: to override them asks no other question."""
+
+
 @dataclass(frozen=True)
 class Headline:
     """What the answer's card says.
@@ -55,6 +59,7 @@ class Summary:
         p: of the whole claim, corrected for its arms; None where nothing was compared.
         alpha: how often it may claim what is not so.
         contrasts: of every arm that was compared.
+        overrides: how many settings the command line changed in the study, but for where its data lie.
     """
 
     edition: str
@@ -79,6 +84,7 @@ class Summary:
     p: float | None = None
     alpha: float = 0.05
     contrasts: tuple[dict[str, Any], ...] = ()
+    overrides: int = 0
 
 
 def word_headline(answer: "Answer", plan: PlanFile, ran: Ran) -> Headline:
@@ -121,6 +127,7 @@ def sum_up(answer: "Answer", plan: PlanFile, ran: Ran) -> Summary:
         p=_claim_p(answer.contrasts, plan["claim"]),
         alpha=plan["claim"]["alpha"],
         contrasts=tuple(_compared_arm(contrast, claim) for contrast in answer.contrasts),
+        overrides=sum(not path.startswith(ELSEWHERE) for path in plan["overrides"]),
     )
 
 

@@ -121,7 +121,8 @@ def _reply(question: Asked, study: str, pages: Sequence[tuple[Path, Summary]]) -
     own = [(path, summary) for path, summary in pages if summary.study == study]
     if not own:
         return Reply(study)
-    path, summary = max(own, key=lambda entry: (-_rank(entry[1].profile), entry[1].at))
+    # What settings were overridden for is another question: such an edition answers only where there is no other.
+    path, summary = max(own, key=lambda entry: (-entry[1].overrides, -_rank(entry[1].profile), entry[1].at))
     if question.arm is None:
         return Reply(study, _card(path, summary), summary.p, summary.alpha)
     contrast = next((one for one in summary.contrasts if one["arm"] == question.arm), None)

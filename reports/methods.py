@@ -1,15 +1,18 @@
 """The methods paragraph of a study: design, seeds, tests and corrections, as a paper would state them."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from experiments.tree import leaves
 from reports import words
 from reports.ran import Ran
 from reports.unfinished import Unfinished
 from results import tuned
 from results.bootstrap import RESAMPLES
 from results.claim import Claim
+from results.metric.facts import METRICS
 from results.plan import PlanFile
 
 if TYPE_CHECKING:
@@ -28,13 +31,13 @@ def write_methods(answer: "Answer", plan: PlanFile, ran: Ran, left: Sequence[Unf
     """
     claim = Claim.model_validate(plan["claim"])
     claimed = [contrast for contrast in answer.contrasts if contrast.is_claimed]
+    measured = _costs() if claim.is_about_cost else _scores(claim)
+    decided = [*measured, *_corrections(claim, claimed), *_verdicts(claim)]
     sentences = [
         *_design(plan, left),
         *_tuning(plan),
-        *_claim(plan, ran),
-        *(_costs() if claim.is_about_cost else _scores(claim)),
-        *_corrections(claim, claimed),
-        *_verdicts(claim),
+        *_pruning(plan, left),
+        *(_search(plan, ran) if "search" in plan else [*_claim(plan, ran), *decided]),
         *_test_splits(ran),
         *_made_with(plan, ran),
     ]
@@ -49,8 +52,8 @@ def _design(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
     told = [
         f"We compared {words.count(len(plan['arms']), 'arm')} in a {plan['design'].replace('_', '-')} design over "
         f"{factors}, with {control} as the control.",
-        f"There were {words.count(len(seeds), 'seed')} ({words.listing(seeds, 50)}) and "
-        f"{words.count(len(plan['trials']), 'trial')}, {_finished(left)}."
+        f"There {'was' if len(seeds) == 1 else 'were'} {words.count(len(seeds), 'seed')} ({words.listing(seeds, 50)}) "
+        f"and {words.count(len(plan['trials']), 'trial')}, {_finished(left)}."
         if seeds
         else "The comparison has not begun.",
     ]
@@ -77,6 +80,33 @@ def _tuning(plan: PlanFile) -> list[str]:
         "Each arm took the levels with the highest mean mAP over the validation splits at the last epoch"
         + (f": {'; '.join(chosen)}." if chosen else "."),
         *([f"{words.count(failed, 'training')} of the search failed and could not be chosen."] if failed else []),
+    ]
+
+
+def _pruning(plan: PlanFile, left: Sequence[Unfinished]) -> list[str]:
+    if "prune" not in plan:
+        return []
+    settings = ", ".join(f"{name} {words.setting(value)}" for name, value in leaves(plan["prune"]) if name != "pruner")
+    count = sum(trial.state == "pruned" for trial in left)
+    return [
+        f"After each epoch of the joint phases Optuna's pruner {plan['prune']['pruner']} ({settings}) was told the "
+        "mean mAP of the validation splits and could give a training up, never the control's.",
+        f"It gave up {words.count(count, 'training')}, which count as censored: they are in no mean, and their arms "
+        "have no interval.",
+    ]
+
+
+def _search(plan: PlanFile, ran: Ran) -> list[str]:
+    search = plan["search"]
+    levels = math.prod(map(len, plan["factors"].values()))
+    cost = f" and the least {METRICS[search['against']].word}" if search["against"] else ""
+    when = f" on {words.day(ran.declared_at)}" if ran.declared_at else ""
+    return [
+        f"The arms are those that Optuna ({search['sampler']}, {search['batch']} at a time) picked of the {levels:,} "
+        f"combinations of these levels, for the highest mean mAP over the validation splits{cost}, by seeds that no "
+        "claim uses.",
+        f"Its settings were fixed{when} (SHA-256 {plan['claim_hash'][:16]}). It chose the arms by the numbers that "
+        "they are shown with, so these decide no claim, and differences have no intervals.",
     ]
 
 

@@ -112,7 +112,7 @@ def is_number(value: Any) -> bool:
 def stylesheet(arms: Sequence[Mapping[str, Any]]) -> str:
     """Write the CSS variables of both themes, with one colour for each arm; paper is always light."""
     return (
-        f":root{{color-scheme:light dark;{_rules(light(arms))}}}\n"
+        f":root{{{_rules(light(arms))}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{_rules(_dark(arms))}}}}}\n"
     )
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from models import catalog
 from models.errors import UserError
 from results.attempt import Store, now
-from results.claim import Claim
+from results.claim import Claim, claim_hash
 from results.files import StoreError, link_json, read_json
 from results.plan import (
     PlanFile,
@@ -122,6 +122,24 @@ def read_edition(folder: Path) -> Tables:
         ],
         "tuning": [_tuning(plan, trial) for trial in _tries(plan)],
     }
+
+
+def changed_claim(folder: Path, plan: PlanFile) -> str:
+    """Say how the claim that was declared differs from that of the plan in `folder`; empty if it does not.
+
+    Raises:
+        StoreError: the declared claim is no JSON.
+    """
+    path = folder / "claims" / f"{plan['claim_hash']}.json"
+    if not path.exists():
+        return "the claim that the plan names is missing. Restore it: a claim is made only once."
+    fixed = read_json(path)["fixed"]
+    if fixed["claim"] == plan["claim"] and claim_hash(fixed) == plan["claim_hash"]:
+        return ""
+    return (
+        "differs from the plan's claim: one of them was changed. Run the study again: it writes the plan anew. If this "
+        "stays, restore the claim from a backup."
+    )
 
 
 def _tries(plan: PlanFile) -> list[PlannedTry]:

@@ -1,5 +1,6 @@
 """What a study's newest plan (`plan.json`) says about its phases."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired
@@ -8,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from results.attempt import Attempt, Store
-from results.files import StoreError, read_json
+from results.files import StoreError
 
 
 class PlannedWeights(TypedDict):
@@ -107,6 +108,7 @@ class PlanFile(TypedDict):
 
 
 _FORM = TypeAdapter(PlanFile)
+_ANEW = "Run the study again: it writes the plan anew, and trains nothing that is done."
 
 
 class Plans(NamedTuple):
@@ -128,13 +130,14 @@ def read_plan(path: Path) -> PlanFile:
         StoreError: it is torn, or not what this version writes.
     """
     try:
-        return _FORM.validate_python(read_json(path))
+        return _FORM.validate_python(json.loads(path.read_bytes()))
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
         raise StoreError(
-            f"{path}: is not a plan ({where}). It was changed, or another version wrote it. "
-            "Run the study again: it writes the plan anew, and trains nothing that is done."
+            f"{path}: is not a plan ({where}). It was changed, or another version wrote it. {_ANEW}"
         ) from error
+    except ValueError as error:
+        raise StoreError(f"{path}: is not JSON ({error}). {_ANEW}") from error
 
 
 def read_plans(store: Store) -> Plans:

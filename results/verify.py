@@ -8,7 +8,7 @@ from results import edition, run
 from results.attempt import Store
 from results.claim import claim_hash
 from results.files import StoreError, read_json
-from results.plan import PlanFile, read_plan
+from results.plan import read_plan
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
@@ -49,14 +49,16 @@ def _edition(inspector: Inspector, folder: Path) -> None:
         inspector.leftover(folder, "was declared and has no plan. Run its study again: it writes one.")
         return
     claims = [path for path in sorted(folder.glob("claims/*.json")) if _claim(inspector, path)]
+    told_of = {problem.where for problem in inspector.problems}
     try:
         plan = read_plan(plan_path)
     except StoreError as error:
         inspector.damage(plan_path, str(error).removeprefix(f"{plan_path}: "))
         return
     planned = folder / "claims" / f"{plan['claim_hash']}.json"
-    if planned in claims or not planned.exists():
-        _planned_claim(inspector, planned, plan)
+    is_told = planned.relative_to(inspector.store.root).as_posix() in told_of
+    if not is_told and (told := edition.changed_claim(folder, plan)):
+        inspector.damage(planned, told)
     if claims == sorted(folder.glob("claims/*.json")):
         try:
             edition.read_edition(folder)
@@ -79,13 +81,6 @@ def _claim(inspector: Inspector, path: Path) -> bool:
     if not found == said == path.stem:
         inspector.damage(path, f"what it fixes has the hash {found}: it was changed. {_RESTORE}")
     return True
-
-
-def _planned_claim(inspector: Inspector, path: Path, plan: PlanFile) -> None:
-    if not path.exists():
-        inspector.damage(path, "the claim that the plan names is missing. Restore it: a claim is made only once.")
-    elif read_json(path)["fixed"]["claim"] != plan["claim"]:
-        inspector.damage(path, "differs from the plan's claim: one of them was changed. Restore it from a backup.")
 
 
 def _database(inspector: Inspector) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_query(app: typer.Typer, screen: "Callable[[], Console]") -> None:
     """Add the verb `sql` to `app`; `screen` gives where to print."""
 
-    @app.command()
+    @app.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: --
     def sql(
         query: Annotated[
             str, typer.Argument(help="A query; it cannot write. Views: finals, curves, costs, failures ...")

@@ -12,7 +12,7 @@ from results.attempt import Store
 from results.claim import Claim
 from results.contrast import Contrast, contrasts
 from results.cost import cost_contrasts, costs
-from results.edition import read_edition
+from results.edition import changed_claim, read_edition
 from results.files import StoreError, jsonable, replace_json
 from results.frame import predictions
 from results.ledger import sync
@@ -76,6 +76,8 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     folder, pages = store.editions / edition, pages or pages_folder()
     plan = read_plan(folder / "plan.json")
     read_edition(folder)  # so that a damaged claim is named before anything is said about it
+    if told := changed_claim(folder, plan):
+        raise StoreError(f"{folder / 'claims' / plan['claim_hash']}.json: {told}")
     claim = Claim.model_validate(plan["claim"])
     is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
     given_up = pruned.sum_up(plan, pruned_of(store, plan))

@@ -49,11 +49,7 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any | None:
     """Draw one panel for each validation split that was measured, and one for the training loss."""
     curves = _over_trial(frame)
     highlight = marks.highlighting("arm")
-    charts = [
-        _panel(curves.drop_nulls(measure), measure, plan, highlight)
-        for measure in PANELS
-        if curves[measure].is_not_null().any()
-    ]
+    charts = [_panel(curves, measure, plan, highlight) for measure in PANELS if curves[measure].is_not_null().any()]
     return marks.panels(charts, 3, highlight)
 
 
@@ -83,8 +79,9 @@ def _over_trial(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
+def _panel(curves: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: Any) -> Any:
     title, unit = PANELS[measure]
+    lines = curves.drop_nulls(measure)
     means = lines.filter(~pl.col("pruned")).group_by("arm", "epoch", maintain_order=True).agg(pl.col(measure).mean())
     x = alt.X(
         "epoch:Q",
@@ -92,10 +89,10 @@ def _panel(lines: pl.DataFrame, measure: str, plan: dict[str, Any], highlight: A
         scale=alt.Scale(zero=False),
     )
     y = alt.Y(f"{measure}:Q", title=unit, scale=alt.Scale(zero=False, nice=6), axis=alt.Axis(tickCount=6))
-    colour = marks.arm_colour(lines, plan)
+    colour = marks.arm_colour(curves, plan)  # of all panels, which share it
     tooltip = ["arm:N", "epoch:Q", alt.Tooltip(f"{measure}:Q", title=unit, format=".3~f")]
     base = alt.Chart(marks.data(means)).encode(x=x, y=y)
-    mean = base.mark_line(strokeWidth=2.4).encode(color=colour, strokeDash=marks.arm_dash(lines, plan))
+    mean = base.mark_line(strokeWidth=2.4).encode(color=colour, strokeDash=marks.arm_dash(curves, plan))
     layers = [
         *_boundary(lines),
         *_seeds(lines, measure, colour, highlight),

@@ -133,7 +133,7 @@ def _panel(arms: pl.DataFrame, cost: Cost, plan: dict[str, Any], highlight: Any)
     x = alt.X(f"{cost.column}:Q", title=cost.title, scale=alt.Scale(zero=False, nice=True, padding=12))
     y = marks.score_axis()
     columns = ["arm", "mean", "low", "high", "seeds", cost.column]
-    base = alt.Chart(marks.data(there.select(columns))).encode(x=x, color=marks.arm_colour(there, plan))
+    base = alt.Chart(marks.data(there.select(columns))).encode(x=x, color=marks.arm_colour(arms, plan))
     tooltip = ["arm:N", alt.Tooltip(f"{cost.column}:Q", title=cost.title, format=".3~r"), *marks.score_tooltip()]
     bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5)
     bars = bars.encode(y=alt.Y("low:Q"), y2="high:Q", opacity=marks.faded(highlight, 0.6))

@@ -91,7 +91,7 @@ def test_figures_stand_alone_with_data_and_sql(ledger: Ledger, tmp_path: Path) -
         assert len(list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}path"))) > 5, name
         assert "var(" not in text
         assert not re.search(r"NaN|href=\"http", text)
-        assert "edition = $edition" in files[name.replace(".svg", ".sql")]
+        assert f"edition = '{EDITION}'" in files[name.replace(".svg", ".sql")]
         assert files[name.replace(".svg", ".csv")].count("\n") > 1
         assert re.search(r"\d", files[name.replace(".svg", ".txt")])
 

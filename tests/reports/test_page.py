@@ -85,7 +85,7 @@ def test_every_figure_has_a_title_words_sql_data_and_a_drawing(ledger: Ledger, t
     assert len(reader.of("figure")) == len(drawings) == len(specs) == len(downloads) == charts_of(ledger)
     assert all(re.search(r"\d", div["aria-label"] or "") for div in drawings)
     assert all((link["href"] or "").startswith("data:text/csv") for link in downloads)
-    assert text.count("edition = $edition") > charts_of(ledger)
+    assert text.count(f"edition = &#39;{EDITION}&#39;") > charts_of(ledger)
 
 
 def test_the_first_rows_of_a_charts_data_can_be_read_without_seeing_it(ledger: Ledger, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_plans_are_read_by_name_and_a_torn_one_spares_the_others(tmp_path: Path)
     plans = read_plans(store)
     assert list(plans.whole) == ["fusion"]
     assert plans.damaged["tokens"].startswith(f"{store.editions}/tokens/plan.json: is not JSON")
-    assert "The file holds 16 bytes. Restore it" in plans.damaged["tokens"]
+    assert "Run the study again: it writes the plan anew" in plans.damaged["tokens"]
 
 
 def test_a_plan_that_lacks_a_part_is_told_with_what_to_do(made_store: Store) -> None:

@@ -96,7 +96,7 @@ def test_renaming_a_study_changes_no_bracket_and_another_claim_does(home: Path) 
     [
         ("seeds: 1", "seeds: until decided", "prune: cannot be used with `seeds: until decided`"),
         ("claim:", "claim:\n  metric: latency", "prune: a claim about latency trains nothing"),
-        ("successive_halving", "succesive_halving", "prune: succesive_halving: no such prune. Did you mean"),
+        ("successive_halving", "succesive_halving", "prune: succesive_halving: no such pruner. Did you mean"),
         ("bootstrap_count: 100", "bootstrap: 100", "prune.bootstrap: no such setting. Did you mean 'bootstrap_count'?"),
         ("bootstrap_count: 100", "reduction_factor: 1", "prune.reduction_factor: must be greater than or equal to 2"),
     ],
