@@ -106,6 +106,13 @@ def test_what_is_measured_beside_trainings_is_not_held_against_them(ledger: Ledg
     assert told(ledger) == []
 
 
+def test_what_tuned_the_arms_is_not_held_against_their_comparison() -> None:
+    ledger = make_tuned_ledger()
+    before = told(ledger)
+    ledger.runs[ledger.plan["tuning"]["trials"][0]["final"]]["commit"] = "f" * 40
+    assert told(ledger) == before
+
+
 def test_skipped_clips_are_named(ledger: Ledger) -> None:
     ledger.skipped = ["squat_01.mp4", "squat_02.mp4"]
     assert told(ledger) == ["2 clips were left out as unreadable: squat_01.mp4 and squat_02.mp4."]

@@ -48,6 +48,20 @@ def test_an_earlier_claim_is_said_and_a_contrary_one_called_so(ledger: Ledger) -
     assert worse.endswith("The present one says the contrary.")
 
 
+def test_a_claim_that_was_gone_back_from_is_a_later_one(ledger: Ledger) -> None:
+    with ledger.connect() as connection:
+        declare(connection, ledger.plan["claim"] | {"smallest": 2.0}, hash="later", is_current=False, day=23)
+        declare(connection, ledger.plan["claim"])
+        (only,) = list_other_claims(connection, EDITION, ledger.plan["claim"])
+    assert only.startswith("A later claim of this study, declared 2026-11-23")
+
+
+@pytest.mark.parametrize("says", [{"within": "seen"}, {"counterparts": {"count=1": "count=5"}}])
+def test_a_claim_about_other_groups_or_a_change_was_another_one(ledger: Ledger, says: Mapping[str, Any]) -> None:
+    (only,) = told(ledger, {"says": says})
+    assert "was another one" in only
+
+
 def test_results_of_two_numerics_are_counted_and_said_to_be_in_no_number(ledger: Ledger) -> None:
     old = [f"{number}" * 64 for number in range(3)]
     for key in old[:2]:

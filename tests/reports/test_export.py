@@ -39,6 +39,41 @@ def test_test_columns_are_there_once_they_are_revealed(tmp_path: Path) -> None:
     assert "sealed until they were opened 2026-11-23 09:00 UTC" in files["methods.md"]
 
 
+def test_a_score_that_is_no_number_is_told_in_the_table(ledger: Ledger, tmp_path: Path) -> None:
+    final = next(trial["final"] for trial in ledger.plan["trials"] if trial["arm"] == "count=1")
+    ledger.records = [
+        (*row[:5], float("nan"), row[6]) if row[0] == final and row[2:4] == ("map", "val_seen") else row
+        for row in ledger.records
+    ]
+    (own,) = [line for line in write(ledger, tmp_path)["table.md"].splitlines() if line.startswith("| count=1 ")]
+    seen, unseen, mean = (cell.strip() for cell in own.split("|")[2:5])
+    assert (seen, mean) == ("NaN", "NaN")
+    assert unseen != "NaN"
+
+
+def test_the_methods_of_a_search_claim_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.plan["search"] = {"name": "search", "sampler": "nsga2", "batch": 4, "trials": 9, "against": "latency"}
+    told = write(ledger, tmp_path)["methods.md"].replace("\\", "")
+    assert "Optuna (nsga2, 4 at a time) picked of the 3 combinations" in told
+    assert "and the least latency" in told
+    assert "decide no claim" in told
+    assert not re.search("Holm|max-T|error rate|At least one arm", told)
+
+
+def test_the_methods_tell_who_gave_trainings_up(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.plan["prune"] = {"pruner": "median", "n_startup_trials": 5, "n_warmup_steps": 0}
+    told = write(ledger, tmp_path)["methods.md"].replace("\\", "")
+    assert "Optuna's pruner median (n_startup_trials 5, n_warmup_steps 0)" in told
+    assert "It gave up 0 trainings" in told
+    assert "Holm" in told
+
+
+def test_arms_that_share_phases_are_said_to_whether_they_were_tuned_or_not(tmp_path: Path) -> None:
+    shared = "were trained once and shared"
+    whole, tuned = (write(make(), tmp_path / make.__name__)["methods.md"] for make in (make_ledger, make_tuned_ledger))
+    assert (shared in whole) == (shared in tuned)
+
+
 def test_a_study_of_costs_has_a_table_of_costs(tmp_path: Path) -> None:
     files = write(make_cost_ledger(), tmp_path)
     assert "| Arm | Latency (ms) | Memory (MB) | GFLOPs | Parameters (M) | Difference (%) |" in files["table.md"]

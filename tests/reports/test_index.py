@@ -7,7 +7,9 @@ import pytest
 
 from experiments.read import find_spec, names, read_spec
 from reports import index, page
+from reports.headline import sum_up
 from reports.paper import FAMILIES, Asked, Family
+from reports.ran import collect
 from tests.reports.made_ledger import EDITION, Ledger, make_answer, make_ledger
 
 
@@ -25,6 +27,24 @@ def test_every_page_has_a_card_with_its_answer(ledger: Ledger, tmp_path: Path) -
     assert "2 editions: 1 supported, 1 undecided." in text
     assert "−1.3 (−3.4 to +0.8)" in text
     assert "9 of 9" in text
+
+
+def test_an_edition_of_other_settings_answers_a_question_only_where_there_is_no_other(tmp_path: Path) -> None:
+    plain, overridden, elsewhere = make_ledger(), make_ledger(), make_ledger()
+    plain.plan["overrides"], overridden.plan["overrides"] = {}, {"optim.lr": 0.1}
+    elsewhere.plan["overrides"] = {"data.source.columns.depth": "depth", "resources.device": "cuda"}
+    found = []
+    for ledger in (plain, overridden, elsewhere):
+        with ledger.connect() as connection:
+            facts = collect(connection, EDITION, ledger.plan)
+        found.append(sum_up(make_answer(ledger.plan), ledger.plan, facts))
+    assert [summary.overrides for summary in found] == [0, 1, 0]
+    pages = [(tmp_path / "a.html", replace(found[0], at="2026")), (tmp_path / "b.html", replace(found[1], at="2027"))]
+    question = Asked("How many?", ("token_count_sweep",))
+    for own, edition in ((pages, "a"), (pages[1:], "b")):
+        (reply,) = [index._reply(question, study, own) for study in question.studies]
+        assert reply.card is not None
+        assert reply.card.href == f"{edition}.html"
 
 
 def write_study(folder: Path, study: str, profile: str = "tiny", p: float = 0.04, verdict: Any = "supported") -> None:

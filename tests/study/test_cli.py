@@ -168,6 +168,31 @@ def test_a_damaged_claim_is_named_and_not_taken_for_a_wrong_request(ran: Path, t
     assert "count=1" in study(tmp_path / "copy", "sql", "from finals").stdout, "what was taken in stays"
 
 
+def test_a_claim_that_was_changed_in_the_plan_is_not_answered_as_the_declared_one(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran, tmp_path / "copy")
+    path = tmp_path / "copy" / "store" / "editions" / "asked" / "plan.json"
+    plan = json.loads(path.read_text())
+    path.write_text(json.dumps(plan | {"claim": plan["claim"] | {"smallest": 0.0, "alpha": 0.4}}))
+    done = study(tmp_path / "copy", "report", "asked")
+    assert done.returncode == 1
+    assert "differs from the plan's claim: one of them was changed. Run the study again" in done.stderr
+    assert study(tmp_path / "copy", "verify").returncode == 1
+    path.write_text(json.dumps(plan | {"claim_hash": "0" * 64}))
+    assert "the claim that the plan names is missing" in study(tmp_path / "copy", "report", "asked").stderr
+    assert study(tmp_path / "copy", "run", str(ran / "asked.yaml")).returncode == 0
+    assert study(tmp_path / "copy", "verify").stdout == "the store is sound\n"
+
+
+def test_the_query_of_a_chart_can_be_asked_again_and_may_begin_with_a_comment(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran, tmp_path / "copy")
+    assert study(tmp_path / "copy", "export", "asked", "--to", str(tmp_path / "paper")).returncode == 0
+    queries = sorted((tmp_path / "paper").glob("**/figures/*.sql"))
+    assert len(queries) >= 3
+    done = study(tmp_path / "copy", "sql", f"-- what a chart shows\n{queries[0].read_text()}", "--csv")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(queries[0].with_suffix(".csv").read_text().splitlines()) > 1
+
+
 @pytest.mark.parametrize("after_s", [0.4, 0.8, 1.2])
 def test_ctrl_c_before_anything_began_is_one_message(ran: Path, after_s: float) -> None:
     command = [sys.executable, "-c", "from study.cli import main; main()", "plan", "token_count_sweep"]

@@ -32,6 +32,15 @@ def test_another_network_or_another_size_of_clips_has_no_cost() -> None:
     assert costs.filter(pl.col("arm") != "count=5")["latency_ms"].null_count() == 0
 
 
+@pytest.mark.parametrize("other", [{"threads": 8}, {"device": "cuda, a card"}])
+def test_costs_that_were_measured_in_another_way_are_not_compared(other: dict[str, object]) -> None:
+    ledger = make_measured_ledger()
+    (one, *_) = [run for run in ledger.runs.values() if run["phase"] == "profile"]
+    one |= other
+    costs = frame_of(ledger).group_by("arm").agg(pl.col("latency_ms").mean())
+    assert costs["latency_ms"].null_count() == 1
+
+
 def test_the_front_holds_what_nothing_beats_in_both() -> None:
     told = pareto.describe(frame_of(make_measured_ledger()), make_measured_ledger().plan)
     assert told.startswith("On the front of mAP against latency of a clip (ms): count=1 (")

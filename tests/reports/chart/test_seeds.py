@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from reports import query
+from reports import marks, query
 from reports.chart import seeds
 from tests.reports.made_ledger import EDITION, Ledger
 
@@ -26,6 +26,19 @@ def test_a_seed_without_all_splits_is_left_out(ledger: Ledger) -> None:
     ledger.records = [row for row in ledger.records if row[0] != final or row[3] != "val_unseen"]
     there = seeds.on_claim(frame_of(ledger), ledger.plan)
     assert (len(there), len(there.filter(pl.col("arm") == "count=5"))) == (8, 2)
+
+
+def test_a_seed_whose_score_is_no_number_on_one_split_is_left_out_of_the_differences_too(ledger: Ledger) -> None:
+    frame = pl.DataFrame(
+        {
+            "arm": ["a"] * 4,
+            "seed": [0, 0, 1, 1],
+            "split": ["val_seen", "val_unseen"] * 2,
+            "difference": [1.0, 3.0, 5.0, float("nan")],
+        }
+    )
+    there = marks.on_claim(frame, ledger.plan, "difference", ["arm", "seed"])
+    assert there.to_dicts() == [{"arm": "a", "seed": 0, "difference": 2.0}]
 
 
 def test_words_name_each_arms_worst_and_best_seed(ledger: Ledger) -> None:
