@@ -54,6 +54,11 @@ def row(**columns: float) -> alt.InlineData:
     return data(pl.DataFrame([columns]))
 
 
+def has_interval(frame: pl.DataFrame) -> bool:
+    """Tell whether any row has an interval to be drawn; bars that are all left out have no extent."""
+    return bool(frame["low"].is_not_nan().any())
+
+
 def on_claim(frame: pl.DataFrame, plan: Mapping[str, Any], column: str, by: Sequence[str]) -> pl.DataFrame:
     """Average `column` over the claim's splits, where a group has a number on all of those that there are.
 

@@ -47,16 +47,18 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
     colours = theme.arm_colours(plan["arms"])
     y = alt.Y("arm:N", sort=arms, title=None, axis=alt.Axis(grid=False, labelColor=theme.colour("ink")))
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colours[arm] for arm in arms]), legend=None)
-    contrasts = alt.Chart(marks.data(_contrasts(plan).drop_nans("difference"))).encode(y=y)
+    rows = _contrasts(plan).drop_nans("difference")
+    contrasts = alt.Chart(marks.data(rows)).encode(y=y)
     bars, points = _intervals(contrasts.encode(color=colour), METRICS[plan["claim"]["metric"]])
+    shown = [bars, points] if marks.has_interval(rows) else [points]
     if len(arms) > marks.MOST_TOLD:
-        return alt.layer(*_margin(plan), bars, points).properties(width="container", height=DENSE_ROW * len(arms))
+        return alt.layer(*_margin(plan), *shown).properties(width="container", height=DENSE_ROW * len(arms))
     text = contrasts.mark_text(dy=-13, fontSize=11, align=alt.ExprRef(ALIGNED))
     text = text.encode(x="difference:Q", text="told:N", color=alt.value(theme.colour("muted")))
     seeds = alt.Chart(marks.data(_seeds(frame, plan))).mark_point(size=30, strokeWidth=1.2, yOffset=11)
     seeds = seeds.encode(x="difference:Q", y=y, color=colour)
     seeds = seeds.encode(tooltip=["arm:N", *marks.seed_tooltip("difference", "difference")])
-    layers = [*_margin(plan), *marks.haloed(text), seeds, bars, points]
+    layers = [*_margin(plan), *marks.haloed(text), seeds, *shown]
     return alt.layer(*layers).properties(width="container", height=ROW * len(arms) + 10)
 
 

@@ -140,4 +140,5 @@ def _panel(arms: pl.DataFrame, cost: Cost, plan: dict[str, Any], highlight: Any)
     points = base.mark_point(filled=True, size=110).encode(y=y, opacity=marks.faded(highlight), tooltip=tooltip)
     on_front = alt.Chart(marks.data(_front(there, cost.column).select("arm", "mean", cost.column)))
     line = on_front.mark_line(interpolate="step-after", strokeDash=[5, 3], color=theme.colour("muted")).encode(x=x, y=y)
-    return alt.layer(line, bars, points).properties(height=HEIGHT)
+    shown = [bars, points] if marks.has_interval(there) else [points]
+    return alt.layer(line, *shown).properties(height=HEIGHT)

@@ -97,7 +97,8 @@ def _panel(seeds: pl.DataFrame, factor: str, control: float | None, highlight: A
     single = alt.Chart(marks.data(seeds)).mark_point(filled=False, size=26, strokeWidth=1.2, xOffset=BESIDE)
     single = single.encode(x=x, y="map:Q", color=colour, shape=shape, opacity=marks.faded(highlight, 0.75))
     single = single.encode(tooltip=["arm:N", "activities:N", *marks.seed_tooltip()])
-    layers = [bars.encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=tooltip), line, single, points]
+    bars = bars.encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=tooltip)
+    layers = [*([bars] if marks.has_interval(means) else []), line, single, points]
     return alt.layer(*layers).properties(height=marks.HEIGHT)
 
 

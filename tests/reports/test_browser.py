@@ -1,8 +1,9 @@
 """Pages opened in a real browser: silent, offline, whole on a telephone, alive under mouse and keyboard, on paper."""
 
+import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,24 @@ def test_a_page_is_silent_and_asks_for_nothing(opened: Opened) -> None:
     assert opened.said == []
     assert [address for address in opened.asked if not address.startswith(("file:", "data:", "blob:"))] == []
     assert len(opened.asked) == 1
+
+
+@pytest.mark.parametrize("lost", ["nothing", "an arm", "the scores of an arm"])
+def test_a_page_of_one_seed_is_silent_whatever_is_missing(browser: Browser, tmp_path: Path, lost: str) -> None:
+    ledger = make_ledger(seeds=(0,))
+    final = next(trial["final"] for trial in ledger.plan["trials"] if trial["arm"] == "count=5")
+    if lost == "an arm":
+        ledger.lose("count=5", 0)
+    elif lost == "the scores of an arm":
+        ledger.records = [row for row in ledger.records if row[0] != final or row[2] == "loss"]
+    with ledger.connect() as connection:
+        unknown = {"low": math.nan, "high": math.nan, "p": math.nan, "p_adjusted": math.nan}
+        answer = make_answer(ledger.plan)
+        answer = replace(answer, contrasts=tuple(replace(one, **unknown) for one in answer.contrasts))
+        page.build(connection, EDITION, answer, ledger.plan, tmp_path / "page.html")
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    assert open_page(context, tmp_path / "page.html").said == []
+    context.close()
 
 
 def test_every_chart_is_drawn_and_nothing_is_cut_off(opened: Opened) -> None:
