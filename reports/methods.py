@@ -165,7 +165,7 @@ def _corrections(claim: Claim, claimed: "Sequence[Contrast]") -> list[str]:
         )
     elif claimed:
         told.append(f"The error rate is {100 * claim.alpha_of_look:g} %; with a single arm nothing is to be corrected.")
-    if claim.looks:
+    if len(claim.looks) > 1:
         told.append(
             f"Seeds were added at looks planned at {words.listing(claim.looks)} seeds, over which the error rate of "
             f"{100 * claim.alpha:g} % is split evenly."
