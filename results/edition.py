@@ -69,7 +69,7 @@ def digest(folder: Path) -> str:
     """Hash those files of an edition that the ledger takes in."""
     paths = [folder / name for name in ("plan.json", "revealed.json", "skipped.json")]
     content = hashlib.sha256()
-    for path in [*paths, *sorted(folder.glob("claims/*.json"))]:
+    for path in [*paths, *sorted(folder.glob("claims/*.json")), *sorted(folder.glob("chosen/*.json"))]:
         text = path.read_bytes() if path.exists() else b""
         content.update(f"{path.name} {len(text)}\n".encode() + text)
     return content.hexdigest()

@@ -6,6 +6,7 @@ import duckdb
 
 from results import edition, run
 from results.attempt import Store
+from results.chosen import read_chosen
 from results.claim import claim_hash
 from results.files import StoreError, read_json
 from results.plan import PlanFile, read_plan
@@ -14,6 +15,7 @@ from results.soundness import Inspector, KeyOf, Problem
 
 _ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock", "optuna.journal"}
 _RESTORE = "Restore it from a backup: a claim is made only once."
+_CHOSEN_ONCE = "Restore it from a backup: arms choose only once."
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
 
 
@@ -54,6 +56,7 @@ def _edition(inspector: Inspector, folder: Path) -> None:
     except StoreError as error:
         inspector.damage(plan_path, str(error).removeprefix(f"{plan_path}: "))
         return
+    _choices(inspector, folder, plan)
     planned = folder / "claims" / f"{plan['claim_hash']}.json"
     if planned in claims or not planned.exists():
         _planned_claim(inspector, planned, plan)
@@ -79,6 +82,25 @@ def _claim(inspector: Inspector, path: Path) -> bool:
     if not found == said == path.stem:
         inspector.damage(path, f"what it fixes has the hash {found}: it was changed. {_RESTORE}")
     return True
+
+
+def _choices(inspector: Inspector, folder: Path, plan: PlanFile) -> None:
+    """See that what arms have chosen can be read, belongs to a claim, and is what the plan holds."""
+    copied = {name: own for name, own in plan.get("tuning", {}).items() if name in ("chosen", "failed")}
+    planned = folder / "chosen" / f"{plan['claim_hash']}.json"
+    for path in sorted({*folder.glob("chosen/*.json"), *([planned] if copied else [])}):
+        try:
+            choice = read_chosen(path)
+        except FileNotFoundError:
+            inspector.damage(path, f"is missing, and the plan says what arms have chosen. {_CHOSEN_ONCE}")
+            continue
+        except StoreError as error:
+            inspector.damage(path, str(error).removeprefix(f"{path}: "))
+            continue
+        if not (folder / "claims" / path.name).exists():
+            inspector.damage(path, f"its claim is missing. {_RESTORE}")
+        if path == planned and copied and copied != choice:
+            inspector.damage(path, f"differs from the plan's choice: one of them was changed. {_CHOSEN_ONCE}")
 
 
 def _planned_claim(inspector: Inspector, path: Path, plan: PlanFile) -> None:

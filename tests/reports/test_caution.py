@@ -54,7 +54,7 @@ def test_one_seed_is_said_to_have_no_spread() -> None:
 def test_a_choice_at_the_end_of_its_range_and_a_failed_try_are_told() -> None:
     ledger = make_tuned_ledger()
     final = next(trial["final"] for trial in ledger.plan["tuning"]["trials"] if trial["arm"] == "count=5")
-    del ledger.plan["phases"][final]
+    ledger.plan["tuning"]["failed"] = [final]
     assert told(ledger) == [
         "The best optim.lr is the smallest that was tried (0.0001) for count=1: a better one may lie beyond.",
         "The best optim.lr is the largest that was tried (0.01) for count=20: a better one may lie beyond.",
