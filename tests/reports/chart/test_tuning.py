@@ -1,5 +1,7 @@
 """The chart of the tuning: one cell for each arm and combination, its choice framed; other charts leave it out."""
 
+import math
+
 import polars as pl
 
 from models import catalog
@@ -43,6 +45,23 @@ def test_before_the_choice_nothing_is_framed() -> None:
     frame = frame_of(ledger)
     assert not frame["chosen"].any()
     assert "chose none yet" in tuning.describe(frame, ledger.plan)
+
+
+def test_a_combination_without_a_number_for_every_seed_has_none_and_its_choice_is_not_open() -> None:
+    ledger = make_tuned_ledger()
+    tries = ledger.plan["tuning"]["trials"]
+    lost = next(one for one in tries if (one["arm"], one["tried"]) == ("count=20", "lr=0.01"))
+    ledger.records = [
+        (*row[:5], math.nan, *row[6:]) if row[0] == lost["final"] and row[3] == "val_seen" and row[2] == "map" else row
+        for row in ledger.records
+    ]
+    frame = frame_of(ledger)
+    assert len(frame) == len(tries) - 1
+    assert not frame.filter(pl.col("arm") == "count=20")["chosen"].any()
+    assert "count=20 has no score of its choice, with" in tuning.describe(frame, ledger.plan)
+    first = tries[0]
+    tries.append(first | {"seed": 1001, "final": "never trained"})
+    assert len(frame_of(ledger)) == 0, "no combination has both seeds"
 
 
 def test_other_charts_show_the_comparison_alone_and_costs_both_apart() -> None:
