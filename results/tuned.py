@@ -10,6 +10,10 @@ from results.plan import PlanFile, PlannedTuning, chosen_levels, chosen_of, is_t
 if TYPE_CHECKING:
     import duckdb
 
+SAME_CLIPS = (
+    "The levels were chosen on the same clips that the arms are compared on, with other seeds: no interval covers that "
+    "choice."
+)
 _ABLE = """
 with trainings as (select arm, tried, seed, avg(map) as map from tuned where edition = $edition group by all)
 select distinct arm from trainings group by arm, tried having count(*) = $seeds and bool_and(isfinite(map))
@@ -65,6 +69,11 @@ def list_untuned(connection: "duckdb.DuckDBPyConnection", plan: PlanFile, ended:
 def count_failed(plan: PlanFile) -> int:
     """Count the trainings of the tuning that had failed when arms chose, and so could not be chosen."""
     return len(plan["tuning"].get("failed", ())) if "tuning" in plan else 0
+
+
+def is_on_clips_of_choice(plan: PlanFile) -> bool:
+    """Tell whether arms are compared on the clips that they have chosen their levels by: on a validation split."""
+    return chosen_of(plan) is not None and plan["claim"]["split"].startswith("val")
 
 
 def share_of_epochs(plan: PlanFile) -> float:
