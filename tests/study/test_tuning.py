@@ -69,6 +69,8 @@ def test_the_tuning_comes_first_with_seeds_of_its_own_and_the_comparison_under_w
     assert {trial.seed for trial in plan.trials} == {0, 1}
     assert plan.phases.keys() == ahead["phases"].keys()
     assert ahead["settings"]["optim"]["lr"] == 0.1, "the control's"
+    assert [arm["levels"] for arm in ahead["arms"]] == [arm["levels"] for arm in declared["arms"]]
+    assert [arm["levels"] for arm in ahead["arms"]] == [{"model.tokens.count": 1}, {"model.tokens.count": 2}]
 
 
 def test_the_claim_fixes_the_rule_and_every_setting_and_not_what_was_chosen(home: Path) -> None:
@@ -290,6 +292,20 @@ def test_the_controls_repetition_takes_what_the_control_chose(home: Path) -> Non
     assert edge in report.cautions
 
 
+def test_an_arm_with_nothing_to_choose_keeps_nobody_from_choosing(home: Path) -> None:
+    text = TUNED.replace("model.tokens.count: 2", "model.baseline: random")
+    text = text.replace("model.tokens.count: [1, 2]", "model.baseline: [random, none]")
+    text = text.replace("optim.lr: [0.001, 0.01, 0.1]", "model.tokens.dropout: [0.0, 0.1]")
+    prepared = prepared_of(home, text)
+    declared = declare(prepared, "")
+    assert {trial.arm.name for trial in prepared.plan.tuning} == {"baseline=none"}
+    tune(prepared, {"baseline=none": "dropout=0.1"})
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == {"baseline=random": "dropout=0.0", "baseline=none": "dropout=0.1"}
+    assert report_edition(prepared.store, "asked").untuned == ()
+
+
 def test_seeds_until_decided_come_after_the_choice(home: Path) -> None:
     text = TUNED.replace("seeds: 2\n", "seeds: until decided\n").replace("profile: smoke", "profile: tiny")
     prepared = prepared_of(home, text)
@@ -302,24 +318,6 @@ def test_seeds_until_decided_come_after_the_choice(home: Path) -> None:
     assert {trial["seed"] for trial in further["trials"]} == set(range(5))
     again = declare(prepared, "")
     assert (seeds_of(again), chosen_of(again)) == (seeds_of(further), BEST)
-
-
-def test_a_plan_says_what_the_tuning_costs_before_and_what_it_came_to(home: Path) -> None:
-    prepared = prepared_of(home)
-    planned = study.plan(Request(str(home / "asked.yaml")))
-    assert not prepared.store.root.exists()
-    assert planned.first_look is not None
-    assert (len(planned.first_look.plan.tuning), planned.first_look.plan.epochs) == (6, 18)
-    assert (len(planned.plan.trials), planned.plan.epochs) == (4, 30)
-    go_on_to_the_end(prepared)
-    after = study.plan(Request(str(home / "asked.yaml")))
-    assert after.first_look is None
-    assert after.tuned == sum_up(read_plan(prepared.store.editions / "asked" / "plan.json"))
-    assert after.tuned == (
-        "tuned: optim.lr per arm over 3 levels, 1 seed each: 6 trainings, 60 % of all epochs; "
-        "chosen: lr=0.01 (count=1), lr=0.1 (count=2)"
-    )
-    assert {kind: counts["done"] - counts.total() for kind, counts in after.states.items()} == {"rgb": 0, "joint": 0}
 
 
 def test_results_of_the_tuning_that_stood_there_before_the_claim_are_counted(home: Path) -> None:
