@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import index, page
-from results import pruned
+from results import pruned, tuned
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
@@ -22,7 +22,6 @@ from results.plan import PlanFile, is_tuning, parents, pruned_of, read_plan
 from results.query import connect
 from results.searched import answer_search
 from results.state import FAILED, with_blocked
-from results.tuned import answer_tuning, list_untuned, sum_up
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -86,8 +85,8 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     with connect(store) as connection:
         if is_tuning(plan):
             ended = _ended(store, plan)
-            untuned = list_untuned(connection, plan, ended)
-            found = answer_tuning(plan, ended, untuned)
+            untuned = tuned.list_untuned(connection, plan, ended)
+            found = tuned.answer_tuning(plan, ended, untuned)
         elif is_sealed:
             found = answer_sealed(claim, edition)
         elif claim.looks:
@@ -98,7 +97,7 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
         built = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    spent = str(given_up or ""), sum_up(plan)
+    spent = str(given_up or ""), tuned.sum_up(plan)
     return Report(found, built.path, synced.problems, asked, built.cautions, *spent, untuned)
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from models import catalog
 from models.errors import UserError
+from results import pruned, tuned
 from results.attempt import PRUNED, Store
 from results.files import read_json
 from results.plan import PlanFile, Plans, labels, parents, pruned_of, read_plans, study_of
-from results.pruned import sum_up
 from results.state import WAITING, State, as_seen, with_blocked
-from results.tuned import sum_up as sum_up_tuning
 from study.executor import submission
 from study.executor.queue import Row
 
@@ -122,10 +121,8 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
     nobody_answered = counts["done"] + counts["pruned"] == len(phases) and is_unanswered(store, plan)
-    saved, tuned = str(sum_up(plan, given_up) or ""), sum_up_tuning(plan)
-    return Standing(
-        plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, saved, tuned
-    )
+    spent = str(pruned.sum_up(plan, given_up) or ""), tuned.sum_up(plan)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, *spent)
 
 
 def is_unanswered(store: Store, plan: PlanFile) -> bool:
