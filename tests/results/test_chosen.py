@@ -1,10 +1,12 @@
 """What arms have chosen stands in a file that is written once; everything else follows from it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 import study
+from results.clean import clean
 from results.edition import digest as edition_digest
 from results.files import read_json, replace_json
 from results.plan import chosen_of, is_tuning, seeds_of
@@ -70,6 +72,18 @@ def test_a_choice_that_was_changed_or_lost_is_named(home: Path) -> None:
     assert study.verify() == []
     replace_json(path.with_stem("e" * 64), fixed)
     assert "its claim is missing." in named(path.with_stem("e" * 64))
+
+
+def test_a_choice_is_never_cleaned_away_and_a_write_of_it_that_was_cut_off_is(home: Path) -> None:
+    prepared = prepared_of(home)
+    ahead, _ = go_on_to_the_end(prepared)
+    path = prepared.store.editions / "asked" / "chosen" / f"{ahead['claim_hash']}.json"
+    cut = path.with_name(f"{path.name}.here.1.tmp")
+    cut.touch()
+    for one in (path, cut):
+        os.utime(one, (0, 0))
+    clean(prepared.store, dry_run=False)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def named(path: Path) -> str:

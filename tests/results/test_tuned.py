@@ -52,7 +52,7 @@ def test_the_smallest_and_the_largest_level_are_told_with_their_arms_and_one_bet
 def test_truth_has_no_ends_and_a_single_level_is_none() -> None:
     plan = make_plan()
     plan["tuning"]["chosen"] = {"count=1": "lr=0.0001"}
-    plan["tuning"]["levels"] = {"optim.lr": [True, False, 0.0001]}
+    plan["tuning"]["levels"] = {"optim.lr": [0.0001, True]}
     assert list_edges(plan) == []
     plan["tuning"]["levels"] = {"optim.lr": [0.0001]}
     assert list_edges(plan) == []
