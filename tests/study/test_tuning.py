@@ -17,6 +17,7 @@ from study.declaration import declare, digest_of, write_plan
 from study.looking import plan_next, planned_so_far
 from study.preparation import Request
 from study.reporting import report_edition
+from study.runner import Outcome
 from tests.made_spec import SPEC, TUNED
 from tests.study.made_tuning import (
     BEST,
@@ -194,6 +195,8 @@ def test_nothing_is_chosen_while_an_arm_has_no_combination_that_came_to_its_end(
     assert not (prepared.store.editions / "asked" / "chosen").exists()
     report = report_edition(prepared.store, "asked")
     assert report.untuned == ("count=1",)
+    assert not Outcome("asked", (), {}, (), report).is_whole, "even if nothing failed, but no score is a number"
+    assert Outcome("asked", (), {}, (), report._replace(untuned=())).is_whole
     assert report.answer.note == (
         "Nothing is chosen, for no combination was trained to its end with every seed: count=1. The same command (on "
         "SLURM also `study retry`) tries again what failed; where every combination fails again, other levels under "
