@@ -159,12 +159,14 @@ def _skipped(ran: Ran) -> list[str]:
 
 
 def _tuned(plan: PlanFile) -> list[str]:
-    """Tell of choices that more levels, or a repetition of what failed, might have made otherwise."""
+    """Tell of choices that more levels, other clips, or a repetition of what failed might have made otherwise."""
     told = [
         f"The best {edge.setting} is the {edge.end} that was tried ({edge.level:g}) for {words.listing(edge.arms)}: a "
         "better one may lie beyond."
         for edge in tuned.list_edges(plan)
     ]
+    if tuned.is_on_clips_of_choice(plan):
+        told.append(tuned.SAME_CLIPS)
     failed = tuned.count_failed(plan)
     if failed:
         told.append(f"{words.count(failed, 'training')} of the tuning failed and could not be chosen.")

@@ -79,6 +79,7 @@ def _tuning(plan: PlanFile) -> list[str]:
         f"{100 * tuned.share_of_epochs(plan):.0f} % of all epochs.",
         "Each arm took the levels with the highest mean mAP over the validation splits at the last epoch"
         + (f": {'; '.join(chosen)}." if chosen else "."),
+        *([tuned.SAME_CLIPS] if tuned.is_on_clips_of_choice(plan) else []),
         *([f"{words.count(failed, 'training')} of the search failed and could not be chosen."] if failed else []),
     ]
 

@@ -69,7 +69,7 @@ def digest(folder: Path) -> str:
     """Hash those files of an edition that the ledger takes in."""
     paths = [folder / name for name in ("plan.json", "revealed.json", "skipped.json")]
     content = hashlib.sha256()
-    for path in [*paths, *sorted(folder.glob("claims/*.json"))]:
+    for path in [*paths, *sorted(folder.glob("claims/*.json")), *sorted(folder.glob("chosen/*.json"))]:
         text = path.read_bytes() if path.exists() else b""
         content.update(f"{path.name} {len(text)}\n".encode() + text)
     return content.hexdigest()
@@ -110,17 +110,18 @@ def read_edition(folder: Path) -> Tables:
             f"{folder}: a claim, revealed.json or skipped.json lacks a part: {type(error).__name__}: {error}. "
             "Each is written once: restore the folder from a backup."
         ) from error
+    levels = chosen_levels(plan)
     return {
         "editions": [row],
         "claims": claims,
-        "arms": [_arm(plan["edition"], place, arm, chosen_levels(plan)) for place, arm in enumerate(plan["arms"])],
+        "arms": [_arm(plan["edition"], place, arm, levels) for place, arm in enumerate(plan["arms"])],
         "comparisons": comparisons,
         "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
         "phases": [
             *(row for trial in _tries(plan) for row in _phases(plan, plan["tuning"]["phases"], trial, trial["tried"])),
             *(row for trial in plan["trials"] for row in _phases(plan, plan["phases"], trial)),
         ],
-        "tuning": [_tuning(plan, trial) for trial in _tries(plan)],
+        "tuning": _tuning(plan),
     }
 
 
@@ -146,20 +147,23 @@ def _tries(plan: PlanFile) -> list[PlannedTry]:
     return plan["tuning"]["trials"] if "tuning" in plan else []
 
 
-def _tuning(plan: PlanFile, trial: PlannedTry) -> Row:
-    """Give a training that an arm chooses its levels by; its position is that of these levels in the spec."""
-    places = list(dict.fromkeys(one["tried"] for one in _tries(plan)))
-    chosen = chosen_of(plan)
-    return {
-        "edition": plan["edition"],
-        "arm": trial["arm"],
-        "tried": trial["tried"],
-        "position": places.index(trial["tried"]),
-        "levels": trial["levels"],
-        "seed": trial["seed"],
-        "final": trial["final"],
-        "chosen": None if chosen is None else chosen.get(trial["arm"]) == trial["tried"],
-    }
+def _tuning(plan: PlanFile) -> list[Row]:
+    """Give the trainings that arms choose their levels by; a position is that of these levels in the spec."""
+    combinations = dict.fromkeys(trial["tried"] for trial in _tries(plan))
+    places, chosen = {tried: place for place, tried in enumerate(combinations)}, chosen_of(plan)
+    return [
+        {
+            "edition": plan["edition"],
+            "arm": trial["arm"],
+            "tried": trial["tried"],
+            "position": places[trial["tried"]],
+            "levels": trial["levels"],
+            "seed": trial["seed"],
+            "final": trial["final"],
+            "chosen": None if chosen is None else chosen.get(trial["arm"]) == trial["tried"],
+        }
+        for trial in _tries(plan)
+    ]
 
 
 def _edition(folder: Path, plan: PlanFile, claims: list[Row]) -> Row:

@@ -60,8 +60,8 @@ class PlannedTry(PlannedTrial):
 class PlannedTuning(TypedDict):
     """What each arm tries before the comparison, and what it has chosen.
 
-    `phases` are those of all `trials`, by key. `chosen` is arm -> the `tried` of its choice, once all have ended; an
-    arm that is not in it has none, because all its trials failed.
+    `phases` are those of all `trials`, by key. Once arms have chosen, `chosen` and `failed` are a copy of `Choice`:
+    arm -> the `tried` of its choice, and the keys of the `final` of trials that failed, which are not tried again.
     """
 
     levels: dict[str, list[Any]]
@@ -69,6 +69,7 @@ class PlannedTuning(TypedDict):
     phases: dict[str, PlannedPhase]
     trials: list[PlannedTry]
     chosen: NotRequired[dict[str, str]]
+    failed: NotRequired[list[str]]
 
 
 class PlanFile(TypedDict):
@@ -171,6 +172,8 @@ def study_of(edition: str) -> str:
 def labels(plan: PlanFile) -> dict[str, str]:
     """Name every phase as people do, by key: its role, the arm or how many arms share it, seed.
 
+    Those of a tuning are among them that failed and are planned no more.
+
     Example:
         ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``, ``joint count=20, lr=0.001 seed 1000``
     """
@@ -180,7 +183,8 @@ def labels(plan: PlanFile) -> dict[str, str]:
     for trial, who, what in [*named, *((trial, trial["arm"], "arms") for trial in plan["trials"])]:
         for role, key in trial["phases"].items():
             uses.setdefault(key, []).append((who, role, what))
-    return {key: _label(own, plan["phases"][key]["seed"]) for key, own in uses.items() if key in plan["phases"]}
+    phases = {**(plan["tuning"]["phases"] if "tuning" in plan else {}), **plan["phases"]}
+    return {key: _label(own, phases[key]["seed"]) for key, own in uses.items()}
 
 
 def _label(uses: list[tuple[str, str, str]], seed: int) -> str:

@@ -1,11 +1,23 @@
 """What tuning came to: which levels each arm has chosen, what that cost, and what a reader must know of it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from results.answer import Answer
 from results.plan import PlanFile, PlannedTuning, chosen_levels, chosen_of, is_tuning
+
+if TYPE_CHECKING:
+    import duckdb
+
+SAME_CLIPS = (
+    "The levels were chosen on the same clips that the arms are compared on, with other seeds: no interval covers that "
+    "choice."
+)
+_ABLE = """
+with trainings as (select arm, tried, seed, avg(map) as map from tuned where edition = $edition group by all)
+select distinct arm from trainings group by arm, tried having count(*) = $seeds and bool_and(isfinite(map))
+"""
 
 
 @dataclass(frozen=True)
@@ -23,11 +35,12 @@ class Edge:
     arms: tuple[str, ...]
 
 
-def answer_tuning(plan: PlanFile, ended: Collection[str]) -> Answer:
+def answer_tuning(plan: PlanFile, ended: Collection[str], untuned: Sequence[str]) -> Answer:
     """Say that nothing can be said yet, because arms are still to choose their levels.
 
     Args:
         ended: keys of the phases that are done, or have failed.
+        untuned: arms that cannot choose.
     """
     trials = plan["tuning"]["trials"]
     there = sum(trial["final"] in ended for trial in trials)
@@ -35,29 +48,32 @@ def answer_tuning(plan: PlanFile, ended: Collection[str]) -> Answer:
         f"Undecided: each arm is tuned first ({there} of {len(trials)} trainings of that have ended); the comparison "
         "follows."
     )
-    return Answer("undecided", sentence, ())
+    note = (
+        f"Nothing is chosen, for no combination was trained to its end with every seed: {', '.join(untuned)}. "
+        "The same command (on SLURM also `study retry`) tries again what failed; where every combination fails again, "
+        "other levels under `tune` are needed, which is another claim."
+    )
+    return Answer("undecided", sentence, (), note=note if untuned else "")
 
 
-def with_untuned(answer: Answer, plan: PlanFile) -> Answer:
-    """Name in the answer's note the arms that have no result because no training of their tuning came to its end."""
-    arms = untuned(plan)
-    if not arms:
-        return answer
-    note = f"Every training of the tuning failed, so that there is no comparison: {', '.join(arms)}."
-    return replace(answer, note=f"{answer.note} {note}".strip())
-
-
-def untuned(plan: PlanFile) -> list[str]:
-    """Name the arms that could choose no levels."""
-    chosen = chosen_of(plan)
-    return [] if chosen is None else [arm["name"] for arm in plan["arms"] if arm["name"] not in chosen]
+def list_untuned(connection: "duckdb.DuckDBPyConnection", plan: PlanFile, ended: Collection[str]) -> tuple[str, ...]:
+    """Name the arms that cannot choose: all of the tuning has ended, and no combination has a number for every seed."""
+    trials = plan["tuning"]["trials"]
+    if any(trial["final"] not in ended for trial in trials):
+        return ()
+    named = {"edition": plan["edition"], "seeds": len(plan["tuning"]["seeds"])}
+    able = {arm for (arm,) in connection.execute(_ABLE, named).fetchall()}
+    return tuple(arm for arm in dict.fromkeys(trial["arm"] for trial in trials) if arm not in able)
 
 
 def count_failed(plan: PlanFile) -> int:
-    """Count the trainings of the tuning that failed, and so could not be chosen."""
-    if chosen_of(plan) is None:
-        return 0
-    return sum(trial["final"] not in plan["phases"] for trial in plan["tuning"]["trials"])
+    """Count the trainings of the tuning that had failed when arms chose, and so could not be chosen."""
+    return len(plan["tuning"].get("failed", ())) if "tuning" in plan else 0
+
+
+def is_on_clips_of_choice(plan: PlanFile) -> bool:
+    """Tell whether arms are compared on the clips that they have chosen their levels by: on a validation split."""
+    return chosen_of(plan) is not None and plan["claim"]["split"].startswith("val")
 
 
 def share_of_epochs(plan: PlanFile) -> float:
@@ -81,8 +97,9 @@ def sum_up(plan: PlanFile) -> str:
     cost = f"{what_is_tuned(tuning)}, {seeds}: {len(tuning['trials'])} trainings"
     if is_tuning(plan):
         return f"tuning: {cost}; nothing is chosen yet, and the comparison follows"
+    chosen = ", ".join(f"{tried} ({', '.join(arms)})" for tried, arms in arms_by_choice(plan).items())
     share = f"{share_of_epochs(plan):.0%}".replace("%", " %")
-    return f"tuned: {cost}, {share} of all epochs; chosen: {_choices(plan)}"
+    return f"tuned: {cost}, {share} of all epochs; chosen: {chosen}"
 
 
 def what_is_tuned(tuning: PlannedTuning) -> str:
@@ -101,11 +118,6 @@ def arms_by_choice(plan: PlanFile) -> dict[str, list[str]]:
     for arm in (arm["name"] for arm in plan["arms"] if arm["name"] in chosen):
         groups.setdefault(chosen[arm], []).append(arm)
     return groups
-
-
-def _choices(plan: PlanFile) -> str:
-    told = [f"{tried} ({', '.join(arms)})" for tried, arms in arms_by_choice(plan).items()]
-    return ", ".join([*told, *(f"none ({arm})" for arm in untuned(plan))])
 
 
 def list_edges(plan: PlanFile) -> list[Edge]:

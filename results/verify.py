@@ -6,14 +6,16 @@ import duckdb
 
 from results import edition, run
 from results.attempt import Store
+from results.chosen import list_misled, read_chosen
 from results.claim import claim_hash
 from results.files import StoreError, read_json
-from results.plan import read_plan
+from results.plan import PlanFile, read_plan
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
 _ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock", "optuna.journal"}
 _RESTORE = "Restore it from a backup: a claim is made only once."
+_CHOSEN_ONCE = "Restore it from a backup: arms choose only once."
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
 
 
@@ -55,6 +57,7 @@ def _edition(inspector: Inspector, folder: Path) -> None:
     except StoreError as error:
         inspector.damage(plan_path, str(error).removeprefix(f"{plan_path}: "))
         return
+    _choices(inspector, folder, plan)
     planned = folder / "claims" / f"{plan['claim_hash']}.json"
     is_told = planned.relative_to(inspector.store.root).as_posix() in told_of
     if not is_told and (told := edition.changed_claim(folder, plan)):
@@ -81,6 +84,30 @@ def _claim(inspector: Inspector, path: Path) -> bool:
     if not found == said == path.stem:
         inspector.damage(path, f"what it fixes has the hash {found}: it was changed. {_RESTORE}")
     return True
+
+
+def _choices(inspector: Inspector, folder: Path, plan: PlanFile) -> None:
+    """See that what arms have chosen can be read, belongs to a claim, and is what the plan holds."""
+    copied = {name: own for name, own in plan.get("tuning", {}).items() if name in ("chosen", "failed")}
+    planned = folder / "chosen" / f"{plan['claim_hash']}.json"
+    for path in sorted({*folder.glob("chosen/*.json"), *([planned] if copied else [])}):
+        try:
+            choice = read_chosen(path)
+        except FileNotFoundError:
+            inspector.damage(path, f"is missing, and the plan says what arms have chosen. {_CHOSEN_ONCE}")
+            continue
+        except StoreError as error:
+            inspector.damage(path, str(error).removeprefix(f"{path}: "))
+            continue
+        if not (folder / "claims" / path.name).exists():
+            inspector.damage(path, f"its claim is missing. {_RESTORE}")
+        if path == planned and copied and copied != choice:
+            inspector.damage(path, f"differs from the plan's choice: one of them was changed. {_CHOSEN_ONCE}")
+    if "chosen" in copied and (misled := list_misled(inspector.store, plan)):
+        text = (
+            f"does not follow from the trainings of the tuning, for {', '.join(misled)}: it was changed. {_CHOSEN_ONCE}"
+        )
+        inspector.damage(planned, text)
 
 
 def _database(inspector: Inspector) -> None:

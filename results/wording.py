@@ -41,7 +41,9 @@ def note(claim: Claim, verdict: str, claimed: Sequence[Contrast]) -> str:
         *(_excluded(claim, claimed) if verdict == "undecided" else []),
     ]
     by = " and ".join(sorted({contrast.correction for contrast in claimed}))
-    corrected = [f"{len(claimed)} arms ({by})"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * (len(claim.looks) > 1)
+    corrected = [f"{len(claimed)} arms ({by})"] * (len(claimed) > 1) + [f"{len(claim.looks)} looks"] * (
+        len(claim.looks) > 1
+    )
     if corrected:
         told.append(f"Intervals and p are corrected for {' and '.join(corrected)}.")
     return " ".join(told)

@@ -71,7 +71,7 @@ def _first(prepared: Prepared) -> Prepared | None:
     plan, possible = prepared.plan, chosen_so_far(prepared)
     edition = plan.edition
     if edition.tuning is not None and possible is prepared:
-        return replace(prepared, plan=replace(plan, trials=()))
+        return replace(prepared, plan=plan.before_comparison)
     if not (edition.claim.looks or edition.search):
         return None
     seeds = edition.asked_first

@@ -10,6 +10,7 @@ from models.errors import UserError
 from models.settings import Frozen
 from models.start import Start, start_of
 from results.attempt import Store, now
+from results.chosen import Choice, read_choice
 from results.claim import claim_hash
 from results.files import canonical, link_json, read_json, replace_json, writing
 from results.plan import (
@@ -18,7 +19,7 @@ from results.plan import (
     PlannedPhase,
     PlannedTrial,
     PlannedWeights,
-    chosen_of,
+    is_tuning,
     plan_of,
     read_plans,
     seeds_of,
@@ -55,8 +56,8 @@ def declare(prepared: Prepared, command: str) -> PlanFile:
         replace_json(folder / "skipped.json", skipped)
     else:
         (folder / "skipped.json").unlink(missing_ok=True)
-    seeds, chosen = _asked(prepared, digest)
-    return write_plan(prepared, seeds, digest, command, chosen)
+    seeds, choice = _asked(prepared, digest)
+    return write_plan(prepared, seeds, digest, command, choice)
 
 
 def write_plan(
@@ -64,33 +65,49 @@ def write_plan(
     seeds: Mapping[str, int] | None,
     digest: str,
     command: str,
-    chosen: Mapping[str, str] | None = None,
+    choice: Choice | None = None,
 ) -> PlanFile:
     """Write the newest plan: all of it, or the first so many seeds of each arm; return what `plan.json` holds.
 
     Args:
-        chosen: arm -> the levels that it has chosen, in words; None if nothing is tuned, or not yet.
+        choice: what arms have chosen; None if nothing is tuned, or not yet.
     """
-    plan = prepared.plan if seeds is None else prepared.plan.first(seeds, chosen)
-    described = describe(replace(prepared, plan=plan), digest, command)
-    if plan.edition.tuning is not None:
-        described |= _tuned(prepared, plan, plan.edition.tuning, chosen)  # type: ignore[typeddict-item]  # parts of it
-    replace_json(prepared.store.editions / plan.edition.name / "plan.json", described)
+    described = _describe_first(prepared, seeds, digest, command, choice)
+    replace_json(prepared.store.editions / prepared.plan.edition.name / "plan.json", described)
     return described
 
 
-def _asked(prepared: Prepared, digest: str) -> tuple[Mapping[str, int] | None, Mapping[str, str] | None]:
+def describe_so_far(prepared: Prepared) -> PlanFile:
+    """Give what `plan.json` would hold, were the plan declared now."""
+    digest = digest_of(prepared.plan)
+    seeds, choice = _asked(prepared, digest)
+    return _describe_first(prepared, seeds, digest, "", choice)
+
+
+def _describe_first(
+    prepared: Prepared, seeds: Mapping[str, int] | None, digest: str, command: str, choice: Choice | None
+) -> PlanFile:
+    plan = prepared.plan if seeds is None else prepared.plan.first(seeds, choice["chosen"] if choice else None)
+    described = describe(replace(prepared, plan=plan), digest, command)
+    if plan.edition.tuning is not None:
+        described |= _tuned(prepared, plan, plan.edition.tuning, choice)  # type: ignore[typeddict-item]  # parts of it
+    return described
+
+
+def _asked(prepared: Prepared, digest: str) -> tuple[Mapping[str, int] | None, Choice | None]:
     """Find how many seeds of each arm were asked for so far, and which levels were chosen.
 
     None if all arms and seeds are, from the start; no seed of any, if arms are still to choose their levels.
     """
     edition = prepared.plan.edition
-    before = plan_of(prepared.store, edition.name, digest) if edition.grows else None
-    if before:
-        return seeds_of(before), chosen_of(before)
-    if edition.tuning is not None:
+    if not edition.grows:
+        return None, None
+    choice = read_choice(prepared.store, edition.name, digest)
+    if edition.tuning is not None and choice is None:
         return {}, None
-    return (edition.asked_first if edition.grows else None), None
+    before = plan_of(prepared.store, edition.name, digest)
+    # A writer that was killed leaves a choice, and a plan that does not know of it.
+    return (edition.asked_first if before is None or is_tuning(before) else seeds_of(before)), choice
 
 
 def fixed_by_claim(plan: Plan) -> dict[str, Any]:
@@ -235,15 +252,15 @@ def _rule(tuning: Tuning) -> dict[str, Any]:
     return {"levels": {name: list(levels) for name, levels in tuning.levels.items()}, "seeds": list(tuning.seeds)}
 
 
-def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, chosen: Mapping[str, str] | None) -> dict[str, Any]:
+def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, choice: Choice | None) -> dict[str, Any]:
     """Give what the plan of a tuned study has besides: what is tried, what was chosen, and the arms under it.
 
-    Once arms have chosen, phases of trials that failed are planned no more.
+    Once arms have chosen, phases of trials that failed are among the tuning's alone: they are planned no more.
 
     Args:
         plan: what is planned so far.
     """
-    clips, tried = training_clips(prepared), replace(plan, trials=())
+    clips, tried = training_clips(prepared), plan.before_comparison
     described = {
         **_rule(tuning),
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in tried.phases.items()},
@@ -251,20 +268,18 @@ def _tuned(prepared: Prepared, plan: Plan, tuning: Tuning, chosen: Mapping[str, 
             {**_trial(trial), "tried": trial.arm.tried, "levels": _own(trial.arm, tuning)} for trial in plan.tuning
         ],
     }
-    if chosen is None:
+    if choice is None:
         return {"tuning": described}
-    done = {key for key, state in tried.states(prepared.store).items() if state.name == "done"}
-    finished = [trial for trial in plan.tuning if all(phase.key in done for phase in trial.phases.values())]
-    left = replace(plan, tuning=finished)
+    left = plan.without_tries(choice["failed"])
     tries = {
         one.name: one
         for arm in plan.edition.arms
         for one in plan.edition.tries_of(arm)
-        if one.tried == chosen.get(arm.name)
+        if one.tried == choice["chosen"][arm.name]
     }
-    arms = [tries.get(arm.name, arm) for arm in plan.edition.arms]
+    arms = [tries[arm.name] for arm in plan.edition.arms]
     return {
-        "tuning": {**described, "chosen": dict(chosen)},
+        "tuning": {**described, **choice},
         "arms": [_arm(one) | {"levels": dict(arm.levels)} for one, arm in zip(arms, plan.edition.arms, strict=True)],
         "settings": next(arm for arm in arms if arm.is_control).settings.model_dump(mode="json"),
         "phases": {key: _phase(phase, clips.get(phase.data, 0)) for key, phase in left.phases.items()},

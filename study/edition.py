@@ -37,8 +37,9 @@ class Tuning:
     Attributes:
         levels: setting -> its levels, as the ledger records them.
         seeds: of every try, from 1,000 up.
-        tries: arm -> it under every combination of levels, in the order of the spec, each training once. An arm with
-            one try has nothing to choose; the control's repetition tries nothing itself and takes the control's choice.
+        tries: arm -> it under every combination of levels, settings by name, levels as the spec lists them; each
+            training once. An arm with one try has nothing to choose; the control's repetition tries nothing itself and
+            takes the control's choice.
     """
 
     levels: Mapping[str, Sequence[Value]]

@@ -6,7 +6,8 @@ who takes a look, or how often.
 
 from collections.abc import Mapping
 
-from results.plan import PlanFile, chosen_of, is_tuning, seeds_of
+from results.chosen import Choice, read_choice
+from results.plan import PlanFile, is_tuning, seeds_of
 from study import tuning
 from study.declaration import write_plan
 from study.planner import Plan
@@ -26,20 +27,17 @@ def plan_next(prepared: Prepared, declared: PlanFile, report: Report) -> PlanFil
     The first look at a study that is tuned chooses the levels of its arms, and asks for the comparison.
     """
     if is_tuning(declared):
-        chosen = tuning.choose(prepared)
-        return None if chosen is None else _write(prepared, declared, prepared.plan.edition.asked_first, chosen)
-    planned, asked, chosen = seeds_of(declared), _asked(prepared, declared, report), chosen_of(declared)
-    if asked is not None and chosen is not None:
-        asked = {arm: seeds for arm, seeds in asked.items() if arm in chosen}
+        made = tuning.choose_once(prepared, declared["claim_hash"])
+        return None if made is None else _write(prepared, declared, prepared.plan.edition.asked_first, made)
+    planned, asked = seeds_of(declared), _asked(prepared, declared, report)
     if asked is None or all(asked[arm] <= planned.get(arm, 0) for arm in asked):
         return None
-    return _write(prepared, declared, asked, chosen)
+    choice = read_choice(prepared.store, declared["edition"], declared["claim_hash"])
+    return _write(prepared, declared, asked, choice)
 
 
-def _write(
-    prepared: Prepared, declared: PlanFile, seeds: Mapping[str, int], chosen: Mapping[str, str] | None
-) -> PlanFile:
-    return write_plan(prepared, seeds, declared["claim_hash"], declared["command"], chosen)
+def _write(prepared: Prepared, declared: PlanFile, seeds: Mapping[str, int], choice: Choice | None) -> PlanFile:
+    return write_plan(prepared, seeds, declared["claim_hash"], declared["command"], choice)
 
 
 def _asked(prepared: Prepared, declared: PlanFile, report: Report) -> Mapping[str, int] | None:

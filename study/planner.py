@@ -3,7 +3,7 @@
 Making a plan changes nothing. Resume is set difference: due = planned keys - done keys.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -76,6 +76,15 @@ class Plan:
                 if trial.seed in own.get(trial.arm.name, ()) and trial.arm.tried == tried.get(trial.arm.name, "")
             ],
         )
+
+    @property
+    def before_comparison(self) -> "Plan":
+        """The tuning alone."""
+        return replace(self, trials=())
+
+    def without_tries(self, failed: Collection[str]) -> "Plan":
+        """Leave out of the tuning those trials whose final phases are `failed`."""
+        return replace(self, tuning=[trial for trial in self.tuning if trial.final.key not in failed])
 
     @property
     def epochs(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import index, page
-from results import pruned
+from results import pruned, tuned
 from results.answer import Answer, answer_claim, answer_sealed
 from results.attempt import Store
 from results.claim import Claim
@@ -22,7 +22,6 @@ from results.plan import PlanFile, is_tuning, parents, pruned_of, read_plan
 from results.query import connect
 from results.searched import answer_search
 from results.state import FAILED, with_blocked
-from results.tuned import answer_tuning, sum_up, untuned, with_untuned
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -39,6 +38,7 @@ class Report(NamedTuple):
         cautions: what a reader must know before citing it, as the page says it.
         pruned: what was given up, and what that saved, or empty.
         tuned: what each arm has chosen before, and what that cost, or empty.
+        untuned: arms that cannot choose their levels, because no combination was trained to its end.
     """
 
     answer: Answer
@@ -48,6 +48,7 @@ class Report(NamedTuple):
     cautions: tuple[str, ...] = ()
     pruned: str = ""
     tuned: str = ""
+    untuned: tuple[str, ...] = ()
 
 
 def report_study(store: Store, name: str) -> list[Report]:
@@ -82,9 +83,12 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
     is_sealed = claim.is_sealed and not (folder / "revealed.json").exists()
     given_up = pruned.sum_up(plan, pruned_of(store, plan))
     asked = None
+    untuned: tuple[str, ...] = ()
     with connect(store) as connection:
         if is_tuning(plan):
-            found = answer_tuning(plan, _ended(store, plan))
+            ended = _ended(store, plan)
+            untuned = tuned.list_untuned(connection, plan, ended)
+            found = tuned.answer_tuning(plan, ended, untuned)
         elif is_sealed:
             found = answer_sealed(claim, edition)
         elif claim.looks:
@@ -92,11 +96,11 @@ def report_edition(store: Store, edition: str, pages: Path | None = None) -> Rep
             found, asked = answer_looks(claim, course), None if course.is_over else course.asked
         else:
             found = _answer(connection, plan, claim, given_up)
-        found = with_untuned(found, plan)
         built = page.build(connection, edition, found, plan, pages / f"{edition}.html")
     replace_json(folder / "answer.json", jsonable(asdict(found)))
     index.build(pages)
-    return Report(found, built.path, synced.problems, asked, built.cautions, str(given_up or ""), sum_up(plan))
+    spent = str(given_up or ""), tuned.sum_up(plan)
+    return Report(found, built.path, synced.problems, asked, built.cautions, *spent, untuned)
 
 
 def _answer(
@@ -118,14 +122,10 @@ def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim,
 
 
 def _failed(store: Store, plan: PlanFile) -> set[Model]:
-    """List the planned trainings that failed, or cannot be begun because what they start from failed.
-
-    All of an arm that could choose no levels are among them.
-    """
-    never = {(arm, seed) for arm in untuned(plan) for seed in range(plan["claim"]["looks"][-1])}
+    """List the planned trainings that failed, or cannot be begun because what they start from failed."""
     states = {key: state.name for key, state in store.states(plan["phases"]).items()}
     ended = with_blocked(states, parents(plan))
-    return never | {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
+    return {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
 
 
 def _ended(store: Store, plan: PlanFile) -> set[str]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from models.errors import UserError
 from results.plan import PlanFile, is_tuning
 from results.state import OVER
-from results.tuned import sum_up, untuned
+from results.tuned import sum_up
 from study import preflight, provenance
 from study.alone import beside_others
 from study.declaration import declare, refuse_other_clips
@@ -24,8 +24,6 @@ from study.reporting import Report, report_edition
 from study.search import follow
 from study.settings import workers_of
 from study.worker import Orders
-
-NO_CHOICE = "every training failed, so the arm is not compared; other levels under `tune` are another claim"
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Outcome:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether nothing failed and nothing is damaged."""
-        return not (self.failed or self.report.problems)
+        """Tell whether nothing failed, nothing is damaged, and every arm that is tuned can choose."""
+        return not (self.failed or self.report.problems or self.report.untuned)
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,6 @@ def _train_planned(declared: Declared, console: Console, failed: dict[str, str])
         schedule = local.run(phases, done, orders, declared.workers, tell, frozenset(failed))
     report = report_edition(store, plan.edition.name)
     blocked = tuple(board.labels[key] for key in plan.phases if key in schedule.blocked)
-    # A combination that failed is not chosen, and that is all there is to it; an arm that chose none has no result.
+    # A combination that failed is not chosen, and once others are, that is all there is to it.
     failures = {board.labels[key]: error for key, error in failed.items() if key in declared.plan["phases"]}
-    failures |= {f"tuning of {arm}": NO_CHOICE for arm in untuned(declared.plan)}
     return Outcome(plan.edition.name, plan.edition.notes, failures, blocked, report)

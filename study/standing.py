@@ -9,12 +9,11 @@ from pathlib import Path
 
 from models import catalog
 from models.errors import UserError
-from results.attempt import PRUNED, Attempt, Store
+from results import pruned, tuned
+from results.attempt import PRUNED, Store
 from results.files import read_json
 from results.plan import PlanFile, Plans, labels, parents, pruned_of, read_plans, study_of
-from results.pruned import sum_up
-from results.state import WAITING, as_seen, with_blocked
-from results.tuned import sum_up as sum_up_tuning
+from results.state import WAITING, State, as_seen, with_blocked
 from study.executor import submission
 from study.executor.queue import Row
 
@@ -26,7 +25,7 @@ class Standing:
     Attributes:
         states: state -> how many phases; blocked ones wait for a parent that failed.
         running: label of a running phase -> its last epoch and how many it has.
-        failed: label of a failed phase -> its error and the folder that holds its log.
+        failed: label of a failed phase -> its error and the folder that holds its log; of a tuning too that is over.
         answer: the newest answer's sentence, or empty.
         damage: why nothing is known of this edition, or empty.
         queued: how many phases SLURM holds, by its state and reason.
@@ -112,7 +111,8 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     names = with_blocked({key: state.name for key, state in states.items()}, parents(plan))
     words = labels(plan)
     running = {words[key]: (states[key].step or 0, phases[key]["epochs"]) for key in phases if names[key] == "running"}
-    failed = {words[key]: _failure(store.attempt(key, states[key].attempt)) for key in phases if names[key] == "failed"}
+    failed = _failed_before(store, plan, words)
+    failed |= {words[key]: _failure(store, key, states[key]) for key in phases if names[key] == "failed"}
     waiting = [key for key in phases if names[key] in (*WAITING, "failed", "blocked")]
     held, unknown = asked.held if waiting else ({}, "")
     names = with_queued(names, held)
@@ -121,10 +121,8 @@ def _standing(store: Store, plan: PlanFile, asked: _Asked) -> Standing:
     path = store.editions / plan["edition"] / "answer.json"
     answer = read_json(path)["sentence"] if path.exists() else ""
     nobody_answered = counts["done"] + counts["pruned"] == len(phases) and is_unanswered(store, plan)
-    saved, tuned = str(sum_up(plan, given_up) or ""), sum_up_tuning(plan)
-    return Standing(
-        plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, saved, tuned
-    )
+    spent = str(pruned.sum_up(plan, given_up) or ""), tuned.sum_up(plan)
+    return Standing(plan["edition"], counts, running, failed, answer, "", queued, unknown, nobody_answered, *spent)
 
 
 def is_unanswered(store: Store, plan: PlanFile) -> bool:
@@ -167,6 +165,17 @@ def newest_answers(store: Store) -> dict[str, tuple[str, str]]:
     return {study_of(edition): (edition, sentence) for _, edition, sentence in sorted(found)}
 
 
-def _failure(attempt: Attempt) -> tuple[str, Path]:
+def _failed_before(store: Store, plan: PlanFile, words: Mapping[str, str]) -> dict[str, tuple[str, Path]]:
+    """Find what had failed in the tuning when arms chose: it is planned no more, and its log is still there."""
+    past = [key for key in plan["tuning"]["phases"] if key not in plan["phases"]] if "tuning" in plan else []
+    return {
+        f"{words[key]} (not chosen, so not tried again)": _failure(store, key, state)
+        for key, state in store.states(past).items()
+        if state.name == "failed"
+    }
+
+
+def _failure(store: Store, key: str, state: State) -> tuple[str, Path]:
+    attempt = store.attempt(key, state.attempt)
     failure = attempt.failure()
     return (failure["error"] if failure else "unknown", attempt.folder)

@@ -124,7 +124,11 @@ def tuning_of(
             source = made[control if arm.replicate else arm.name]
             one = replace(arm, settings=source.settings, levels={**arm.levels, **values}, tried=words)
             kept[arm.name].setdefault(content(one, metric), one)
-    problems = problems or [*_without_effect(spec, tuned, kept), *_other_streams(spec, arms, kept)]
+    problems = problems or [
+        *_without_effect(spec, tuned, kept),
+        *_other_streams(spec, arms, kept),
+        *_arms_that_become_one(spec, kept),
+    ]
     if problems:
         raise SpecError(problems)
     return Tuning(
@@ -135,9 +139,10 @@ def tuning_of(
 
 
 def _combinations(tuned: Sequence[Factor]) -> Iterator[dict[str, Level]]:
-    names = [factor.name for factor in tuned]
-    for levels in product(*(factor.levels.values() for factor in tuned)):
-        yield dict(zip(names, levels, strict=True))
+    # sorted, so that the order of settings in a spec makes no other claim; a name sorts before those inside it
+    own = sorted(tuned, key=lambda factor: factor.name)
+    for levels in product(*(factor.levels.values() for factor in own)):
+        yield dict(zip((factor.name for factor in own), levels, strict=True))
 
 
 def _without_effect(spec: Spec, tuned: Sequence[Factor], kept: Mapping[str, Mapping[str, Arm]]) -> Iterator[Problem]:
@@ -156,3 +161,16 @@ def _other_streams(spec: Spec, arms: Sequence[Arm], kept: Mapping[str, Mapping[s
             if set(streams_of(one.settings.model)) != there:
                 text = f"{one.tried}: arm {arm.name} would read something else of its clips. Vary it as a factor."
                 yield Problem(spec.layer.where("tune"), f"tune: {text}")
+
+
+def _arms_that_become_one(spec: Spec, kept: Mapping[str, Mapping[str, Arm]]) -> Iterator[Problem]:
+    """Find levels under which two arms are the same training: what tells them apart does not count any more."""
+    first: dict[str, Arm] = {}
+    for same, one in (item for own in kept.values() for item in own.items()):
+        other = first.setdefault(same, one)
+        if other.name != one.name:
+            text = (
+                f"{one.tried}: arms {other.name} and {one.name} would be one training, so that nothing could be "
+                "compared. Leave this level out, or vary it as a factor."
+            )
+            yield Problem(spec.layer.where("tune"), f"tune: {text}")

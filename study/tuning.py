@@ -2,7 +2,8 @@
 
 Whoever plans the next round chooses: a run, or on SLURM the look after the tuning. The choice follows from the store's
 files alone: of the combinations all of whose trainings are done, the one with the highest mean mAP of the validation
-splits, whatever split the claim is about; of equal ones the first. What was chosen stands in `plan.json`, and stays.
+splits, whatever split the claim is about; of equal ones the first. Nothing is chosen before every arm can choose; what
+was chosen is written once for each claim, in `chosen/`.
 """
 
 import math
@@ -11,22 +12,31 @@ from dataclasses import replace
 from statistics import fmean
 
 from results.attempt import Store
-from results.plan import PlanFile, chosen_of, plan_of
+from results.chosen import Choice, fix_choice, read_choice
+from results.plan import PlanFile, chosen_of
 from results.state import FAILED, with_blocked
 from results.tuned import sum_up
-from study.declaration import digest_of
+from study.declaration import describe_so_far, digest_of
 from study.planner import Plan, Trial
 from study.preparation import Prepared
 from study.pruning import read_measured
 
 
-def choose(prepared: Prepared) -> dict[str, str] | None:
-    """Give the levels that each arm chooses, in words; None if trainings of the tuning are still to come.
+def choose_once(prepared: Prepared, claim_hash: str) -> Choice | None:
+    """Give what the arms of a claim have chosen, for ever, or choose now; None if they cannot yet."""
+    store, edition = prepared.store, prepared.plan.edition.name
+    before = read_choice(store, edition, claim_hash)
+    made = before or choose(prepared)
+    return fix_choice(store, edition, claim_hash, made) if made and not before else made
 
-    An arm of which no combination was trained to its end chooses none.
+
+def choose(prepared: Prepared) -> Choice | None:
+    """Give the levels that each arm chooses, in words.
+
+    None if trainings of the tuning are still to come, or if an arm has no combination that was trained to its end.
     """
     plan, store = prepared.plan, prepared.store
-    tuning = replace(plan, trials=())
+    tuning = plan.before_comparison
     parents = {key: list(phase.parents.values()) for key, phase in tuning.phases.items()}
     states = with_blocked({key: state.name for key, state in tuning.states(store).items()}, parents)
     finals = [trial.final.key for trial in plan.tuning]
@@ -38,9 +48,10 @@ def choose(prepared: Prepared) -> dict[str, str] | None:
         tries = [one.tried for one in plan.edition.tries_of(arm)]
         name = plan.edition.control.name if arm.replicate else arm.name
         own = [scores.get((name, tried), -math.inf) for tried in tries]
-        if len(tries) == 1 or max(own) > -math.inf:
-            chosen[arm.name] = tries[own.index(max(own))]
-    return chosen
+        if len(tries) > 1 and max(own) == -math.inf:
+            return None
+        chosen[arm.name] = tries[own.index(max(own))]
+    return {"chosen": chosen, "failed": [key for key in finals if states[key] in FAILED]}
 
 
 def _scores(trials: Iterable[Trial], store: Store, done: set[str]) -> Mapping[tuple[str, str], float]:
@@ -56,32 +67,28 @@ def _scores(trials: Iterable[Trial], store: Store, done: set[str]) -> Mapping[tu
 
 
 def planned_so_far(plan: Plan, declared: PlanFile, seeds: Mapping[str, int]) -> Plan:
-    """Take of `plan` the first so many `seeds` of each arm under the levels it has chosen, and of its tuning what
-    `declared` still plans."""
-    so_far = plan.first(seeds, chosen_of(declared))
-    there = declared["phases"].keys()
-    tuning = [trial for trial in plan.tuning if {phase.key for phase in trial.phases.values()} <= there]
-    return replace(so_far, tuning=tuning)
+    """Take of `plan` the first so many `seeds` of each arm under the levels that `declared` says it has chosen, and of
+    its tuning what had not failed by then."""
+    failed = declared["tuning"].get("failed", ()) if "tuning" in declared else ()
+    return plan.first(seeds, chosen_of(declared)).without_tries(failed)
 
 
 def chosen_so_far(prepared: Prepared) -> Prepared:
     """Leave out what arms did not choose, if they have chosen already."""
-    before = _before(prepared)
-    if before is None:
+    plan, choice = prepared.plan, _choice(prepared)
+    if choice is None:
         return prepared
-    return replace(prepared, plan=planned_so_far(prepared.plan, before, prepared.plan.edition.asked_at_most))
+    chosen = plan.first(plan.edition.asked_at_most, choice["chosen"])
+    return replace(prepared, plan=chosen.without_tries(choice["failed"]))
 
 
 def tuned_so_far(prepared: Prepared) -> str:
     """Say what arms have chosen already, and what that cost; empty if they have not."""
-    before = _before(prepared)
-    return sum_up(before) if before else ""
+    return sum_up(describe_so_far(prepared)) if _choice(prepared) else ""
 
 
-def _before(prepared: Prepared) -> PlanFile | None:
-    """Read the plan of the same claim that says what arms have chosen, if there is one."""
+def _choice(prepared: Prepared) -> Choice | None:
     edition = prepared.plan.edition
     if edition.tuning is None:
         return None
-    before = plan_of(prepared.store, edition.name, digest_of(prepared.plan))
-    return before if before and chosen_of(before) is not None else None
+    return read_choice(prepared.store, edition.name, digest_of(prepared.plan))

@@ -12,19 +12,21 @@ SHORT = "Tuning"
 PLACE = 37
 READING = (
     "Mean mAP over the validation splits and the seeds of the tuning, which the comparison does not use. A frame marks "
-    "what the arm chose, and is compared with; cells without a number failed, or are not done. These scores lean "
+    "what the arm chose, and is compared with; cells without a number failed, or lack a seed. These scores lean "
     "upwards and decide nothing: the answer rests on other seeds."
 )
 SQL = """
 with trials as (
     select arm, is_control, tried, position, chosen, seed, avg(map) as map
     from tuned
-    where edition = $edition and not isnan(map)
+    where edition = $edition
     group by all
-)
+),
+planned as (select count(distinct seed) as seeds from tuning where edition = $edition)
 select arm, is_control, tried, position, coalesce(chosen, false) as chosen, count(*) as seeds, avg(map) as map
 from trials
 group by all
+having count(*) = (select seeds from planned) and bool_and(isfinite(map))
 order by arm, position
 """
 
@@ -71,11 +73,11 @@ def draw(frame: pl.DataFrame, plan: dict[str, Any]) -> Any:
 
 def describe(frame: pl.DataFrame, plan: dict[str, Any]) -> str:
     """Tell what each arm chose, with its score, and its best and worst."""
-    told = []
+    is_chosen, told = "chosen" in plan["tuning"], []
     for arm in marks.arms_in(frame, plan):
         own = frame.filter(pl.col("arm") == arm["name"]).sort("map", "tried")
-        chosen = [row for row in own.to_dicts() if row["chosen"]]
-        choice = f"chose {chosen[0]['tried']} ({words.points(chosen[0]['map'])})" if chosen else "chose none yet"
+        chosen = [f"chose {row['tried']} ({words.points(row['map'])})" for row in own.to_dicts() if row["chosen"]]
+        choice = ", ".join(chosen) or ("has no score of its choice" if is_chosen else "chose none yet")
         told.append(
             f"{arm['name']} {choice}, with {words.points(own['map'][0])} to {words.points(own['map'][-1])} "
             f"under {words.count(len(own), 'combination')} of levels"

@@ -7,6 +7,7 @@ from reports import caution
 from reports.ran import collect
 from reports.unfinished import list_unfinished
 from results.contrast import Contrast
+from results.tuned import SAME_CLIPS
 from tests.reports.made_ledger import (
     EDITION,
     Ledger,
@@ -54,12 +55,19 @@ def test_one_seed_is_said_to_have_no_spread() -> None:
 def test_a_choice_at_the_end_of_its_range_and_a_failed_try_are_told() -> None:
     ledger = make_tuned_ledger()
     final = next(trial["final"] for trial in ledger.plan["tuning"]["trials"] if trial["arm"] == "count=5")
-    del ledger.plan["phases"][final]
+    ledger.plan["tuning"]["failed"] = [final]
     assert told(ledger) == [
         "The best optim.lr is the smallest that was tried (0.0001) for count=1: a better one may lie beyond.",
         "The best optim.lr is the largest that was tried (0.01) for count=20: a better one may lie beyond.",
+        SAME_CLIPS,
         "1 training of the tuning failed and could not be chosen.",
     ]
+    ledger.plan["claim"]["split"] = "test_seen"
+    assert SAME_CLIPS not in told(ledger), "nothing was chosen by these"
+    ledger.plan["claim"]["split"] = "val_seen"
+    assert SAME_CLIPS in told(ledger)
+    del ledger.plan["tuning"]["chosen"]
+    assert SAME_CLIPS not in told(ledger), "nothing is chosen yet"
     ledger.plan["trials"] = []
     assert not any(text.startswith("One seed only") for text in told(ledger)), "no comparison was planned yet"
 

@@ -32,7 +32,7 @@ def name_of(chart: ModuleType) -> str:
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=name_of)
 VIEWS = {"finals", "differences", "curves", "costs", "failures", "tuned"}
-TABLES = {"editions", "arms", "comparisons", "phases", "runs", "records", "predictions"}
+TABLES = {"editions", "arms", "comparisons", "phases", "tuning", "runs", "records", "predictions"}
 LEDGERS = {
     "signatures": make_probed_ledger,
     "inference_cost": make_cost_ledger,

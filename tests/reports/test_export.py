@@ -112,10 +112,14 @@ def test_the_methods_state_what_was_tuned_how_and_at_what_cost(tmp_path: Path) -
         "Before the comparison every arm was given the same small search over optim.lr (0.0001, 0.001 and 0.01), with "
         "1 seed each (1000) that the comparison does not use: 9 trainings, 58 % of all epochs. Each arm took the "
         "levels with the highest mean mAP over the validation splits at the last epoch: lr=0.0001 for count=1; "
-        "lr=0.001 for count=5; lr=0.01 for count=20." in told
+        "lr=0.001 for count=5; lr=0.01 for count=20. The levels were chosen on the same clips that the arms are "
+        "compared on, with other seeds: no interval covers that choice." in told
     )
     assert "with the settings of all arms under all levels of the search, the seeds" in told
     assert "There were 3 seeds (0, 1 and 2) and 9 trials" in told
+    sealed = make_tuned_ledger()
+    sealed.plan["claim"]["split"] = "test"
+    assert "same clips" not in write(sealed, tmp_path)["methods.md"]
 
 
 def test_figures_stand_alone_with_data_and_sql(ledger: Ledger, tmp_path: Path) -> None:

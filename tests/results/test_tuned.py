@@ -1,10 +1,10 @@
 """What is said of a tuning: its cost and choice in a line, the ends of ranges, and who has none."""
 
+import math
 from typing import Any
 
-from results.answer import Answer
-from results.plan import PlanFile, chosen_levels, grows, is_tuning, labels
-from results.tuned import Edge, answer_tuning, count_failed, list_edges, sum_up, untuned, with_untuned
+from results.plan import PlanFile, grows, is_tuning, labels
+from results.tuned import Edge, answer_tuning, count_failed, list_edges, list_untuned, sum_up
 from tests.reports.made_ledger import make_ledger, make_tuned_ledger
 
 
@@ -33,7 +33,7 @@ def test_a_study_grows_until_its_arms_have_chosen() -> None:
     del plan["tuning"]["chosen"]
     assert (is_tuning(plan), grows(plan)) == (True, True)
     first, second, *_ = (trial["final"] for trial in plan["tuning"]["trials"])
-    assert "(2 of 9 trainings of that have ended)" in answer_tuning(plan, {first, second, "another"}).sentence
+    assert "(2 of 9 trainings of that have ended)" in answer_tuning(plan, {first, second, "another"}, ()).sentence
 
 
 def test_the_smallest_and_the_largest_level_are_told_with_their_arms_and_one_between_is_not() -> None:
@@ -49,26 +49,47 @@ def test_the_smallest_and_the_largest_level_are_told_with_their_arms_and_one_bet
     assert list_edges(plan) == [], "names have no ends"
 
 
-def test_arms_without_a_choice_are_named_and_have_no_levels() -> None:
+def test_truth_has_no_ends_and_a_single_level_is_none() -> None:
     plan = make_plan()
-    answer = Answer("undecided", "Undecided.", (), note="Before.")
-    assert with_untuned(answer, plan) == answer
-    del plan["tuning"]["chosen"]["count=5"]
-    assert untuned(plan) == ["count=5"]
-    assert chosen_levels(plan) == {"count=1": {"optim.lr": 0.0001}, "count=20": {"optim.lr": 0.01}}
-    assert with_untuned(answer, plan).note == (
-        "Before. Every training of the tuning failed, so that there is no comparison: count=5."
+    plan["tuning"]["chosen"] = {"count=1": "lr=0.0001"}
+    plan["tuning"]["levels"] = {"optim.lr": [0.0001, True]}
+    assert list_edges(plan) == []
+    plan["tuning"]["levels"] = {"optim.lr": [0.0001]}
+    assert list_edges(plan) == []
+
+
+def test_an_arm_cannot_choose_if_all_has_ended_and_no_combination_has_a_number_for_every_seed() -> None:
+    ledger = make_tuned_ledger()
+    plan: Any = ledger.plan
+    tries = [trial for trial in plan["tuning"]["trials"] if trial["arm"] == "count=5"]
+    ended = plan["tuning"]["phases"].keys()
+    first, *others = (trial["final"] for trial in tries)
+    ledger.records = [row for row in ledger.records if row[0] not in others]
+    with ledger.connect() as connection:
+        assert list_untuned(connection, plan, ended) == ()
+    ledger.records = [
+        (*row[:5], math.nan, *row[6:]) if row[0] == first and row[2] == "map" else row for row in ledger.records
+    ]
+    with ledger.connect() as connection:
+        assert list_untuned(connection, plan, ended) == ("count=5",)
+        assert list_untuned(connection, plan, ended - {first}) == (), "it is still to end"
+        plan["tuning"]["seeds"] = [1000, 1001]
+        assert list_untuned(connection, plan, ended) == ("count=1", "count=5", "count=20")
+    answer = answer_tuning(plan, ended, ("count=5",))
+    assert answer.note.startswith(
+        "Nothing is chosen, for no combination was trained to its end with every seed: count=5."
     )
-    assert sum_up(plan).endswith("lr=0.01 (count=20), none (count=5)")
+    assert answer_tuning(plan, ended, ()).note == ""
 
 
-def test_what_is_planned_no_more_has_failed() -> None:
+def test_what_had_failed_when_arms_chose_is_counted_and_has_a_name() -> None:
     plan = make_plan()
     assert count_failed(plan) == 0
-    for trial in plan["tuning"]["trials"][:2]:
-        del plan["phases"][trial["final"]]
-    assert count_failed(plan) == 2
-    assert not {trial["final"] for trial in plan["tuning"]["trials"][:2]} & labels(plan).keys()
+    first = plan["tuning"]["trials"][0]["final"]
+    plan["tuning"]["failed"] = [first]
+    del plan["phases"][first]
+    assert count_failed(plan) == 1
+    assert labels(plan)[first] == "joint count=1, lr=0.0001 seed 1000"
 
 
 def test_phases_that_tries_share_are_called_so() -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import study
+from results.tuned import sum_up
 from study import costs, rates
 from study.preparation import Prepared, Request, prepare
 from tests.made_spec import SPEC
+from tests.study.made_tuning import go_on_to_the_end, plan_now, prepared_of
 from tests.study.test_rates import finish
 
 
@@ -45,3 +48,24 @@ def test_the_cache_counts_until_it_is_there(prepared: Prepared) -> None:
     for way in prepared.distinct_ways():
         way.source.decode(way.frames, way.streams)
     assert costs.cache_bytes(prepared) == 0
+
+
+def test_a_plan_says_what_the_tuning_costs_before_and_what_it_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    prepared = prepared_of(tmp_path)
+    planned = study.plan(Request(str(tmp_path / "asked.yaml")))
+    assert not prepared.store.root.exists()
+    assert planned.first_look is not None
+    assert (len(planned.first_look.plan.tuning), planned.first_look.plan.epochs) == (6, 18)
+    assert (len(planned.plan.trials), planned.plan.epochs) == (4, 30)
+    go_on_to_the_end(prepared)
+    after = study.plan(Request(str(tmp_path / "asked.yaml")))
+    assert after.first_look is None
+    assert after.tuned == sum_up(plan_now(prepared))
+    assert after.tuned == (
+        "tuned: optim.lr per arm over 3 levels, 1 seed each: 6 trainings, 60 % of all epochs; "
+        "chosen: lr=0.01 (count=1), lr=0.1 (count=2)"
+    )
+    assert {kind: counts["done"] - counts.total() for kind, counts in after.states.items()} == {"rgb": 0, "joint": 0}

@@ -86,6 +86,7 @@ def test_without_it_nothing_is_tuned_and_an_arm_is_its_only_try(write_spec: Writ
         ("probe.input: [clean, shuffled]", "probe.input: cannot be tuned, for it changes what is compared, or no"),
         ("phases.rgb_epochs: [1, 2]", "phases.rgb_epochs: cannot be tuned, for it changes what is compared, or"),
         (f"optim.batch: {list(range(1, 66))}", "tune: lists 65 combinations of levels, but an arm tries up to 64."),
+        ("model.baseline: [none, random]", "tune: baseline=random: arms count=5 and count=20 would be one training,"),
         ("model.modality: [rgb_difference, skeleton]", "tune: modality=skeleton: arm count=5 would read something"),
     ],
 )
@@ -114,6 +115,35 @@ def test_what_it_cannot_be_used_with_is_refused(write_spec: WriteSpec, replaced:
     with pytest.raises(SpecError) as refused:
         resolve(write_spec(replaced, added=TUNE))
     assert message in str(refused.value)
+
+
+def test_the_order_of_what_is_tuned_changes_nothing(write_spec: WriteSpec) -> None:
+    one = tuning_of(write_spec, "tune: {optim.lr: [1e-4, 1e-3], optim.weight_decay: [0, 0.1]}\n")
+    other = tuning_of(write_spec, "tune: {optim.weight_decay: [0, 0.1], optim.lr: [1e-4, 1e-3]}\n")
+    assert list(one.tries.items()) == list(other.tries.items())
+    assert one == other
+
+
+def test_a_part_of_what_is_varied_or_set_is_not_tuned_nor_the_whole_of_it(write_spec: WriteSpec) -> None:
+    part, whole = "tune: {model.fusion.drop_path: [0.0, 0.1]}\n", "tune: {model.fusion: [average, concat]}\n"
+    factors = SPEC.replace("model.tokens.count: 20", "FUSION").replace("  model.tokens.count: [5, 20]", "  VARIED")
+    by_whole = factors.replace("FUSION", "model.fusion: mctf").replace("VARIED", "model.fusion: [mctf, average]")
+    by_part = factors.replace("FUSION", "model.fusion.drop_path: 0.2").replace(
+        "VARIED", "model.fusion.drop_path: [0.1, 0.2]"
+    )
+    refused = [
+        (by_whole, part, "model.fusion.drop_path: is varied by the factor model.fusion, so it cannot be tuned for"),
+        (by_part, whole, "model.fusion: is varied by the factor model.fusion.drop_path, so it cannot be tuned for"),
+        (SPEC + "settings: {model.fusion: mctf}\n", part, "model.fusion: is tuned for each arm, so it cannot be set"),
+        (SPEC + "settings: {model.fusion: {name: mctf}}\n", whole, "  model.fusion: is tuned for each arm, so it"),
+        (SPEC + "settings: {model.fusion.drop_path: 0.3}\n", whole, "model.fusion.drop_path: is tuned for each arm,"),
+    ]
+    for text, added, message in refused:
+        with pytest.raises(SpecError) as problem:
+            resolve(write_spec(text=text, added=added))
+        assert message in str(problem.value)
+    assert len(tuning_of(write_spec, whole).tries["count=5"]) == 2
+    assert len(tuning_of(write_spec, part).tries["count=5"]) == 2
 
 
 def test_the_command_line_sets_nothing_that_is_tuned(write_spec: WriteSpec) -> None:

@@ -1,75 +1,42 @@
 """Tuning: each arm chooses by its own small search, once, before arms are compared on other seeds."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import study
 from experiments.spec import SEARCH_SEEDS
-from results.answer import Answer
 from results.files import read_json
 from results.owner import Owner
-from results.plan import PlanFile, chosen_of, is_tuning, labels, read_plan, seeds_of
-from results.tuned import count_failed, list_edges, sum_up, untuned
+from results.plan import chosen_of, is_tuning, labels, read_plan, seeds_of
+from results.tuned import count_failed, list_edges, sum_up
 from study import tuning
 from study.declaration import declare, digest_of, write_plan
 from study.looking import plan_next, planned_so_far
-from study.planner import Trial
-from study.preparation import Prepared, Request, prepare
-from study.reporting import Report, report_edition
-from tests import made_store as made
+from study.preparation import Request
+from study.reporting import report_edition
+from study.runner import Outcome
 from tests.made_spec import SPEC, TUNED
-
-CLIPS = 8
-BEST = {"count=1": "lr=0.01", "count=2": "lr=0.1"}
+from tests.study.made_tuning import (
+    BEST,
+    fail,
+    finish,
+    finish_parents,
+    go_on,
+    go_on_to_the_end,
+    lose,
+    plan_now,
+    prepared_of,
+    tune,
+)
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
     return tmp_path
-
-
-def prepared_of(home: Path, text: str = TUNED) -> Prepared:
-    (home / "asked.yaml").write_text(text)
-    return prepare(Request(str(home / "asked.yaml")))
-
-
-def finish(prepared: Prepared, trial: Trial, signal: float = 1.0) -> None:
-    for phase in trial.phases.values():
-        made.train(prepared.store, phase.content, CLIPS, signal)
-
-
-def fail(prepared: Prepared, trial: Trial) -> None:
-    final = trial.final
-    for phase in list(trial.phases.values())[:-1]:
-        made.train(prepared.store, phase.content, CLIPS)
-    attempt = prepared.store.claim(final.key, final.content, Owner.current("a test"))
-    assert attempt is not None
-    attempt.fail(ArithmeticError("diverged"))
-
-
-def tune(prepared: Prepared, best: Mapping[str, str] = BEST) -> None:
-    """Store results of the tuning, in which one combination of each arm is far better than the others."""
-    for trial in prepared.plan.tuning:
-        finish(prepared, trial, 9.0 if best[trial.arm.name] == trial.arm.tried else 0.0)
-
-
-def go_on(prepared: Prepared, declared: PlanFile) -> PlanFile | None:
-    """Take the look after the tuning, which needs no answer."""
-    return plan_next(prepared, declared, Report(Answer("undecided", "", ()), Path(), ()))
-
-
-def go_on_to_the_end(prepared: Prepared) -> tuple[PlanFile, Report]:
-    """Tune, choose, and store results of the comparison."""
-    tune(prepared)
-    ahead = go_on(prepared, declare(prepared, ""))
-    assert ahead is not None
-    for trial in planned_so_far(prepared.plan, ahead).trials:
-        finish(prepared, trial)
-    return ahead, report_edition(prepared.store, "asked")
 
 
 def test_the_tuning_comes_first_with_seeds_of_its_own_and_the_comparison_under_what_was_chosen(home: Path) -> None:
@@ -103,6 +70,8 @@ def test_the_tuning_comes_first_with_seeds_of_its_own_and_the_comparison_under_w
     assert {trial.seed for trial in plan.trials} == {0, 1}
     assert plan.phases.keys() == ahead["phases"].keys()
     assert ahead["settings"]["optim"]["lr"] == 0.1, "the control's"
+    assert [arm["levels"] for arm in ahead["arms"]] == [arm["levels"] for arm in declared["arms"]]
+    assert [arm["levels"] for arm in ahead["arms"]] == [{"model.tokens.count": 1}, {"model.tokens.count": 2}]
 
 
 def test_the_claim_fixes_the_rule_and_every_setting_and_not_what_was_chosen(home: Path) -> None:
@@ -176,10 +145,10 @@ def test_of_equal_combinations_the_first_is_chosen_by_the_mean_over_seeds(
     scores = {"lr=0.001": (50.0, 60.0), "lr=0.01": (20.0, 90.0), "lr=0.1": (54.0, 54.0)}
     finals = {trial.final.key: scores[trial.arm.tried][trial.seed - SEARCH_SEEDS] for trial in prepared.plan.tuning}
     monkeypatch.setattr(tuning, "read_measured", lambda result: {1: 99.0, 2: finals[result.key]})
-    assert tuning.choose(prepared) == {"count=1": "lr=0.001", "count=2": "lr=0.001"}
+    assert tuning.choose(prepared) == {"chosen": dict.fromkeys(BEST, "lr=0.001"), "failed": []}
     scores["lr=0.1"] = (55.0, 55.1)
     finals |= {one.final.key: scores[one.arm.tried][one.seed - SEARCH_SEEDS] for one in prepared.plan.tuning}
-    assert tuning.choose(prepared) == {"count=1": "lr=0.1", "count=2": "lr=0.1"}
+    assert tuning.choose(prepared) == {"chosen": dict.fromkeys(BEST, "lr=0.1"), "failed": []}
 
 
 def test_a_combination_that_failed_is_not_chosen_and_not_tried_again(home: Path) -> None:
@@ -194,9 +163,18 @@ def test_a_combination_that_failed_is_not_chosen_and_not_tried_again(home: Path)
     assert ahead is not None
     assert chosen_of(ahead) == {"count=1": "lr=0.01", "count=2": "lr=0.01"}
     assert count_failed(ahead) == 2
-    assert not any("lr=0.1 seed 1001" in label for label in labels(ahead).values())
+    finals = [one["final"] for one in ahead["tuning"]["trials"] if (one["tried"], one["seed"]) == ("lr=0.1", 1001)]
+    assert sorted(ahead["tuning"]["failed"]) == sorted(finals)
+    assert not set(finals) & ahead["phases"].keys()
     (standing,) = study.status("asked")
-    assert standing.failed == {}
+    assert standing.failed == {
+        f"joint {arm}, lr=0.1 seed 1001 (not chosen, so not tried again)": (
+            "ArithmeticError: diverged",
+            prepared.store.attempt(key, 1).folder,
+        )
+        for key, arm in zip(finals, ("count=2", "count=1"), strict=True)
+    }
+    assert standing.states["failed"] == 0
     for trial in planned_so_far(prepared.plan, ahead).trials:
         finish(prepared, trial)
     outcome = study.run(Request(str(home / "asked.yaml")))
@@ -207,45 +185,102 @@ def test_a_combination_that_failed_is_not_chosen_and_not_tried_again(home: Path)
     assert study.verify() == []
 
 
-def test_an_arm_whose_combinations_all_failed_has_no_result_and_the_answer_says_so(home: Path) -> None:
-    for text in (
-        TUNED,
-        TUNED.replace("seeds: 2\n", "seeds: until decided\n").replace("profile: smoke", "profile: tiny"),
-    ):
-        prepared = prepared_of(home, text)
-        declared = declare(prepared, "")
-        for trial in prepared.plan.tuning:
-            (fail if trial.arm.name == "count=1" else finish)(prepared, trial)
-        ahead = go_on(prepared, declared)
-        assert ahead is not None
-        assert set(chosen_of(ahead) or {}) == {"count=2"}
-        assert untuned(ahead) == ["count=1"]
-        assert set(seeds_of(ahead)) == {"count=2"}
-        for trial in planned_so_far(prepared.plan, ahead).trials:
-            finish(prepared, trial)
-        report = report_edition(prepared.store, "asked")
-        assert report.answer.verdict == "undecided"
-        assert report.answer.looks == prepared.plan.edition.claim.looks[:1], "no look waits for it"
-        assert "Every training of the tuning failed, so that there is no comparison: count=1." in report.answer.note
-        assert "none (count=1)" in report.tuned
-        assert plan_next(prepared, ahead, report) is None
-        asked = {"count=1": 3, "count=2": 2}
-        assert plan_next(prepared, ahead, report._replace(asked=asked)) is None, "no look asks for it"
-        assert seeds_of(declare(prepared, "")) == seeds_of(ahead)
+def test_nothing_is_chosen_while_an_arm_has_no_combination_that_came_to_its_end(home: Path) -> None:
+    prepared = prepared_of(home, TUNED.replace("per: arm", "seeds: 2"))
+    declared = declare(prepared, "")
+    for trial in prepared.plan.tuning:
+        is_lost = trial.arm.name == "count=1" and trial.seed == SEARCH_SEEDS
+        (fail if is_lost else finish)(prepared, trial)
+    assert go_on(prepared, declared) is None
+    assert not (prepared.store.editions / "asked" / "chosen").exists()
+    report = report_edition(prepared.store, "asked")
+    assert report.untuned == ("count=1",)
+    assert not Outcome("asked", (), {}, (), report).is_whole, "even if nothing failed, but no score is a number"
+    assert Outcome("asked", (), {}, (), report._replace(untuned=())).is_whole
+    assert report.answer.note == (
+        "Nothing is chosen, for no combination was trained to its end with every seed: count=1. The same command (on "
+        "SLURM also `study retry`) tries again what failed; where every combination fails again, other levels under "
+        "`tune` are needed, which is another claim."
+    )
+    assert set(study.status("asked")[0].failed) == {
+        f"joint count=1, lr={level} seed {SEARCH_SEEDS}" for level in (0.001, 0.01, 0.1)
+    }
+    assert is_tuning(declare(prepared, ""))
+    again = next(trial for trial in prepared.plan.tuning if trial.arm.tried == "lr=0.1" and trial.arm.name == "count=1")
+    finish(prepared, again)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == {"count=1": "lr=0.1", "count=2": "lr=0.001"}
+    assert (count_failed(ahead), report_edition(prepared.store, "asked").untuned) == (2, ())
 
 
-def test_when_everything_failed_the_study_ends_without_a_comparison(home: Path) -> None:
+def test_a_run_tries_again_what_failed_of_an_arm_that_cannot_choose(home: Path) -> None:
     prepared = prepared_of(home)
     declared = declare(prepared, "")
     for trial in prepared.plan.tuning:
-        fail(prepared, trial)
+        (fail if trial.arm.name == "count=1" else finish)(prepared, trial)
+    assert go_on(prepared, declared) is None
+    outcome = study.run(Request(str(home / "asked.yaml")))
+    assert len(outcome.failed) == 3
+    assert all("WeightsError" in error for error in outcome.failed.values()), "no more what it failed of before"
+    assert (outcome.is_whole, outcome.report.untuned) == (False, ("count=1",))
+    attempts = Counter(path.parent.name for path in prepared.store.runs.glob("*/[0-9]*"))
+    assert {attempts[trial.final.key] for trial in prepared.plan.tuning if trial.arm.name == "count=1"} == {2}
+    assert is_tuning(plan_now(prepared))
+
+
+def test_scores_that_are_no_numbers_choose_nothing_and_the_run_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    tune(prepared)
+    finals = {trial.final.key: trial.arm.tried for trial in prepared.plan.tuning}
+    monkeypatch.setattr(tuning, "read_measured", lambda result: {1: 9.0, 2: math.nan})
+    assert go_on(prepared, declared) is None
+    monkeypatch.setattr(
+        tuning, "read_measured", lambda result: {2: math.inf if finals[result.key] == "lr=0.001" else 1.0}
+    )
     ahead = go_on(prepared, declared)
     assert ahead is not None
-    assert (chosen_of(ahead), ahead["trials"]) == ({}, [])
-    report = report_edition(prepared.store, "asked")
-    assert "Every training of the tuning failed" in report.answer.note
-    assert plan_next(prepared, ahead, report) is None
-    assert study.status("asked")[0].tuned.endswith("chosen: none (count=1), none (count=2)")
+    assert chosen_of(ahead) == dict.fromkeys(("count=1", "count=2"), "lr=0.01")
+
+
+def test_what_was_stopped_has_not_ended_and_what_cannot_begin_has(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    stopped, blocked = [trial for trial in prepared.plan.tuning if trial.arm.tried == "lr=0.1"]
+    for trial in prepared.plan.tuning:
+        if trial not in (stopped, blocked):
+            finish(prepared, trial, 9.0 if trial.arm.tried == "lr=0.01" else 0.0)
+    lose(prepared, blocked.phases["rgb"])
+    finish_parents(prepared, stopped)
+    attempt = prepared.store.claim(stopped.final.key, stopped.final.content, Owner.current("a test"))
+    assert attempt is not None
+    attempt.stop("a signal")
+    assert prepared.store.states([stopped.final.key])[stopped.final.key].name == "stopped"
+    assert go_on(prepared, declared) is None, "it may be gone on with"
+    finish(prepared, stopped)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert count_failed(ahead) == 1
+
+
+def test_of_tries_that_share_a_phase_only_what_failed_is_left_out(home: Path) -> None:
+    text = TUNED.replace("optim.lr: [0.001, 0.01, 0.1], per", "optim.joint_lr_factor: [0.5, 1.0, 2.0], per")
+    prepared = prepared_of(home, text)
+    declared = declare(prepared, "")
+    assert Counter(phase["kind"] for phase in declared["phases"].values()) == {"rgb": 2, "joint": 6}
+    lost = [trial for trial in prepared.plan.tuning if trial.arm.tried == "joint_lr_factor=2.0"]
+    for trial in prepared.plan.tuning:
+        (fail if trial in lost else finish)(prepared, trial)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    left = planned_so_far(prepared.plan, ahead)
+    assert len(left.tuning) == 4
+    assert ahead["phases"].keys() == left.phases.keys()
+    assert lost[0].phases["rgb"].key in left.phases
+    assert not {trial.final.key for trial in lost} & left.phases.keys()
 
 
 def test_the_controls_repetition_takes_what_the_control_chose(home: Path) -> None:
@@ -260,6 +295,20 @@ def test_the_controls_repetition_takes_what_the_control_chose(home: Path) -> Non
     assert edge in report.cautions
 
 
+def test_an_arm_with_nothing_to_choose_keeps_nobody_from_choosing(home: Path) -> None:
+    text = TUNED.replace("model.tokens.count: 2", "model.baseline: random")
+    text = text.replace("model.tokens.count: [1, 2]", "model.baseline: [random, none]")
+    text = text.replace("optim.lr: [0.001, 0.01, 0.1]", "model.tokens.dropout: [0.0, 0.1]")
+    prepared = prepared_of(home, text)
+    declared = declare(prepared, "")
+    assert {trial.arm.name for trial in prepared.plan.tuning} == {"baseline=none"}
+    tune(prepared, {"baseline=none": "dropout=0.1"})
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    assert chosen_of(ahead) == {"baseline=random": "dropout=0.0", "baseline=none": "dropout=0.1"}
+    assert report_edition(prepared.store, "asked").untuned == ()
+
+
 def test_seeds_until_decided_come_after_the_choice(home: Path) -> None:
     text = TUNED.replace("seeds: 2\n", "seeds: until decided\n").replace("profile: smoke", "profile: tiny")
     prepared = prepared_of(home, text)
@@ -272,24 +321,6 @@ def test_seeds_until_decided_come_after_the_choice(home: Path) -> None:
     assert {trial["seed"] for trial in further["trials"]} == set(range(5))
     again = declare(prepared, "")
     assert (seeds_of(again), chosen_of(again)) == (seeds_of(further), BEST)
-
-
-def test_a_plan_says_what_the_tuning_costs_before_and_what_it_came_to(home: Path) -> None:
-    prepared = prepared_of(home)
-    planned = study.plan(Request(str(home / "asked.yaml")))
-    assert not prepared.store.root.exists()
-    assert planned.first_look is not None
-    assert (len(planned.first_look.plan.tuning), planned.first_look.plan.epochs) == (6, 18)
-    assert (len(planned.plan.trials), planned.plan.epochs) == (4, 30)
-    go_on_to_the_end(prepared)
-    after = study.plan(Request(str(home / "asked.yaml")))
-    assert after.first_look is None
-    assert after.tuned == sum_up(read_plan(prepared.store.editions / "asked" / "plan.json"))
-    assert after.tuned == (
-        "tuned: optim.lr per arm over 3 levels, 1 seed each: 6 trainings, 60 % of all epochs; "
-        "chosen: lr=0.01 (count=1), lr=0.1 (count=2)"
-    )
-    assert {kind: counts["done"] - counts.total() for kind, counts in after.states.items()} == {"rgb": 0, "joint": 0}
 
 
 def test_results_of_the_tuning_that_stood_there_before_the_claim_are_counted(home: Path) -> None:
@@ -355,6 +386,7 @@ def test_a_run_goes_on_without_what_diverged_and_says_so(home: Path) -> None:
 
     prepared_of(home, text.replace("[0.001, 0.01, 0.1]", "[2.0e+30, 1.0e+30]"))
     lost = study.run(Request(str(home / "asked.yaml")), workers=2)
-    assert set(lost.failed) == {"tuning of count=1", "tuning of count=2"}
-    assert "there is no comparison: count=1, count=2." in lost.report.answer.note
+    assert len(lost.failed) == 4
+    assert lost.report.untuned == ("count=2", "count=1")
+    assert not lost.is_whole
     assert set(study.run(Request(str(home / "asked.yaml"))).failed) == set(lost.failed), "and says so again"
