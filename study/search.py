@@ -6,6 +6,7 @@ or was left by a worker that was killed, is told failed, for a journal has no he
 is trained when the study is run again. An arm that is picked twice is told at once and not trained twice.
 """
 
+import math
 import os
 from collections.abc import Collection, Sequence
 from statistics import fmean
@@ -102,7 +103,8 @@ class _Search:
             own = known.get(arm, [])
             is_told = any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in own)
             for trial in (trial for trial in own if trial.state == TrialState.RUNNING and state != TrialState.RUNNING):
-                self._study.tell(trial.number, values, TrialState.FAIL if is_told else state)
+                told = TrialState.FAIL if is_told else state
+                self._study.tell(trial.number, None if told == TrialState.FAIL else values, told)
                 is_told = True
             if not is_told and values is not None:
                 self._study.add_trial(
@@ -151,7 +153,8 @@ class _Search:
         return dict(arm.levels)
 
     def _outcome(self, arm: str) -> "tuple[TrialState, list[float] | None]":
-        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody is at what was begun."""
+        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody is at what was begun, or
+        if a value is no number, which Optuna takes from nobody."""
         from optuna.trial import TrialState
 
         if arm not in self.planned:
@@ -159,7 +162,8 @@ class _Search:
         keys = [phase.key for trial in self._trials[arm] for phase in trial.phases.values()]
         states = {self._states[key].name for key in keys}
         if states == {"done"}:
-            return TrialState.COMPLETE, self._values(self._trials[arm])
+            values = self._values(self._trials[arm])
+            return (TrialState.COMPLETE, values) if all(map(math.isfinite, values)) else (TrialState.FAIL, None)
         if "running" in states or not self._queued.isdisjoint(keys):
             return TrialState.RUNNING, None
         if "pruned" in states:
@@ -170,7 +174,7 @@ class _Search:
         """Give the mean mAP of the validation splits over all seeds, and the mean of the second objective."""
         finals = [self._result(trial.final.key) for trial in trials]
         maps = [read_measured(result) for result in finals]
-        values = [fmean(one[max(one)] for one in maps)]
+        values = [fmean(one[max(one)] if one else math.nan for one in maps)]
         if self.settings.against:
             metric = METRICS[self.settings.against].record
             results = [self._result(trial.phases["profile"].key) for trial in trials]

@@ -1,5 +1,6 @@
 """A search: the files say what Optuna is told, each arm is trained once, and nothing is decided."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from results.owner import Owner
 from results.plan import PlanFile, seeds_of
 from study.declaration import declare, optuna_name, write_plan
 from study.preparation import Prepared, Request, prepare
-from study.search import JOURNAL, follow, pick_next
+from study.search import ARM, JOURNAL, follow, pick_next
 from tests import made_store as made
 from tests.made_spec import SEARCH
 
@@ -33,9 +34,9 @@ def prepared_of(home: Path, text: str = SEARCH, name: str = "sought") -> Prepare
     return prepare(Request(str(home / f"{name}.yaml")))
 
 
-def finish(prepared: Prepared, arm: str) -> None:
-    """Store results of an arm, the better the smaller its learning rate."""
-    for trial in (one for one in prepared.plan.trials if one.arm.name == arm):
+def finish(prepared: Prepared, *arms: str) -> None:
+    """Store results of arms, the better the smaller their learning rates."""
+    for trial in (one for one in prepared.plan.trials if one.arm.name in arms):
         for phase in trial.phases.values():
             made.train(prepared.store, phase.content, CLIPS, signal=0.01 / trial.arm.settings.optim.lr)
 
@@ -62,11 +63,15 @@ def search(prepared: Prepared) -> list[tuple[str, ...]]:
         declared = ahead
 
 
-def states(prepared: Prepared, url: str | None = None) -> dict[str, int]:
+def told(prepared: Prepared, url: str | None = None) -> optuna.Study:
+    """Open Optuna's study of a search."""
     backend = optuna.storages.journal.JournalFileBackend(str(prepared.store.root / JOURNAL))
     storage = url or optuna.storages.JournalStorage(backend)
-    trials = optuna.load_study(study_name=optuna_name(prepared.plan), storage=storage).get_trials()
-    return dict(Counter(trial.state.name for trial in trials if trial.user_attrs))
+    return optuna.load_study(study_name=optuna_name(prepared.plan), storage=storage)
+
+
+def states(prepared: Prepared, url: str | None = None) -> dict[str, int]:
+    return dict(Counter(trial.state.name for trial in told(prepared, url).get_trials() if trial.user_attrs))
 
 
 def test_it_picks_as_many_arms_as_were_asked_for_in_rounds_and_each_once(home: Path) -> None:
@@ -135,6 +140,35 @@ def test_what_was_picked_by_a_run_that_was_killed_before_it_planned_it_is_told_f
     assert states(prepared) == {"COMPLETE": 1, "FAIL": 2, "RUNNING": 2}
 
 
+def test_an_arm_whose_map_is_no_number_is_told_failed_and_the_search_goes_on(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    for trial in (one for one in prepared.plan.trials if one.arm.is_control):
+        for phase in trial.phases.values():
+            made.train(prepared.store, phase.content, CLIPS, signal=math.nan)
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    finish(prepared, *[arm for arm in seeds_of(ahead) if arm not in seeds_of(declared)])
+    assert go_on(prepared, ahead) is not None
+    assert states(prepared) == {"COMPLETE": 2, "RUNNING": 2}, "nothing is told of the control"
+
+
+def test_an_arm_that_two_runs_picked_at_once_is_told_once_and_failed_the_other_time(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    picked = list(seeds_of(ahead))[1]
+    arm = next(one for one in prepared.plan.edition.arms if one.name == picked)
+    twice = told(prepared)
+    twice.enqueue_trial(dict(arm.levels))
+    twice.ask(twice.trials[0].distributions).set_user_attr(ARM, picked)
+    finish(prepared, picked)
+    follow(prepared, ahead)
+    assert states(prepared) == {"COMPLETE": 2, "RUNNING": 1, "FAIL": 1}
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_it_ends_when_there_are_no_more_arms(home: Path, sampler: str) -> None:
     text = SEARCH.replace("trials: 5, batch: 2", f"trials: 50, batch: 3, sampler: {sampler}")
@@ -199,14 +233,8 @@ def test_it_runs_to_its_end_with_two_objectives_and_a_second_time_does_nothing(h
     assert "with no other better in both mAP and latency of 4 arms: " in outcome.report.answer.sentence
     assert outcome.report.answer.sentence.endswith(" ms.")
     assert study.sql("select count(distinct arm) from finals").item() == 4
-    told = optuna.load_study(
-        study_name=optuna_name(prepared.plan),
-        storage=optuna.storages.JournalStorage(
-            optuna.storages.journal.JournalFileBackend(str(prepared.store.root / JOURNAL))
-        ),
-    )
-    assert len(told.best_trials) >= 1
-    assert all(len(trial.values) == 2 for trial in told.get_trials() if trial.values)
+    assert len(told(prepared).best_trials) >= 1
+    assert all(len(trial.values) == 2 for trial in told(prepared).get_trials() if trial.values)
     runs = sorted(prepared.store.runs.glob("*/*"))
     assert study.run(Request(str(home / "sought.yaml")), workers=1).report.answer.sentence
     assert sorted(prepared.store.runs.glob("*/*")) == runs
