@@ -6,14 +6,17 @@ or was left by a worker that was killed, is told failed, for a journal has no he
 is trained when the study is run again. An arm that is picked twice is told at once and not trained twice.
 """
 
+import json
+import logging
 import math
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from results.attempt import Attempt, Store
-from results.files import writing
+from results.files import rename, writing
 from results.metric.facts import METRICS
 from results.plan import PlanFile, plan_of, seeds_of
 from results.record import read_records
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import TrialState
 
+log = logging.getLogger(__name__)
 JOURNAL = "optuna.journal"
 MOST_REPEATS = 20
 """How often in a round an arm may be picked that was picked before; after that, one is drawn that was not."""
@@ -43,14 +47,16 @@ def follow(prepared: Prepared, declared: PlanFile, queued: Collection[str] = ())
     Args:
         queued: keys of phases that SLURM holds.
     """
-    _Search(prepared, declared, queued).tell()
+    with writing(prepared.store.root / JOURNAL):
+        _Search(prepared, declared, queued).tell()
 
 
 def pick_next(prepared: Prepared, declared: PlanFile) -> dict[str, int] | None:
     """Give the arms of the next round with all before it, and their number of seeds; None if the search is over."""
-    search = _Search(prepared, declared)
-    search.tell()
-    picked = search.ask()
+    with writing(prepared.store.root / JOURNAL):
+        search = _Search(prepared, declared)
+        search.tell()
+        picked = search.ask()
     return dict.fromkeys([*search.planned, *picked], len(prepared.plan.edition.seeds)) if picked else None
 
 
@@ -189,19 +195,51 @@ class _Search:
 
 
 def _storage(store: Store, url: str | None) -> "optuna.storages.BaseStorage | str":
-    """Give where Optuna keeps what it knows.
-
-    Raises:
-        UnwritableError: the journal cannot be written.
-    """
+    """Give where Optuna keeps what it knows; a damaged journal is set aside, and all that counts is told anew."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     if url is not None:
         return os.path.expandvars(url)
     path = store.root / JOURNAL
-    with writing(path):
-        return JournalStorage(JournalFileBackend(str(path)))
+    _set_aside_if_damaged(path)
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _set_aside_if_damaged(path: Path) -> None:
+    """Rename a journal that is torn, as a full disk leaves it: Optuna would append to it once and then never read it.
+
+    Under its lock, for searches of one store share a journal, and what another one is about to write is not torn.
+    """
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    if not path.exists() or _is_whole(path):
+        return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        if path.exists() and not _is_whole(path):
+            log.warning("%s: is damaged; set aside as %s and written anew from the store.", path, _keep(path).name)
+    finally:
+        lock.release()
+
+
+def _is_whole(path: Path) -> bool:
+    content = path.read_bytes()
+    try:
+        for line in content.splitlines():
+            json.loads(line)
+    except ValueError:
+        return False
+    return not content or content.endswith(b"\n")
+
+
+def _keep(path: Path) -> Path:
+    """Move a damaged file to the first name that no older one has."""
+    names = (path.with_name(f"{path.name}.damaged{number}") for number in ("", *range(2, 1_000)))
+    aside = next(name for name in names if not name.exists())
+    rename(path, aside)
+    return aside
 
 
 def _sampler(settings: Settings, seed: int) -> "optuna.samplers.BaseSampler":

@@ -1,8 +1,10 @@
 """A search: the files say what Optuna is told, each arm is trained once, and nothing is decided."""
 
 import math
+import resource
+import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import optuna
@@ -11,6 +13,7 @@ import pytest
 import study
 from experiments.problem import SpecError
 from experiments.spec import SEARCH_SEEDS
+from results.files import UnwritableError
 from results.owner import Owner
 from results.plan import PlanFile, seeds_of
 from study.declaration import declare, optuna_name, write_plan
@@ -167,6 +170,46 @@ def test_an_arm_that_two_runs_picked_at_once_is_told_once_and_failed_the_other_t
     finish(prepared, picked)
     follow(prepared, ahead)
     assert states(prepared) == {"COMPLETE": 2, "RUNNING": 1, "FAIL": 1}
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-7], lambda content: content[:40] + b"\0\0" + content[42:]]
+)
+def test_a_damaged_journal_is_set_aside_and_written_anew_from_the_files(
+    home: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[bytes], bytes]
+) -> None:
+    prepared = prepared_of(home)
+    search(prepared)
+    journal = prepared.store.root / JOURNAL
+    for number in ("", "2"):
+        content = damage(journal.read_bytes())
+        journal.write_bytes(content)
+        assert pick_next(prepared, declare(prepared, "")) is None
+        assert states(prepared) == {"COMPLETE": 6}
+        aside = journal.with_name(f"{JOURNAL}.damaged{number}")
+        assert aside.read_bytes() == content
+        assert caplog.messages[-1] == (
+            f"{journal}: is damaged; set aside as {aside.name} and written anew from the store."
+        )
+    assert study.verify() == []
+
+
+def test_a_full_disk_is_said_as_everywhere(home: Path) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    follow(prepared, declared)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((prepared.store.root / JOURNAL).stat().st_size + 9, limits[1]))
+    try:
+        with pytest.raises(UnwritableError, match=r"optuna.journal: cannot write: the file would exceed"):
+            pick_next(prepared, declared)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert go_on(prepared, declared) is not None
+    assert states(prepared) == {"COMPLETE": 1, "RUNNING": 2}
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
