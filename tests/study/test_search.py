@@ -16,7 +16,7 @@ from experiments.spec import SEARCH_SEEDS
 from results.files import UnwritableError
 from results.owner import Owner
 from results.plan import PlanFile, seeds_of
-from study.declaration import declare, optuna_name, write_plan
+from study.declaration import declare, digest_of, optuna_name, write_plan
 from study.preparation import Prepared, Request, prepare
 from study.search import ARM, JOURNAL, follow, pick_next
 from tests import made_store as made
@@ -239,6 +239,29 @@ def test_a_plan_counts_what_will_be_trained_and_not_every_arm(home: Path) -> Non
     assert len(planned.plan.trials) == 6
     assert planned.first_look is not None
     assert len(planned.first_look.plan.trials) == 1
+
+
+AGAINST = SEARCH.replace("startup: 2", "startup: 2, against: latency") + "  inference: {warmups: 1, repeats: 3}\n"
+
+
+def test_what_decides_the_second_objective_decides_the_claim_and_the_editions_name(home: Path) -> None:
+    fewer, more = (prepared_of(home, AGAINST.replace("repeats: 3", f"repeats: {count}")).plan for count in (3, 30))
+    assert digest_of(fewer) != digest_of(more)
+    asked = Request(str(home / "sought.yaml"), overrides={"inference.repeats": 5})
+    assert prepare(asked).plan.edition.name == "sought--inference.repeats=5"
+    alone = [prepared_of(home, SEARCH + f"  inference: {{repeats: {count}}}\n").plan for count in (3, 30)]
+    assert digest_of(alone[0]) == digest_of(alone[1]), "without it nothing is measured"
+
+
+def test_arms_that_differ_in_the_second_objective_alone_are_two(home: Path) -> None:
+    levels = "factors:\n  inference.repeats: [3, 5]"
+    text = (
+        AGAINST.replace(", repeats: 3", "")
+        .replace("factors:", levels)
+        .replace("control: {", "control: {inference.repeats: 3, ")
+    )
+    assert len(prepared_of(home, text).plan.edition.arms) == 18
+    assert len(prepared_of(home, text.replace(", against: latency", "")).plan.edition.arms) == 9
 
 
 @pytest.mark.parametrize(
