@@ -52,11 +52,14 @@ def follow(prepared: Prepared, declared: PlanFile, queued: Collection[str] = ())
 
 
 def pick_next(prepared: Prepared, declared: PlanFile) -> dict[str, int] | None:
-    """Give the arms of the next round with all before it, and their number of seeds; None if the search is over."""
+    """Give the arms of the next round with all before it, and their number of seeds; None if the search is over.
+
+    Where a plan has lost arms that were picked, these are the next round.
+    """
     with writing(prepared.store.root / JOURNAL):
         search = _Search(prepared, declared)
         search.tell()
-        picked = search.ask()
+        picked = search.lost or search.ask()
     return dict.fromkeys([*search.planned, *picked], len(prepared.plan.edition.seeds)) if picked else None
 
 
@@ -65,6 +68,7 @@ class _Search:
 
     Attributes:
         planned: names of the arms that were picked so far, and of the control.
+        lost: those of them that the plan no longer holds: it was removed, or written for another claim meanwhile.
     """
 
     def __init__(self, prepared: Prepared, declared: PlanFile, queued: Collection[str] = ()) -> None:
@@ -95,6 +99,17 @@ class _Search:
             directions=["maximize", "minimize"] if self.settings.against else ["maximize"],
             load_if_exists=True,
         )
+        self.lost = [arm for arm in self._named() if arm not in self.planned and self._is_begun(arm)]
+        self.planned += self.lost
+
+    def _named(self) -> list[str]:
+        """List the arms that Optuna knows to be picked, in that order."""
+        names = (trial.user_attrs.get(ARM) for trial in self._study.get_trials(deepcopy=False))
+        return [name for name in dict.fromkeys(names) if name in self.arms]
+
+    def _is_begun(self, arm: str) -> bool:
+        """Tell whether an arm was ever in training: else it was picked by a run that was killed before it planned."""
+        return any(self._states[trial.final.key].name != "absent" for trial in self._trials[arm])
 
     def tell(self) -> None:
         """Tell Optuna what the files say of every arm that was picked."""

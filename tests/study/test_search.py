@@ -212,6 +212,34 @@ def test_a_full_disk_is_said_as_everywhere(home: Path) -> None:
     assert states(prepared) == {"COMPLETE": 1, "RUNNING": 2}
 
 
+@pytest.mark.parametrize("loss", ["removed", "edited and put back"])
+def test_what_was_picked_is_known_though_the_plan_was_lost(home: Path, loss: str) -> None:
+    prepared = prepared_of(home)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    _, done, failed = seeds_of(ahead)
+    finish(prepared, done)
+    key = next(trial.final.key for trial in prepared.plan.trials if trial.arm.name == failed)
+    assert prepared.store.claim(key, {}, DEAD) is not None
+    follow(prepared, ahead)
+    if loss == "removed":
+        (prepared.store.editions / "sought" / "plan.json").unlink()
+    else:
+        declare(prepared_of(home, SEARCH.replace("smallest: 1.0", "smallest: 2.0")), "")
+    prepared = prepared_of(home)
+    again = declare(prepared, "")
+    assert list(seeds_of(again)) == [prepared.plan.edition.control.name], "until the search looks"
+    follow(prepared, again)
+    found = go_on(prepared, again)
+    assert found is not None
+    assert found["trials"] == ahead["trials"]
+    finish(prepared, failed)
+    assert len(seeds_of(go_on(prepared, found) or found)) == 5
+    assert states(prepared) == {"COMPLETE": 3, "FAIL": 1, "RUNNING": 2}
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_it_ends_when_there_are_no_more_arms(home: Path, sampler: str) -> None:
     text = SEARCH.replace("trials: 5, batch: 2", f"trials: 50, batch: 3, sampler: {sampler}")
