@@ -16,6 +16,7 @@ from experiments.spec import SEARCH_SEEDS
 from results.files import UnwritableError
 from results.owner import Owner
 from results.plan import PlanFile, seeds_of
+from study import search as picking
 from study.declaration import declare, digest_of, optuna_name, write_plan
 from study.preparation import Prepared, Request, prepare
 from study.search import ARM, JOURNAL, follow, pick_next
@@ -37,11 +38,11 @@ def prepared_of(home: Path, text: str = SEARCH, name: str = "sought") -> Prepare
     return prepare(Request(str(home / f"{name}.yaml")))
 
 
-def finish(prepared: Prepared, *arms: str) -> None:
-    """Store results of arms, the better the smaller their learning rates."""
+def finish(prepared: Prepared, *arms: str, scale: float = 0.01) -> None:
+    """Store results of arms, the better the smaller their learning rates; with a `scale` below 0 the worse."""
     for trial in (one for one in prepared.plan.trials if one.arm.name in arms):
         for phase in trial.phases.values():
-            made.train(prepared.store, phase.content, CLIPS, signal=0.01 / trial.arm.settings.optim.lr)
+            made.train(prepared.store, phase.content, CLIPS, signal=scale / trial.arm.settings.optim.lr)
 
 
 def go_on(prepared: Prepared, declared: PlanFile) -> PlanFile | None:
@@ -50,14 +51,13 @@ def go_on(prepared: Prepared, declared: PlanFile) -> PlanFile | None:
     return asked and write_plan(prepared, asked, declared["claim_hash"], "")
 
 
-def search(prepared: Prepared) -> list[tuple[str, ...]]:
-    """Search to the end; give the arms of each round."""
+def search(prepared: Prepared, scale: float = 0.01) -> list[tuple[str, ...]]:
+    """Search to the end with results as `finish` makes them; give the arms of each round."""
     declared, rounds = declare(prepared, ""), []
     seen: set[str] = set()
     while True:
         new = tuple(arm for arm in seeds_of(declared) if arm not in seen)
-        for arm in new:
-            finish(prepared, arm)
+        finish(prepared, *new, scale=scale)
         seen |= set(new)
         rounds.append(new)
         ahead = go_on(prepared, declared)
@@ -238,6 +238,62 @@ def test_what_was_picked_is_known_though_the_plan_was_lost(home: Path, loss: str
     finish(prepared, failed)
     assert len(seeds_of(go_on(prepared, found) or found)) == 5
     assert states(prepared) == {"COMPLETE": 3, "FAIL": 1, "RUNNING": 2}
+
+
+def test_what_somebody_is_training_is_neither_told_failed_nor_done(home: Path) -> None:
+    prepared = prepared_of(home)
+    ahead = go_on(prepared, declare(prepared, ""))
+    assert ahead is not None
+    key = ahead["trials"][1]["final"]
+    assert prepared.store.claim(key, {}, Owner.current()) is not None
+    follow(prepared, ahead)
+    assert states(prepared) == {"RUNNING": 2}
+
+
+def test_what_a_pruner_gave_up_is_told_pruned_and_not_trained_again(home: Path) -> None:
+    text = SEARCH.replace("seeds: 1", "seeds: 1\nprune: {pruner: successive_halving, bootstrap_count: 100}")
+    prepared = prepared_of(home, text)
+    declared = declare(prepared, "")
+    finish(prepared, *seeds_of(declared))
+    ahead = go_on(prepared, declared)
+    assert ahead is not None
+    attempt = prepared.store.claim(ahead["trials"][1]["final"], {}, Owner.current())
+    assert attempt is not None
+    attempt.prune("sought", ahead["claim_hash"], 1, "it was the worst")
+    follow(prepared, ahead)
+    follow(prepared, ahead)
+    assert states(prepared) == {"COMPLETE": 1, "PRUNED": 1, "RUNNING": 1}
+
+
+@pytest.mark.parametrize(("startup", "learns"), [(0, True), (50, False)])
+def test_tpe_learns_from_results_once_it_has_picked_as_many_blindly_as_it_was_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, startup: int, learns: bool
+) -> None:
+    text = SEARCH.replace("startup: 2", f"startup: {startup}")
+    found = search(prepared_of(home, text))
+    monkeypatch.setenv("STUDY_HOME", str(home / "another home"))
+    assert (search(prepared_of(home, text), scale=-0.01) != found) == learns
+
+
+def test_each_round_draws_anew_and_what_is_drawn_again_is_told_what_is_known_of_it(home: Path) -> None:
+    prepared = prepared_of(home, SEARCH.replace("trials: 5, batch: 2", "trials: 6, batch: 1, sampler: random"))
+    assert len(search(prepared)) == 7
+    trials = told(prepared).get_trials()
+    drawn = Counter(str(trial.params) for trial in trials)
+    assert max(drawn.values()) < 5, "with one seed for all six rounds the first draw comes back in each of them"
+    again = [trial for trial in trials if not trial.user_attrs]
+    assert {trial.state.name for trial in again} == {"COMPLETE"}
+    known = {str(trial.params): trial.values for trial in trials if trial.user_attrs}
+    assert all(trial.values == known[str(trial.params)] for trial in again)
+
+
+def test_after_many_repetitions_an_arm_is_drawn_that_was_never_picked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picking, "MOST_REPEATS", 0)
+    prepared = prepared_of(home, SEARCH.replace("trials: 5, batch: 2", "trials: 50, batch: 8, sampler: random"))
+    assert [len(own) for own in search(prepared)] == [1, 8]
+    assert sum(not trial.user_attrs for trial in told(prepared).get_trials()) == 1
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
