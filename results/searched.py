@@ -16,13 +16,17 @@ from results.pruned import censored
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_MAPS = """
+_WHOLE = "(select count(*) from trials where trials.edition = $edition and trials.arm = {arm})"
+"""The seeds that are planned of an arm: with fewer it is still in training, and its mean is of other seeds."""
+_MAPS = f"""
 select arm, avg(map) as map from finals
-where edition = $edition and not pruned and split like 'val%' group by arm having not isnan(avg(map)) order by map desc
+where edition = $edition and not pruned and split like 'val%' group by arm
+having not isnan(avg(map)) and count(distinct seed) = {_WHOLE.format(arm="finals.arm")} order by map desc, arm
 """
-_COSTS = """
+_COSTS = f"""
 select arm, avg(value) from phases join records using (key)
 where edition = $edition and phase = 'profile' and metric = $metric and split = $split group by arm
+having count(distinct seed) = {_WHOLE.format(arm="phases.arm")}
 """
 
 
@@ -33,7 +37,7 @@ def answer_search(
     search: Mapping[str, Any],
     compared: Sequence[Contrast],
 ) -> Answer:
-    """Name the best arms of a search: the one with the most mAP, or all that no other one beats by both objectives.
+    """Name the best arms that have all their seeds: the one with the most mAP, or all that none beats in both.
 
     Args:
         search: its settings, as the plan keeps them.

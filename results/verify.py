@@ -13,7 +13,9 @@ from results.plan import PlanFile, read_plan
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
-_ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock", "optuna.journal"}
+_ROOT = {"VERSION", "runs", "editions", "cache", "submissions", "study.duckdb", "study.lock"}
+_JOURNAL = "optuna.journal"
+"""Optuna's, also those that were set aside as damaged."""
 _RESTORE = "Restore it from a backup: a claim is made only once."
 _CHOSEN_ONCE = "Restore it from a backup: arms choose only once."
 _ANEW = "Remove study.duckdb and run `study sync`: it is made anew from the files."
@@ -31,7 +33,7 @@ def verify(store: Store, key_of: KeyOf) -> list[Problem]:
     store.check_version()
     inspector = Inspector(store, key_of)
     for path in sorted(store.root.iterdir()) if store.root.is_dir() else []:
-        if path.name not in _ROOT:
+        if path.name not in _ROOT and not path.name.startswith(_JOURNAL):
             inspector.leftover(path, "does not belong to the store. `study clean` frees it if a write was cut off.")
     for path in sorted(store.runs.iterdir()) if store.runs.is_dir() else []:
         if path.is_dir():

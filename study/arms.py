@@ -83,35 +83,37 @@ def settled(
     return arms
 
 
-def merged(arms: Sequence[Arm], metric: str) -> tuple[list[Arm], list[str]]:
+def merged(arms: Sequence[Arm], metric: str, against: str | None = None) -> tuple[list[Arm], list[str]]:
     """Keep one of the arms that are equal in all that counts, the control before others; say which were merged.
 
     Args:
         metric: of the claim; settings that cannot change it make no other arm.
+        against: the second objective of a search; nor do those that cannot change that.
     """
     kept: dict[str, Arm] = {}
     notes: list[str] = []
     for arm in sorted(arms, key=lambda arm: not arm.is_control):
-        same = kept.setdefault(content(arm, metric), arm)
+        same = kept.setdefault(content(arm, metric, against), arm)
         if same is not arm:
             notes.append(f"{arm.name}: the same settings as {same.name}; trained once, under that name.")
     alone = {id(arm) for arm in kept.values()}
     return [arm for arm in arms if id(arm) in alone], notes
 
 
-def content(arm: Arm, metric: str) -> str:
+def content(arm: Arm, metric: str, against: str | None = None) -> str:
     """Give what tells an arm from others: all that the keys of its phases hash, and where its clips come from.
 
     A path is in no key, because the clips' own content is; but it is all that is known of them here. Thresholds of
     signatures change no number, and what is said of them.
     """
-    data, phases = arm.settings.data, deciding(arm, metric)
+    data, phases = arm.settings.data, deciding(arm, metric, against)
     source = [data.source.model_dump(mode="json"), data.limit]
     return canonical([phases, source, arm.settings.signatures.model_dump(), arm.replicate])
 
 
-def deciding(arm: Arm, metric: str) -> dict[str, Any]:
-    """Give all settings that can change `metric`: what the phases of a trial hash, by role."""
+def deciding(arm: Arm, metric: str, against: str | None = None) -> dict[str, Any]:
+    """Give all settings that can change `metric` or the second objective: what phases of a trial hash, by role."""
     labels = arm.settings.data.labels
-    phases = trial_phases(arm.settings, metric, 0, 0, ClipSource("", labels.learned(0), None))
+    source = ClipSource("", labels.learned(0), None)
+    phases = trial_phases(arm.settings, metric, 0, 0, source, against)
     return {role: phase.content | {"parents": {}} for role, phase in phases.items()}

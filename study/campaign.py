@@ -32,7 +32,7 @@ class Campaign:
     @property
     def epochs_unshared(self) -> int:
         """Epochs to train each study alone and each of its trials separately; without baselines."""
-        trials = (trial for plan in self.plans for trial in plan.trials)
+        trials = (trial for plan in self.plans for trial in plan.trained)
         return _epochs(phase for trial in trials for phase in trial.phases.values() if phase.kind != BASELINE)
 
     @property

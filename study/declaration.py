@@ -1,7 +1,7 @@
 """What is fixed in the store before the first result: the claim, once and for ever, and the newest plan."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from results.plan import (
 )
 from results.state import State
 from study.arms import deciding
-from study.edition import Arm, Tuning
+from study.edition import Arm, Edition, Tuning
 from study.key import NUMERICS
 from study.phase import Phase, phases_of
 from study.planner import Plan, Trial
@@ -124,7 +124,7 @@ def fixed_by_claim(plan: Plan) -> dict[str, Any]:
             "edition": edition.name,
             "question": edition.spec.question.model_dump(mode="json"),
             "claim": edition.claim.model_dump(mode="json"),
-            "arms": [_fixed_arm(arm, edition.tries_of(arm), edition.claim.metric) for arm in edition.arms],
+            "arms": [_fixed_arm(arm, edition) for arm in edition.arms],
             "signatures": edition.settings.signatures.model_dump(),
             "seeds": list(edition.seeds),
             "data": _fingerprints(plan),
@@ -238,13 +238,13 @@ def _arm(arm: Arm) -> PlannedArm:
     }
 
 
-def _fixed_arm(arm: Arm, tries: Sequence[Arm], metric: str) -> dict[str, Any]:
+def _fixed_arm(arm: Arm, edition: Edition) -> dict[str, Any]:
     """Give what a claim fixes of an arm; its weights by their content alone, which is among the settings.
 
     Of an arm that is tuned these are the settings under every combination of levels, whichever it chooses.
     """
     fixed = {name: value for name, value in _arm(arm).items() if name != "weights"}
-    settings = {one.tried: _settings_digest(one, metric) for one in tries}
+    settings = {one.tried: _settings_digest(one, edition) for one in edition.tries_of(arm)}
     return fixed | {"settings": settings.get("", settings)}
 
 
@@ -294,8 +294,9 @@ def _weights(start: Start) -> PlannedWeights:
     return {"setting": start.setting, "file": start.file.found().name, "digest": start.file.digest}
 
 
-def _settings_digest(arm: Arm, metric: str) -> str:
-    return hashlib.sha256(canonical(deciding(arm, metric)).encode()).hexdigest()
+def _settings_digest(arm: Arm, edition: Edition) -> str:
+    decided = deciding(arm, edition.claim.metric, edition.against)
+    return hashlib.sha256(canonical(decided).encode()).hexdigest()
 
 
 def _phase(phase: Phase, clips: int) -> PlannedPhase:

@@ -83,6 +83,11 @@ class Edition:
         return next(arm for arm in self.arms if arm.is_control)
 
     @property
+    def against(self) -> str | None:
+        """The second objective of a search, if it has one."""
+        return self.search.against if self.search else None
+
+    @property
     def grows(self) -> bool:
         """Tell whether results decide what is planned further: levels, seeds until a claim is decided, or arms."""
         return bool(self.claim.looks) or self.search is not None or self.tuning is not None

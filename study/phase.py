@@ -285,11 +285,18 @@ def with_seed(phases: Mapping[str, Phase], seed: int) -> dict[str, Phase]:
     return others
 
 
-def trial_phases(settings: Settings, metric: str, seed: int, replicate: int, source: ClipSource) -> dict[str, Phase]:
-    """Give what a claim about `metric` needs of a trial: trainings, or a measurement of what inference costs."""
-    if METRICS[metric].is_cost:
-        return profile_of(settings, seed, replicate, source.classes, source.skeleton)
-    return phases_of(settings, seed, replicate, source.fingerprint)
+def trial_phases(
+    settings: Settings, metric: str, seed: int, replicate: int, source: ClipSource, against: str | None = None
+) -> dict[str, Phase]:
+    """Give what a claim about `metric` needs of a trial: trainings, or a measurement of what inference costs.
+
+    Args:
+        against: the second objective of a search, a cost: it needs both, the trainings last.
+    """
+    trained = {} if METRICS[metric].is_cost else phases_of(settings, seed, replicate, source.fingerprint)
+    if trained and against is None:
+        return trained
+    return profile_of(settings, seed, replicate, source.classes, source.skeleton) | trained
 
 
 def profile_of(

@@ -13,7 +13,7 @@ from results.attempt import Store
 from results.metric.facts import METRICS
 from results.state import State, as_seen
 from study.edition import Arm, Edition
-from study.phase import ClipSource, Phase, profile_of, trial_phases, with_seed
+from study.phase import ClipSource, Phase, trial_phases, with_seed
 from study.seeding import derive
 
 
@@ -128,10 +128,7 @@ def make_plan(
     def phases(arm: Arm) -> dict[str, Phase]:
         classes, seed = arm.settings.data.labels.learned(len(labels)), edition.seeds[0]
         source = ClipSource(data[arm.name], classes, skeletons[arm.name])
-        trained = trial_phases(arm.settings, metric, seed, arm.replicate, source)
-        if edition.search is None or edition.search.against is None:
-            return trained
-        return profile_of(arm.settings, seed, arm.replicate, classes, skeletons[arm.name]) | trained
+        return trial_phases(arm.settings, metric, seed, arm.replicate, source, edition.against)
 
     def place(arm: Arm, seed: int) -> tuple[int, bool]:
         """Measurements of costs come in another order for each seed: what drifts is no difference between arms."""
@@ -158,9 +155,9 @@ def _refuse_arms_that_are_one(trials: Sequence[Trial]) -> None:
     Raises:
         UserError: two have.
     """
-    arms: dict[str, str] = {}
+    arms: dict[tuple[str, ...], str] = {}
     for trial in trials:
-        first = arms.setdefault(trial.final.key, trial.arm.name)
+        first = arms.setdefault(tuple(phase.key for phase in trial.phases.values()), trial.arm.name)
         if first != trial.arm.name:
             raise UserError(
                 f"arms {first} and {trial.arm.name}: they are one training of the same clips, so that nothing can be "

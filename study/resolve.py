@@ -61,10 +61,10 @@ def resolve(
         return settled(combined, factors, control, [*own, *data_option, *settings])
 
     every = arms_with(list(options.values()))
-    metric = spec.claim.metric
-    arms, merges = merged(every, metric)
+    metric, against = spec.claim.metric, searched.against if searched else None
+    arms, merges = merged(every, metric, against)
     _refuse_unclear(spec, arms)
-    changes = _changes(every, options, arms_with, metric)
+    changes = _changes(every, options, arms_with, lambda arm: content(arm, metric, against))
     looks = _looks(spec, base)
     compared = (*arms, *_control_again(spec, arms))
     own_data, its_data = _data_of(own), _data_of([*own, *data_option, *options.values()])
@@ -162,16 +162,19 @@ def _refuse_unclear(spec: Spec, arms: Sequence[Arm]) -> None:
 
 
 def _changes(
-    every: Sequence[Arm], options: Mapping[str, Layer], arms_with: Callable[[Sequence[Layer]], list[Arm]], metric: str
+    every: Sequence[Arm],
+    options: Mapping[str, Layer],
+    arms_with: Callable[[Sequence[Layer]], list[Arm]],
+    content_of: Callable[[Arm], str],
 ) -> dict[str, Any]:
     """Keep the overrides without which some arm would have another key: not what is so anyway, nor the device."""
-    with_all = [content(arm, metric) for arm in every] if options else []
+    with_all = [content_of(arm) for arm in every] if options else []
     control = key_content(next(arm for arm in every if arm.is_control).settings)
     changes: dict[str, Any] = {}
     for path, layer in options.items():
         try:
             others = arms_with([other for other in options.values() if other is not layer])
-            without = [content(arm, metric) for arm in others]
+            without = [content_of(arm) for arm in others]
         except SpecError:  # another override needs this one
             without = []
         if without != with_all:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from models.errors import UserError
-from results.plan import PlanFile, is_tuning
+from results.plan import PlanFile, is_tuning, plan_of, seeds_of
 from results.state import OVER
 from results.tuned import sum_up
 from study import preflight, provenance
@@ -15,6 +15,7 @@ from study.declaration import declare, refuse_other_clips
 from study.display import Board, Lines, decoding, shown
 from study.event import Event
 from study.executor import local
+from study.executor.turn import turn
 from study.fitting import check_device
 from study.leg import unstopped
 from study.looking import plan_next, planned_so_far
@@ -119,7 +120,8 @@ def make_ready(request: Request, command: str, console: Console, workers: int | 
     crew = workers or workers_of(resources)
     with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
-    return Declared(prepared, declare(prepared, command), command, crew)
+    with turn(prepared.store, prepared.plan.edition.name, console.print):
+        return Declared(prepared, declare(prepared, command), command, crew)
 
 
 def train_due(declared: Declared, console: Console) -> Outcome:
@@ -131,15 +133,27 @@ def train_due(declared: Declared, console: Console) -> Outcome:
         UserError: it was interrupted, or the store cannot be written; nothing that was measured is lost.
     """
     failed: dict[str, str] = {}
-    if declared.prepared.plan.edition.search is not None:
-        follow(declared.prepared, declared.plan)
+    edition, store = declared.prepared.plan.edition, declared.prepared.store
+    if edition.search is not None:
+        with turn(store, edition.name, console.print):
+            follow(declared.prepared, declared.plan)
     while True:
         outcome = _train_planned(declared, console, failed)
-        ahead = plan_next(declared.prepared, declared.plan, outcome.report)
+        ahead = _plan_next(declared, outcome.report, console) if edition.grows else None
         if ahead is None:
             return outcome
         console.print(sum_up(ahead) if is_tuning(declared.plan) else str(outcome.report.answer))
         declared = replace(declared, plan=ahead)
+
+
+def _plan_next(declared: Declared, report: Report, console: Console) -> PlanFile | None:
+    """Plan what `report` asks for, one run at a time; where another one has gone on with the plan, take over its."""
+    prepared, plan = declared.prepared, declared.plan
+    with turn(prepared.store, plan["edition"], console.print):
+        newest = plan_of(prepared.store, plan["edition"], plan["claim_hash"]) or plan
+        if seeds_of(newest) != seeds_of(plan):
+            return newest
+        return plan_next(prepared, plan, report)
 
 
 def _train_planned(declared: Declared, console: Console, failed: dict[str, str]) -> Outcome:

@@ -6,13 +6,17 @@ or was left by a worker that was killed, is told failed, for a journal has no he
 is trained when the study is run again. An arm that is picked twice is told at once and not trained twice.
 """
 
+import json
+import logging
+import math
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from results.attempt import Attempt, Store
-from results.files import writing
+from results.files import rename, writing
 from results.metric.facts import METRICS
 from results.plan import PlanFile, plan_of, seeds_of
 from results.record import read_records
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import TrialState
 
+log = logging.getLogger(__name__)
 JOURNAL = "optuna.journal"
 MOST_REPEATS = 20
 """How often in a round an arm may be picked that was picked before; after that, one is drawn that was not."""
@@ -42,14 +47,19 @@ def follow(prepared: Prepared, declared: PlanFile, queued: Collection[str] = ())
     Args:
         queued: keys of phases that SLURM holds.
     """
-    _Search(prepared, declared, queued).tell()
+    with writing(prepared.store.root / JOURNAL):
+        _Search(prepared, declared, queued).tell()
 
 
 def pick_next(prepared: Prepared, declared: PlanFile) -> dict[str, int] | None:
-    """Give the arms of the next round with all before it, and their number of seeds; None if the search is over."""
-    search = _Search(prepared, declared)
-    search.tell()
-    picked = search.ask()
+    """Give the arms of the next round with all before it, and their number of seeds; None if the search is over.
+
+    Where a plan has lost arms that were picked, these are the next round.
+    """
+    with writing(prepared.store.root / JOURNAL):
+        search = _Search(prepared, declared)
+        search.tell()
+        picked = search.lost or search.ask()
     return dict.fromkeys([*search.planned, *picked], len(prepared.plan.edition.seeds)) if picked else None
 
 
@@ -58,6 +68,7 @@ class _Search:
 
     Attributes:
         planned: names of the arms that were picked so far, and of the control.
+        lost: those of them that the plan no longer holds: it was removed, or written for another claim meanwhile.
     """
 
     def __init__(self, prepared: Prepared, declared: PlanFile, queued: Collection[str] = ()) -> None:
@@ -88,6 +99,17 @@ class _Search:
             directions=["maximize", "minimize"] if self.settings.against else ["maximize"],
             load_if_exists=True,
         )
+        self.lost = [arm for arm in self._named() if arm not in self.planned and self._is_begun(arm)]
+        self.planned += self.lost
+
+    def _named(self) -> list[str]:
+        """List the arms that Optuna knows to be picked, in that order."""
+        names = (trial.user_attrs.get(ARM) for trial in self._study.get_trials(deepcopy=False))
+        return [name for name in dict.fromkeys(names) if name in self.arms]
+
+    def _is_begun(self, arm: str) -> bool:
+        """Tell whether an arm was ever in training: else it was picked by a run that was killed before it planned."""
+        return any(self._states[trial.final.key].name != "absent" for trial in self._trials[arm])
 
     def tell(self) -> None:
         """Tell Optuna what the files say of every arm that was picked."""
@@ -102,7 +124,8 @@ class _Search:
             own = known.get(arm, [])
             is_told = any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in own)
             for trial in (trial for trial in own if trial.state == TrialState.RUNNING and state != TrialState.RUNNING):
-                self._study.tell(trial.number, values, TrialState.FAIL if is_told else state)
+                told = TrialState.FAIL if is_told else state
+                self._study.tell(trial.number, None if told == TrialState.FAIL else values, told)
                 is_told = True
             if not is_told and values is not None:
                 self._study.add_trial(
@@ -151,7 +174,8 @@ class _Search:
         return dict(arm.levels)
 
     def _outcome(self, arm: str) -> "tuple[TrialState, list[float] | None]":
-        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody is at what was begun."""
+        """Say what became of an arm: its values, if all its seeds are done; failed, if nobody is at what was begun, or
+        if a value is no number, which Optuna takes from nobody."""
         from optuna.trial import TrialState
 
         if arm not in self.planned:
@@ -159,7 +183,8 @@ class _Search:
         keys = [phase.key for trial in self._trials[arm] for phase in trial.phases.values()]
         states = {self._states[key].name for key in keys}
         if states == {"done"}:
-            return TrialState.COMPLETE, self._values(self._trials[arm])
+            values = self._values(self._trials[arm])
+            return (TrialState.COMPLETE, values) if all(map(math.isfinite, values)) else (TrialState.FAIL, None)
         if "running" in states or not self._queued.isdisjoint(keys):
             return TrialState.RUNNING, None
         if "pruned" in states:
@@ -170,7 +195,7 @@ class _Search:
         """Give the mean mAP of the validation splits over all seeds, and the mean of the second objective."""
         finals = [self._result(trial.final.key) for trial in trials]
         maps = [read_measured(result) for result in finals]
-        values = [fmean(one[max(one)] for one in maps)]
+        values = [fmean(one[max(one)] if one else math.nan for one in maps)]
         if self.settings.against:
             metric = METRICS[self.settings.against].record
             results = [self._result(trial.phases["profile"].key) for trial in trials]
@@ -185,19 +210,51 @@ class _Search:
 
 
 def _storage(store: Store, url: str | None) -> "optuna.storages.BaseStorage | str":
-    """Give where Optuna keeps what it knows.
-
-    Raises:
-        UnwritableError: the journal cannot be written.
-    """
+    """Give where Optuna keeps what it knows; a damaged journal is set aside, and all that counts is told anew."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     if url is not None:
         return os.path.expandvars(url)
     path = store.root / JOURNAL
-    with writing(path):
-        return JournalStorage(JournalFileBackend(str(path)))
+    _set_aside_if_damaged(path)
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _set_aside_if_damaged(path: Path) -> None:
+    """Rename a journal that is torn, as a full disk leaves it: Optuna would append to it once and then never read it.
+
+    Under its lock, for searches of one store share a journal, and what another one is about to write is not torn.
+    """
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    if not path.exists() or _is_whole(path):
+        return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        if path.exists() and not _is_whole(path):
+            log.warning("%s: is damaged; set aside as %s and written anew from the store.", path, _keep(path).name)
+    finally:
+        lock.release()
+
+
+def _is_whole(path: Path) -> bool:
+    content = path.read_bytes()
+    try:
+        for line in content.splitlines():
+            json.loads(line)
+    except ValueError:
+        return False
+    return not content or content.endswith(b"\n")
+
+
+def _keep(path: Path) -> Path:
+    """Move a damaged file to the first name that no older one has."""
+    names = (path.with_name(f"{path.name}.damaged{number}") for number in ("", *range(2, 1_000)))
+    aside = next(name for name in names if not name.exists())
+    rename(path, aside)
+    return aside
 
 
 def _sampler(settings: Settings, seed: int) -> "optuna.samplers.BaseSampler":

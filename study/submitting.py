@@ -165,7 +165,8 @@ def make_ready(
     most, crew = slurm.max_array_size(), workers_of(prepared.plan.edition.settings.resources)
     with decoding(console) as progress, beside_others(unstopped, console.print):
         prepared = decode(prepared, crew, progress, skip_bad=request.skip_bad)
-    declared = declare(prepared, command)
+    with turn(prepared.store, prepared.plan.edition.name, console.print):
+        declared = declare(prepared, command)
     asked = _asked(request, cluster_name)
     code, pages = provenance.code(), pages_folder()
     ready = Ready(prepared, declared["claim_hash"], cluster, most, asked, command, user, code, pages)

@@ -32,7 +32,8 @@ class Settings(Frozen):
     storage: str | None = None
     """Optuna's URL of a database (`postgresql://...`; variables of the environment are filled in).
 
-    A journal in the store, `optuna.journal`, if not given.
+    A journal in the store, `optuna.journal`, if not given. One database serves one store: a second one would tell
+    failed what the first is training.
     """
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
-"""One submitter of an edition at a time: what one of them submits, the next one finds in the queue.
+"""One at a time plans or submits an edition: the next one finds its plan, and in the queue what it submitted.
 
 A file that is linked into place, and so on network file systems too, names who has the turn; its time of change says
 that the holder lives. A turn is passed over once its holder's process is gone on this machine, or once nobody has
-touched the file for long. Phases submitted twice would still end in one result each: only time would be lost.
+touched the file for long. Phases submitted twice would still end in one result each: only time would be lost. Of two
+plans made at once the second would forget what the first asked for, and a search would pick two rounds at once.
 """
 
 import os
@@ -30,7 +31,7 @@ Turn = dict[str, Any]
 
 @contextmanager
 def turn(store: Store, edition: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Have the turn to submit phases of `edition`, once nobody else has it.
+    """Have the turn to plan or submit phases of `edition`, once nobody else has it.
 
     Args:
         say: told once, if there is a wait.
@@ -50,7 +51,7 @@ def turn(store: Store, edition: str, say: Callable[[str], None]) -> Iterator[Non
                 _take_away(path, holder, aside)
         elif holder:
             if not is_told:
-                say(f"waits for {holder['host']} {holder['pid']}, which submits {edition} ({path})")
+                say(f"waits for {holder['host']} {holder['pid']}, which plans {edition} ({path})")
             is_told = True
             time.sleep(POLL_S)
     try:

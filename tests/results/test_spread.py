@@ -62,7 +62,21 @@ def test_a_spread_is_the_mean_variance_of_the_contrasts_that_the_claim_is_about(
     assert spread is not None
     assert spread.seed == pytest.approx(math.sqrt((0.1**2 + 0.2**2 + 0.9**2) / 3 * 3))
     assert [part.variance for part in spread.clips] == pytest.approx([part.variance for part in CLIPS])
+    assert [part.activities for part in spread.clips] == [24, 7]
     assert spread_of_contrasts(kept[-1:], "nothing") is None
+
+
+def test_seeds_that_are_not_paired_count_by_both_arms() -> None:
+    one = make_contrast("a", 0.0, 3.0, se_seed=0.5, seeds=(0, 1), control_seeds=(0, 1, 2, 3, 4), is_paired=False)
+    spread = spread_of_contrasts([jsonable(asdict(one))], "by made-up arms")
+    assert spread is not None
+    assert spread.seed**2 == pytest.approx(0.5**2 * 2 / (1 / 2 + 1 / 5))
+
+
+def test_seven_activities_tell_as_much_as_seven_seeds() -> None:
+    clips = (ClipPart("val_unseen", 7, 0.3),)
+    by_activities = found(Spread(0.0, clips, ""), claim(), 5)
+    assert by_activities == pytest.approx(found(Spread(math.sqrt(7 * 0.3), (), ""), claim(), 7))
 
 
 def test_a_control_alone_tells_of_an_arm_that_scatters_as_much() -> None:

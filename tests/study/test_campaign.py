@@ -17,7 +17,7 @@ from study.looking import planned_so_far
 from study.preparation import Request, prepare
 from study.runner import Outcome, run_all
 from study.training import started
-from tests.made_spec import SPEC
+from tests.made_spec import SPEC, TUNED
 
 FEWEST = {"data.limit": 4, "data.frames": 2, "data.size": 16, "data.margin": 2, "model.trunk.width": 8}
 
@@ -35,6 +35,14 @@ def test_studies_share_half_of_their_epochs_and_more(home: Path, profile: str) -
     assert planned.least_sharing == "token_count_by_data"
     assert planned.without("token_count_by_data").share <= 0.4
     assert sum(len(plan.phases) for plan in planned.plans) > len(planned.phases), "studies share among each other"
+
+
+def test_what_is_trained_for_arms_to_choose_by_counts_on_both_sides_of_the_share(home: Path) -> None:
+    (home / "asked.yaml").write_text(TUNED)
+    plan = prepare(Request(str(home / "asked.yaml"))).plan
+    planned = campaign.Campaign([plan])
+    assert planned.epochs == plan.epochs
+    assert planned.epochs_unshared == plan.epochs_unshared >= planned.epochs
 
 
 def test_the_same_question_is_asked_of_every_study(home: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from results.files import jsonable, replace_json
+from results.files import jsonable, read_json, replace_json
 from results.record import Record, RecordWriter
 from results.spread import ASSUMED
 from study.declaration import declare
 from study.preparation import Prepared, Request, prepare
 from study.spreads import find_spread, foresee
-from tests.made_spec import SPEC, UNTIL_DECIDED
+from tests.made_spec import COSTS, SPEC, UNTIL_DECIDED
 from tests.results.made_contrasts import make_contrast
 from tests.study.test_rates import finish
 
@@ -72,6 +72,28 @@ def test_the_answer_of_a_study_like_it_is_better_still_and_its_own_the_best(
     assert find_spread(planned).source == "by the arms of asked"
     unlike = TWO_SEEDS.replace("  smallest:", "  over: seeds\n  smallest:")
     assert find_spread(prepared(tmp_path, monkeypatch, unlike, "unlike")).source.startswith("assumed")
+
+
+def test_a_cost_scatters_in_percent_of_its_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = prepared(tmp_path, monkeypatch, COSTS.replace("seeds: 1", "seeds: 2"))
+    controls = [trial for trial in planned.plan.trials if trial.arm.is_control]
+    for trial, latency in zip(controls, (18.0, 22.0), strict=True):
+        finish(planned, trial.final, 1.0)
+        with RecordWriter(planned.store.runs / trial.final.key / "1" / "records.jsonl") as writer:
+            writer.write([Record("latency_median", "inference", 1, latency)])
+    assert find_spread(planned).seed == pytest.approx(math.sqrt(2) * math.sqrt(200.0)), "90 and 110 percent"
+
+
+@pytest.mark.parametrize(("part", "other"), [("data", "exercise_clips"), ("profile", "tiny")])
+def test_an_answer_about_other_data_or_of_another_profile_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, other: str
+) -> None:
+    planned = prepared(tmp_path, monkeypatch)
+    another = prepared(tmp_path, monkeypatch, name="another")
+    answered(another)
+    file = another.store.editions / "another" / "plan.json"
+    replace_json(file, read_json(file) | {part: other})
+    assert find_spread(planned).source.startswith("assumed")
 
 
 def test_each_look_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

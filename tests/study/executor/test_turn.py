@@ -1,4 +1,4 @@
-"""Whose turn it is to submit: one at a time, and nobody waits for the dead."""
+"""Whose turn it is to plan and submit: one at a time, and nobody waits for the dead."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_the_second_waits_for_the_first_and_for_no_other_edition(store: Store) -
     waiting.join(10)
     assert order == ["first", "second"]
     here = Owner.current()
-    assert said == [f"waits for {here.host} {here.pid}, which submits asked ({file(store)})"], "and says so once"
+    assert said == [f"waits for {here.host} {here.pid}, which plans asked ({file(store)})"], "and says so once"
     assert files(store) == []
 
 
@@ -103,7 +103,7 @@ def test_the_turn_of_another_machine_that_is_touched_is_waited_for(store: Store)
     said: list[str] = []
     with turn(store, "asked", said.append):
         assert host(store) == Owner.current().host
-    assert said == [f"waits for elsewhere 1, which submits asked ({file(store)})"]
+    assert said == [f"waits for elsewhere 1, which plans asked ({file(store)})"]
 
 
 def test_the_turn_of_a_process_of_this_machine_is_passed_over_once_that_is_gone(store: Store) -> None:
