@@ -246,7 +246,7 @@ def test_overrides_that_need_each_other_are_both_named(write_spec: WriteSpec) ->
         ("seeds: 2", "settings: {optim.lrr: 1}", "10  optim.lrr: no such setting. Did you mean 'lr'? There are: lr, "),
         ("seeds: 2", "settings: {model.fusion: mtcf}", "10  model.fusion: mtcf: no such fusion. Did you mean 'mctf'?"),
         ("seeds: 2", "settings: {model.tokens.count: 3}", "10  model.tokens.count: is varied by this study, so it"),
-        ("seeds: 2", "settings: {data.source: films}", "10  data.source: films: no such data set. There are: manifest, "),
+        ("seeds: 2", "settings: {data.source: films}", "10  data.source: films: no such data set. There are:"),
         ("[5, 20]", "[20]", "8  factors: there is no arm beside the control, count=20. Add a level."),
     ],
 )  # fmt: skip
