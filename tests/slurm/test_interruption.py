@@ -99,7 +99,8 @@ def test_phases_that_are_preempted_while_they_import_go_on_as_well(asked: Asked,
     assert attempts(asked, "claim.json") == []
     preempt()
     wait_for_the_end()
-    told = [log for log in logs(asked) if "stopped: preempted" in log]
+    # On a busy machine SLURM may lose patience while a phase still imports: then it is killed, and goes on as well.
+    told = [log for log in logs(asked) if "stopped: preempted" in log or "Timed out waiting for job step" in log]
     assert told
     assert asked.states() == {"done": PHASES}
 
