@@ -58,14 +58,9 @@ def _scores(own: pl.DataFrame, stage: str) -> list[str]:
 
 
 def _spread(numbers: pl.Series) -> str:
-    """Write a mean and the standard deviation over seeds, ``41.3 ± 0.8``; a score that is NaN is told, not dropped."""
-    measured = numbers.drop_nulls()
-    if measured.is_nan().any():
-        return "NaN"
-    mean, deviation = measured.mean(), measured.std()
-    if not isinstance(mean, float):
-        return words.MISSING
-    return f"{words.points(mean)} ± {words.points(deviation)}" if isinstance(deviation, float) else words.points(mean)
+    """Write a mean and the standard deviation over seeds: ``41.3 ± 0.8``."""
+    cell = table.score_cell(numbers)
+    return f"{cell.mean} ± {cell.spread}" if cell.spread else cell.mean
 
 
 def _costs(own: pl.DataFrame) -> list[str]:

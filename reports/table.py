@@ -81,7 +81,7 @@ def tabulate_arms(
     def measured(own: pl.DataFrame) -> list[Cell]:
         if is_about_cost:
             return [_cost_cell(own[column], write) for column, (_, write) in COSTS.items()]
-        return [_cell(own.filter(pl.col("split") == split)["map"]) for split in splits]
+        return [score_cell(own.filter(pl.col("split") == split)["map"]) for split in splits]
 
     rows = []
     for arm in ordered:
@@ -114,8 +114,8 @@ def _row(
     )
 
 
-def _cell(scores: pl.Series) -> Cell:
-    """Average the scores of one split; a score that is NaN is told, not dropped."""
+def score_cell(scores: pl.Series) -> Cell:
+    """Average scores over seeds; a score that is NaN is told, not dropped."""
     measured = scores.drop_nulls()
     if measured.is_empty():
         return Cell(words.MISSING)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from results.attempt import Store
 from results.files import StoreError, link_json, read_json, writing
 from results.plan import PlanFile
-from results.record import read_records
+from results.validation import last_measured
 
 
 class Choice(TypedDict):
@@ -61,7 +61,9 @@ def fix_choice(store: Store, edition: str, claim_hash: str, choice: Choice) -> C
 
 
 def list_misled(store: Store, plan: PlanFile) -> list[str]:
-    """Name the arms whose choice does not follow from the trainings that it was made by: they were changed since.
+    """Name the arms whose choice does not follow from the trainings that it was made by: one of them was changed.
+
+    An arm of which a training is no longer there cannot be judged.
 
     Raises:
         StoreError: the records of a training are damaged.
@@ -72,17 +74,10 @@ def list_misled(store: Store, plan: PlanFile) -> list[str]:
         finals.setdefault(trial["arm"], {}).setdefault(trial["tried"], []).append(trial["final"])
     failed, misled = set(tuning.get("failed", ())), []
     for arm, tries in finals.items():
-        whole = {tried: keys for tried, keys in tries.items() if failed.isdisjoint(keys)}
-        scores = {tried: fmean(_last_map(store, key) for key in keys) for tried, keys in whole.items()}
+        results = {tried: [*map(store.result, keys)] for tried, keys in tries.items() if failed.isdisjoint(keys)}
+        scores = {tried: fmean(map(last_measured, own)) for tried, own in results.items()}
         able = {tried: score for tried, score in scores.items() if math.isfinite(score)}
-        if not able or tuning["chosen"].get(arm) != max(able, key=able.__getitem__):
+        is_known = all(result and result.records.exists() for own in results.values() for result in own)
+        if is_known and (not able or tuning["chosen"].get(arm) != max(able, key=able.__getitem__)):
             misled.append(arm)
     return misled
-
-
-def _last_map(store: Store, key: str) -> float:
-    """Give the mean mAP of the validation splits after the last epoch; NaN without a result."""
-    result = store.result(key)
-    measured = [one for one in read_records(result.records) if one.metric == "map"] if result else []
-    last = max((one.step for one in measured), default=0)
-    return fmean(one.value for one in measured if one.step == last) if measured else math.nan

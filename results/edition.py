@@ -18,10 +18,10 @@ from results.plan import (
     PlannedArm,
     PlannedPhase,
     PlannedTrial,
-    PlannedTry,
     chosen_levels,
     chosen_of,
     read_plan,
+    tries_of,
 )
 
 Row = dict[str, Any]
@@ -118,7 +118,11 @@ def read_edition(folder: Path) -> Tables:
         "comparisons": comparisons,
         "trials": [_trial(plan["edition"], trial) for trial in plan["trials"]],
         "phases": [
-            *(row for trial in _tries(plan) for row in _phases(plan, plan["tuning"]["phases"], trial, trial["tried"])),
+            *(
+                row
+                for trial in tries_of(plan)
+                for row in _phases(plan, plan["tuning"]["phases"], trial, trial["tried"])
+            ),
             *(row for trial in plan["trials"] for row in _phases(plan, plan["phases"], trial)),
         ],
         "tuning": _tuning(plan),
@@ -143,13 +147,9 @@ def changed_claim(folder: Path, plan: PlanFile) -> str:
     )
 
 
-def _tries(plan: PlanFile) -> list[PlannedTry]:
-    return plan["tuning"]["trials"] if "tuning" in plan else []
-
-
 def _tuning(plan: PlanFile) -> list[Row]:
     """Give the trainings that arms choose their levels by; a position is that of these levels in the spec."""
-    combinations = dict.fromkeys(trial["tried"] for trial in _tries(plan))
+    combinations = dict.fromkeys(trial["tried"] for trial in tries_of(plan))
     places, chosen = {tried: place for place, tried in enumerate(combinations)}, chosen_of(plan)
     return [
         {
@@ -162,7 +162,7 @@ def _tuning(plan: PlanFile) -> list[Row]:
             "final": trial["final"],
             "chosen": None if chosen is None else chosen.get(trial["arm"]) == trial["tried"],
         }
-        for trial in _tries(plan)
+        for trial in tries_of(plan)
     ]
 
 

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from results.attempt import Attempt, Store
 from results.files import StoreError
+from results.state import with_blocked
 
 
 class PlannedWeights(TypedDict):
@@ -178,8 +179,7 @@ def labels(plan: PlanFile) -> dict[str, str]:
         ``joint count=20 seed 0``, ``rgb of 5 arms (count=20 ...) seed 0``, ``joint count=20, lr=0.001 seed 1000``
     """
     uses: dict[str, list[tuple[str, str, str]]] = {}
-    tries = plan["tuning"]["trials"] if "tuning" in plan else []
-    named = [(trial, f"{trial['arm']}, {trial['tried']}", "tries") for trial in tries]
+    named = [(trial, f"{trial['arm']}, {trial['tried']}", "tries") for trial in tries_of(plan)]
     for trial, who, what in [*named, *((trial, trial["arm"], "arms") for trial in plan["trials"])]:
         for role, key in trial["phases"].items():
             uses.setdefault(key, []).append((who, role, what))
@@ -208,6 +208,16 @@ def grows(plan: PlanFile) -> bool:
 def is_tuning(plan: PlanFile) -> bool:
     """Tell whether arms are still to choose their levels."""
     return "tuning" in plan and "chosen" not in plan["tuning"]
+
+
+def tries_of(plan: PlanFile) -> list[PlannedTry]:
+    """Give the trainings that arms choose their levels by; none, if nothing is tuned."""
+    return plan["tuning"]["trials"] if "tuning" in plan else []
+
+
+def standing_of(store: Store, plan: PlanFile) -> dict[str, str]:
+    """Name the state of every phase by key, `results.state.with_blocked`."""
+    return with_blocked({key: state.name for key, state in store.states(plan["phases"]).items()}, parents(plan))
 
 
 def chosen_of(plan: PlanFile) -> dict[str, str] | None:

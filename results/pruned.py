@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from results.attempt import Attempt
 from results.contrast import Contrast
 from results.plan import PlanFile
+from results.wording import percent
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Pruned:
     saved: int
 
     def __str__(self) -> str:
-        share = f"{self.saved / self.epochs:.0%}".replace("%", " %")
-        return f"pruned: {self.count} of {self.trainings} trainings, {share} of epochs saved"
+        return (
+            f"pruned: {self.count} of {self.trainings} trainings, {percent(self.saved / self.epochs)} of epochs saved"
+        )
 
 
 def sum_up(plan: PlanFile, given_up: Mapping[str, Attempt]) -> Pruned | None:

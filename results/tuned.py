@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.answer import Answer
 from results.plan import PlanFile, PlannedTuning, chosen_levels, chosen_of, is_tuning
+from results.wording import percent
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,8 +99,7 @@ def sum_up(plan: PlanFile) -> str:
     if is_tuning(plan):
         return f"tuning: {cost}; nothing is chosen yet, and the comparison follows"
     chosen = ", ".join(f"{tried} ({', '.join(arms)})" for tried, arms in arms_by_choice(plan).items())
-    share = f"{share_of_epochs(plan):.0%}".replace("%", " %")
-    return f"tuned: {cost}, {share} of all epochs; chosen: {chosen}"
+    return f"tuned: {cost}, {percent(share_of_epochs(plan))} of all epochs; chosen: {chosen}"
 
 
 def what_is_tuned(tuning: PlannedTuning) -> str:

@@ -9,7 +9,7 @@ from results.attempt import Store
 from results.chosen import list_misled, read_chosen
 from results.claim import claim_hash
 from results.files import StoreError, read_json
-from results.plan import PlanFile, read_plan
+from results.plan import PlanFile, read_plan, tries_of
 from results.query import connect
 from results.soundness import Inspector, KeyOf, Problem
 
@@ -69,7 +69,7 @@ def _edition(inspector: Inspector, folder: Path) -> None:
             edition.read_edition(folder)
         except StoreError as error:
             inspector.damage(folder, str(error).removeprefix(f"{folder}: "))
-    for trial in (*plan["trials"], *(plan["tuning"]["trials"] if "tuning" in plan else ())):
+    for trial in (*plan["trials"], *tries_of(plan)):
         if trial["final"] not in trial["phases"].values():
             where = f"{trial['arm']}, seed {trial['seed']}"
             inspector.damage(plan_path, f"the final phase of {where} is none of its phases. Run the study again.")
@@ -105,11 +105,13 @@ def _choices(inspector: Inspector, folder: Path, plan: PlanFile) -> None:
             inspector.damage(path, f"its claim is missing. {_RESTORE}")
         if path == planned and copied and copied != choice:
             inspector.damage(path, f"differs from the plan's choice: one of them was changed. {_CHOSEN_ONCE}")
-    if "chosen" in copied and (misled := list_misled(inspector.store, plan)):
-        text = (
-            f"does not follow from the trainings of the tuning, for {', '.join(misled)}: it was changed. {_CHOSEN_ONCE}"
-        )
-        inspector.damage(planned, text)
+    try:
+        misled = list_misled(inspector.store, plan) if "chosen" in copied else []
+    except StoreError:  # a damaged run is named among the runs
+        return
+    if misled:
+        told = f"does not follow from the trainings of the tuning, for {', '.join(misled)}: it was changed."
+        inspector.damage(planned, f"{told} {_CHOSEN_ONCE}")
 
 
 def _database(inspector: Inspector) -> None:

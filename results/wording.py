@@ -320,3 +320,8 @@ def _excluded(claim: Claim, claimed: Sequence[Contrast]) -> list[str]:
         arms = [contrast.arm for contrast in claimed if contrast.high < claim.smallest]
     word = _word(claim, claim.direction)
     return [f"Already excluded: {', '.join(arms)} {word}{_by(claim)} or more."] if arms else []
+
+
+def percent(share: float) -> str:
+    """Write a share of a whole: ``45 %``."""
+    return f"{share:.0%}".replace("%", " %")

@@ -59,8 +59,9 @@ def report_plan(prepared: Prepared, *, measure: bool = False, spread: float | No
         spread: assumed of a difference from seed to seed, in place of what the store holds.
     """
     known = rates.timed(prepared, left(prepared)) if measure else rates.recorded(prepared)
-    foreseen = foresee(at_most(prepared), spread)
-    report = _report(at_most(prepared), known, foreseen)
+    most = at_most(prepared)
+    foreseen = foresee(most, spread)
+    report = _report(most, known, foreseen)
     first = _first(prepared)
     report = replace(report, tuned=tuned_so_far(prepared))
     return replace(report, first_look=_report(first, known, foreseen)) if first else report

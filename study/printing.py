@@ -224,15 +224,15 @@ def _seeds(plan: Plan) -> str:
 def _first(first: PlanReport, whole: Plan) -> str:
     """Tell what is trained before results decide what follows: the tuning, the control of a search, the first look."""
     plan, tuning = first.plan, first.plan.edition.tuning
-    cost = f"{len(plan.phases)} phases, {plan.epochs} epochs; {_hours(first)}"
+    phases, hours = f"{len(plan.phases)} phases, {plan.epochs} epochs", _hours(first)
     if tuning is not None and not plan.trials:
         names = " and ".join(f"{name} ({len(levels)} levels)" for name, levels in tuning.levels.items())
         seeds = ", ".join(map(str, tuning.seeds))
         share = f"{plan.epochs / whole.epochs:.0%} of all"
         what = f"tuning, before the comparison: {names} for each arm, seeds {seeds}"
-        return f"{what}: {len(plan.tuning)} trials, {cost.replace(' epochs', f' epochs ({share})')}"
+        return f"{what}: {len(plan.tuning)} trials, {phases} ({share}); {hours}"
     what = "before the search" if plan.edition.search else "first look"
-    return f"{what}: {len(plan.trials)} trials, {cost}"
+    return f"{what}: {len(plan.trials)} trials, {phases}; {hours}"
 
 
 def _detectable(claim: Claim, found: Detectable) -> str:

@@ -11,13 +11,13 @@ What is reported after every epoch is the mean mAP of the validation splits, wha
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from models.settings import Frozen
 from results.attempt import Attempt, Store
 from results.files import StoreError
 from results.record import read_new
+from results.validation import read_measured
 from study.declaration import optuna_name
 from study.event import Progress
 from study.planner import Plan
@@ -146,13 +146,6 @@ class _Told:
         self.read = 0
         self.values: dict[int, float] = {}
         self.is_over = False
-
-
-def read_measured(attempt: Attempt) -> dict[int, float]:
-    """Give the mean mAP of the validation splits after each epoch at which a result holds it."""
-    records, _ = read_new(attempt.records, 0)
-    epochs = (Progress.of(step, 0, own) for step, own in groupby(records, key=lambda one: one.step))
-    return {epoch.epoch: epoch.map for epoch in epochs if epoch and epoch.map is not None}
 
 
 def _at(values: dict[int, float]) -> str:

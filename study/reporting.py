@@ -18,10 +18,10 @@ from results.frame import predictions
 from results.ledger import sync
 from results.looks import Course, answer_looks, looks_at_costs, looks_at_scores
 from results.measure import Model
-from results.plan import PlanFile, is_tuning, parents, pruned_of, read_plan
+from results.plan import PlanFile, is_tuning, pruned_of, read_plan, standing_of
 from results.query import connect
 from results.searched import answer_search
-from results.state import FAILED, with_blocked
+from results.state import FAILED
 from study.layout import pages_folder
 from study.standing import editions
 
@@ -123,15 +123,13 @@ def _course(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim,
 
 def _failed(store: Store, plan: PlanFile) -> set[Model]:
     """List the planned trainings that failed, or cannot be begun because what they start from failed."""
-    states = {key: state.name for key, state in store.states(plan["phases"]).items()}
-    ended = with_blocked(states, parents(plan))
-    return {(one["arm"], one["seed"]) for one in plan["trials"] if ended[one["final"]] in FAILED}
+    states = standing_of(store, plan)
+    return {(one["arm"], one["seed"]) for one in plan["trials"] if states[one["final"]] in FAILED}
 
 
 def _ended(store: Store, plan: PlanFile) -> set[str]:
     """List the phases that are done, have failed, or cannot be begun."""
-    states = {key: state.name for key, state in store.states(plan["phases"]).items()}
-    return {key for key, state in with_blocked(states, parents(plan)).items() if state in ("done", *FAILED)}
+    return {key for key, state in standing_of(store, plan).items() if state in ("done", *FAILED)}
 
 
 def _contrasts(connection: "duckdb.DuckDBPyConnection", edition: str, claim: Claim) -> list[Contrast]:

@@ -20,12 +20,12 @@ from results.files import rename, writing
 from results.metric.facts import METRICS
 from results.plan import PlanFile, plan_of, seeds_of
 from results.record import read_records
+from results.validation import last_measured
 from study.declaration import optuna_name
 from study.design.search import Settings
 from study.edition import Arm
 from study.planner import Trial
 from study.preparation import Prepared
-from study.pruning import read_measured
 from study.seeding import derive
 
 if TYPE_CHECKING:
@@ -194,8 +194,7 @@ class _Search:
     def _values(self, trials: Sequence[Trial]) -> list[float]:
         """Give the mean mAP of the validation splits over all seeds, and the mean of the second objective."""
         finals = [self._result(trial.final.key) for trial in trials]
-        maps = [read_measured(result) for result in finals]
-        values = [fmean(one[max(one)] if one else math.nan for one in maps)]
+        values = [fmean(map(last_measured, finals))]
         if self.settings.against:
             metric = METRICS[self.settings.against].record
             results = [self._result(trial.phases["profile"].key) for trial in trials]

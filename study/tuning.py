@@ -16,10 +16,10 @@ from results.chosen import Choice, fix_choice, read_choice
 from results.plan import PlanFile, chosen_of
 from results.state import FAILED, with_blocked
 from results.tuned import sum_up
+from results.validation import last_measured
 from study.declaration import describe_so_far, digest_of
 from study.planner import Plan, Trial
 from study.preparation import Prepared
-from study.pruning import read_measured
 
 
 def choose_once(prepared: Prepared, claim_hash: str) -> Choice | None:
@@ -59,9 +59,7 @@ def _scores(trials: Iterable[Trial], store: Store, done: set[str]) -> Mapping[tu
     found: dict[tuple[str, str], list[float]] = {}
     for trial in trials:
         own = found.setdefault((trial.arm.name, trial.arm.tried), [])
-        result = store.result(trial.final.key) if trial.final.key in done else None
-        measured = read_measured(result) if result else {}
-        own.append(measured[max(measured)] if measured else math.nan)
+        own.append(last_measured(store.result(trial.final.key) if trial.final.key in done else None))
     means = {name: fmean(own) for name, own in found.items()}
     return {name: mean for name, mean in means.items() if math.isfinite(mean)}
 

@@ -80,6 +80,17 @@ def test_a_choice_that_was_changed_or_lost_is_named(home: Path) -> None:
     assert "its claim is missing." in named(path.with_stem("e" * 64))
 
 
+def test_a_damaged_training_of_the_tuning_is_named_and_not_taken_for_a_changed_choice(home: Path) -> None:
+    prepared = prepared_of(home)
+    go_on_to_the_end(prepared)
+    result = prepared.store.result(prepared.plan.tuning[0].final.key)
+    assert result is not None
+    result.records.write_bytes(b"x\n" + result.records.read_bytes())
+    assert {problem.where.split("/")[0] for problem in study.verify()} == {"runs"}
+    result.records.unlink()
+    assert {problem.where.split("/")[0] for problem in study.verify()} == {"runs"}
+
+
 def test_a_choice_is_never_cleaned_away_and_a_write_of_it_that_was_cut_off_is(home: Path) -> None:
     prepared = prepared_of(home)
     ahead, _ = go_on_to_the_end(prepared)

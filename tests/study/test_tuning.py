@@ -8,6 +8,7 @@ import pytest
 
 import study
 from experiments.spec import SEARCH_SEEDS
+from results import validation
 from results.files import read_json
 from results.owner import Owner
 from results.plan import chosen_of, is_tuning, labels, read_plan, seeds_of
@@ -144,7 +145,7 @@ def test_of_equal_combinations_the_first_is_chosen_by_the_mean_over_seeds(
         finish(prepared, trial)
     scores = {"lr=0.001": (50.0, 60.0), "lr=0.01": (20.0, 90.0), "lr=0.1": (54.0, 54.0)}
     finals = {trial.final.key: scores[trial.arm.tried][trial.seed - SEARCH_SEEDS] for trial in prepared.plan.tuning}
-    monkeypatch.setattr(tuning, "read_measured", lambda result: {1: 99.0, 2: finals[result.key]})
+    monkeypatch.setattr(validation, "read_measured", lambda result: {1: 99.0, 2: finals[result.key]})
     assert tuning.choose(prepared) == {"chosen": dict.fromkeys(BEST, "lr=0.001"), "failed": []}
     scores["lr=0.1"] = (55.0, 55.1)
     finals |= {one.final.key: scores[one.arm.tried][one.seed - SEARCH_SEEDS] for one in prepared.plan.tuning}
@@ -236,10 +237,10 @@ def test_scores_that_are_no_numbers_choose_nothing_and_the_run_says_so(
     declared = declare(prepared, "")
     tune(prepared)
     finals = {trial.final.key: trial.arm.tried for trial in prepared.plan.tuning}
-    monkeypatch.setattr(tuning, "read_measured", lambda result: {1: 9.0, 2: math.nan})
+    monkeypatch.setattr(validation, "read_measured", lambda result: {1: 9.0, 2: math.nan})
     assert go_on(prepared, declared) is None
     monkeypatch.setattr(
-        tuning, "read_measured", lambda result: {2: math.inf if finals[result.key] == "lr=0.001" else 1.0}
+        validation, "read_measured", lambda result: {2: math.inf if finals[result.key] == "lr=0.001" else 1.0}
     )
     ahead = go_on(prepared, declared)
     assert ahead is not None
