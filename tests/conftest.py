@@ -1,4 +1,4 @@
-"""Small real videos, made on the spot, and a data set of them; disks that refuse."""
+"""Small real videos, made on the spot, and a data set of them; disks that refuse; a store of one's own."""
 
 import os
 import shutil
@@ -87,3 +87,10 @@ def run_on_small_disk(tmp_path: Path) -> RunScript:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the store in a folder of its own; give the folder above it, for specs."""
+    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
+    return tmp_path

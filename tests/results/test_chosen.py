@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 import study
 from results.clean import clean
 from results.edition import digest as edition_digest
@@ -15,12 +13,6 @@ from study.declaration import declare
 from study.preparation import Request
 from tests.made_spec import TUNED
 from tests.study.made_tuning import BEST, fail, finish, go_on, go_on_to_the_end, plan_now, prepared_of
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
-    return tmp_path
 
 
 def test_a_choice_is_made_once_whatever_becomes_of_the_plan_and_of_what_failed(home: Path) -> None:

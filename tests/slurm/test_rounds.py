@@ -43,8 +43,17 @@ def told(asked: Asked) -> dict[TrialState, set[str]]:
     return {state: {trial.user_attrs[ARM] for trial in trials if trial.state == state} for state in TrialState}
 
 
+def check_again_and_here(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See that nothing is left to be submitted, and that the same is picked, chosen and measured on this machine."""
+    again = asked.submit()
+    assert (again.phases, again.folder) == (0, None)
+    monkeypatch.setenv("STUDY_HOME", str(asked.folder / "here"))
+    assert study.run(asked.request(), workers=1).is_whole
+    assert numbers(asked.folder / "home") == numbers(asked.folder / "here")
+
+
 def test_a_search_that_is_submitted_once_goes_from_round_to_round_to_its_end(
-    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submitter = planned_as(asked, SEARCH).start(*asked.run_words())
     said = submitter.communicate()[0]
@@ -58,13 +67,7 @@ def test_a_search_that_is_submitted_once_goes_from_round_to_round_to_its_end(
     answer = read_json(asked.store.editions / "asked" / "answer.json")
     assert answer["sentence"].startswith(f"Undecided: a search decides no claim; best of {ARMS} arms: ")
     assert [problem for problem in study.verify() if problem.is_damage] == []
-
-    again = asked.submit()
-    assert (again.phases, again.folder) == (0, None)
-
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
-    assert study.run(asked.request(), workers=1).is_whole
-    assert numbers(tmp_path / "home") == numbers(tmp_path / "here"), "the same arms are picked, wherever they train"
+    check_again_and_here(asked, monkeypatch)
 
 
 def test_an_arm_whose_worker_was_killed_is_told_failed_then_trained_and_told_again(asked: Asked) -> None:
@@ -97,12 +100,7 @@ def test_arms_that_are_tuned_first_are_compared_by_the_look_after_it(
     assert set(chosen_of(plan) or {}) == {arm["name"] for arm in plan["arms"]}
     assert tuning["code"] == comparison["code"]
     assert [problem for problem in study.verify() if problem.is_damage] == []
-    again = asked.submit()
-    assert (again.phases, again.folder) == (0, None)
-
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "here"))
-    assert study.run(asked.request(), workers=1).is_whole
-    assert numbers(tmp_path / "home") == numbers(tmp_path / "here"), "the same is chosen, wherever it trains"
+    check_again_and_here(asked, monkeypatch)
     assert read_json(tmp_path / "here" / "store" / "editions" / "asked" / "answer.json") == answer
 
 

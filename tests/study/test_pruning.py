@@ -32,12 +32,6 @@ CONTROL, ARMS = "lr=0.01", ("lr=0.003", "lr=0.001")
 GONE = Owner("elsewhere", 1, 0.0, machine="another machine")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
-    return tmp_path
-
-
 def prepared_of(home: Path, text: str = PRUNED, name: str = "asked") -> Prepared:
     (home / f"{name}.yaml").write_text(text)
     return prepare(Request(str(home / f"{name}.yaml")))

@@ -27,12 +27,6 @@ CLIPS = 8
 DEAD = Owner("here", 1, 0.0, machine=Owner.current().machine)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
-    return tmp_path
-
-
 def prepared_of(home: Path, text: str = SEARCH, name: str = "sought") -> Prepared:
     (home / f"{name}.yaml").write_text(text + "charts: []\n")
     return prepare(Request(str(home / f"{name}.yaml")))

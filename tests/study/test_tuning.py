@@ -34,12 +34,6 @@ from tests.study.made_tuning import (
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STUDY_HOME", str(tmp_path / "home"))
-    return tmp_path
-
-
 def test_the_tuning_comes_first_with_seeds_of_its_own_and_the_comparison_under_what_was_chosen(home: Path) -> None:
     prepared = prepared_of(home)
     declared = declare(prepared, "")
