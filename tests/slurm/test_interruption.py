@@ -94,14 +94,14 @@ def test_phases_that_are_preempted_while_they_import_go_on_as_well(asked: Asked,
     slow = f"import os, pathlib, time\npathlib.Path('{imports}', str(os.getpid())).touch()\ntime.sleep(2)\n"
     (imports / "sitecustomize.py").write_text(slow)
     asked.lab.write_text(f"{LAB}setup: ['export PYTHONPATH=$PYTHONPATH:{imports}']\n")
-    asked.submit()
+    asked.submit(**LONG)
     wait(lambda: any(path.name.isdecimal() for path in imports.iterdir()))
     assert attempts(asked, "claim.json") == []
     preempt()
     wait_for_the_end()
-    # On a busy machine SLURM may lose patience while a phase still imports: then it is killed, and goes on as well.
-    told = [log for log in logs(asked) if "stopped: preempted" in log or "Timed out waiting for job step" in log]
-    assert told
+    # On a busy machine the grace may end while a phase still imports: SLURM kills it, it tells nothing, and goes on.
+    assert any(one["slurm_restarts"] for one in attempts(asked, "claim.json"))
+    assert attempts(asked, "failed.json") == []
     assert asked.states() == {"done": PHASES}
 
 
