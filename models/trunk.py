@@ -12,11 +12,12 @@ from typing import Annotated, NamedTuple, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from models.attention import NORM_EPS, AttentionShape, PoolingAttention
 from models.errors import UserError
-from models.geometry import ClipShape, Grid, Triple, convolved_grid, half, pooled_grid
+from models.geometry import ClipShape, Grid, Triple, convolved_grid, pooled_grid
 from models.settings import Frozen
 from models.tokens import Tokens, TokenSettings
 
@@ -163,11 +164,13 @@ class Trunk(nn.Module):
         )
         self.tokens = own_tokens
         counts = [self.tokens.count if index >= tokens.enter else 0 for index in range(settings.depth)]
-        self.blocks = nn.ModuleList(Block(shape, settings, count) for shape, count in zip(shapes, counts, strict=True))
-        self.norm = nn.LayerNorm(shapes[-1].width, eps=NORM_EPS)
-        self.temporal = nn.ModuleDict(
-            {str(index): make(shapes[index], counts[index]) for index, make in (temporal or {}).items()}
+        last, read = settings.depth - 1, temporal or {}
+        self.blocks = nn.ModuleList(
+            Block(shape, settings, counts[index], gives_patches=index < last or last in read)
+            for index, shape in enumerate(shapes)
         )
+        self.norm = nn.LayerNorm(shapes[-1].width, eps=NORM_EPS)
+        self.temporal = nn.ModuleDict({str(index): make(shapes[index], counts[index]) for index, make in read.items()})
         self.blocks.apply(initialise)
 
     def forward(self, clip_BCTHW: Tensor) -> Encoded:
@@ -216,15 +219,16 @@ class Block(nn.Module):
     """One MViTv2 block: pooling attention and MLP, each added to a skip path.
 
     Where the width changes, the skip path is a projection of the normalised input; where queries are strided, its
-    patches are max-pooled.
+    patches are max-pooled. The last block is asked for its tokens alone, where nothing reads its patches.
 
     Shapes:
-        (B, N, width_in) -> (B, N pooled, width)
+        (B, N, width_in) -> (B, N pooled, width), or (B, tokens, width)
     """
 
-    def __init__(self, shape: BlockShape, settings: TrunkSettings, tokens: int) -> None:
+    def __init__(self, shape: BlockShape, settings: TrunkSettings, tokens: int, *, gives_patches: bool = True) -> None:
         super().__init__()
         self.tokens = tokens
+        self.gives_patches = gives_patches
         self.grid = shape.grid
         self.norm1 = nn.LayerNorm(shape.width_in, eps=NORM_EPS)
         self.attention = PoolingAttention(
@@ -237,10 +241,11 @@ class Block(nn.Module):
                 settings.pool_kernel,
                 shape.query_stride,
                 shape.key_value_stride,
+                gives_patches,
             )
         )
         self.widen = nn.Linear(shape.width_in, shape.width) if shape.width != shape.width_in else None
-        self.pool_skip = _max_pool(shape.query_stride) if max(shape.query_stride) > 1 else None
+        self.query_stride = shape.query_stride
         self.norm2 = nn.LayerNorm(shape.width, eps=NORM_EPS)
         hidden = int(shape.width * settings.mlp_ratio)
         self.mlp = nn.Sequential(nn.Linear(shape.width, hidden), nn.GELU(), nn.Linear(hidden, shape.width))
@@ -249,22 +254,35 @@ class Block(nn.Module):
     def forward(self, x_BND: Tensor) -> Tensor:
         """Run the block."""
         normed_BND = self.norm1(x_BND)
-        skip_BND = self._skip(x_BND if self.widen is None else self.widen(normed_BND))
+        skip_BND = self._skip(self._read(x_BND) if self.widen is None else self.widen(self._read(normed_BND)))
         x_BND = skip_BND + self.drop_path(self.attention(normed_BND))
         return x_BND + self.drop_path(self.mlp(self.norm2(x_BND)))
 
+    def _read(self, x_BND: Tensor) -> Tensor:
+        return x_BND if self.gives_patches else x_BND[:, : self.tokens]
+
     def _skip(self, x_BND: Tensor) -> Tensor:
-        if self.pool_skip is None:
+        if max(self.query_stride) == 1 or not self.gives_patches:
             return x_BND
         tokens_BND, patches_BND = x_BND.tensor_split((self.tokens,), dim=1)
-        pooled = self.pool_skip(patches_BND.transpose(1, 2).unflatten(2, self.grid))
-        return torch.cat((tokens_BND, pooled.flatten(2).transpose(1, 2)), dim=1)
+        return torch.cat((tokens_BND, max_pooled(patches_BND, self.grid, self.query_stride)), dim=1)
 
 
-def _max_pool(stride: Triple) -> nn.Module:
+def max_pooled(patches_BND: Tensor, grid: Grid, stride: Triple) -> Tensor:
+    """Pool over rows and columns, then over frames, by windows that are one wider than each stride above 1.
+
+    In two steps, because torch pools planes whose channels stand last ten times as fast as volumes.
+
+    Shapes:
+        (B, T*H*W, D) -> (B, pooled T*H*W, D)
+    """
     frames, rows, columns = (step + 1 if step > 1 else 1 for step in stride)
-    kernel = (frames, rows, columns)
-    return nn.MaxPool3d(kernel, stride, padding=half(kernel))
+    planes = patches_BND.unflatten(1, grid).flatten(0, 1).permute(0, 3, 1, 2)
+    planes = functional.max_pool2d(planes, (rows, columns), stride[1:], padding=(rows // 2, columns // 2))
+    pooled_BTX = planes.permute(0, 2, 3, 1).flatten(1).unflatten(0, (len(patches_BND), grid.frames))
+    if frames > 1:
+        pooled_BTX = functional.max_pool1d(pooled_BTX.transpose(1, 2), frames, stride[0], frames // 2).transpose(1, 2)
+    return pooled_BTX.flatten(1).unflatten(1, (-1, patches_BND.shape[2]))
 
 
 def drop_path(rate: float) -> nn.Module:

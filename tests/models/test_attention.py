@@ -6,6 +6,7 @@ from torch import Tensor
 
 from models.attention import AttentionShape, PoolingAttention, RelativePositions, one_hot_places, table_index
 from models.geometry import Grid
+from tests.made_network import UNREAD
 
 TOKENS, WIDTH = 3, 6
 
@@ -81,6 +82,29 @@ def test_tokens_are_neither_pooled_nor_given_the_residual_of_the_queries() -> No
     assert out.shape == (2, TOKENS + 8, 8)
     assert not out[:, :TOKENS].any(), "values are zero, so a token keeps nothing"
     assert out[:, TOKENS:].all(), "patches keep their pooled query"
+
+
+def test_tokens_alone_attend_as_they_do_beside_the_patches() -> None:
+    whole = AttentionShape(8, 16, 2, TOKENS, Grid(2, 4, 4), (3, 3, 3), (1, 2, 2), (1, 4, 4))
+    attention, alone = PoolingAttention(whole), PoolingAttention(whole._replace(gives_patches=False))
+    alone.load_state_dict(attention.state_dict())
+    sequence = torch.randn(2, TOKENS + 32, 8)
+    torch.testing.assert_close(alone(sequence), attention(sequence)[:, :TOKENS])
+    alone(sequence).sum().backward()
+    idle = [name for name, value in alone.named_parameters() if not value.requires_grad]
+    assert idle == [name for name, value in alone.named_parameters() if value.grad is None] == list(UNREAD)
+
+
+def test_in_half_precision_the_attention_stays_near_that_of_full_precision() -> None:
+    positions = RelativePositions(96, TOKENS, GRID_Q, GRID_K)
+    for table in positions.parameters():
+        torch.nn.init.normal_(table, std=0.1)
+    inputs = [torch.randn(2, 2, TOKENS + grid.patches, 96) for grid in (GRID_Q, GRID_K, GRID_K)]
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = positions(*(each.bfloat16() for each in inputs))
+    assert halved.dtype == torch.bfloat16
+    full = positions(*inputs)
+    assert (halved.float() - full).norm() / full.norm() < 0.01
 
 
 @pytest.mark.parametrize("frames", [2, 4, 8])

@@ -11,9 +11,9 @@ from torchvision.models.video.mvit import MSBlockConfig
 
 from models.build import ClipShape
 from models.errors import UserError
-from models.geometry import Grid
+from models.geometry import Grid, Triple
 from models.tokens import TokenSettings
-from models.trunk import Trunk, TrunkSettings, block_shapes, recompute_blocks
+from models.trunk import Trunk, TrunkSettings, block_shapes, max_pooled, recompute_blocks
 from models.weights import load_torchvision
 
 
@@ -153,6 +153,14 @@ def test_a_temporal_module_reads_and_gives_the_whole_sequence_after_its_block() 
     assert not torch.allclose(doubled[2], without[2])
 
 
+@pytest.mark.parametrize("stride", [(1, 2, 2), (2, 2, 2), (1, 1, 4), (2, 1, 1)])
+def test_planes_and_then_frames_are_pooled_as_volumes_are(stride: Triple) -> None:
+    grid, kernel = Grid(4, 5, 6), tuple(step + (step > 1) for step in stride)
+    patches = torch.randn(2, 3 + grid.patches, 7)[:, 3:]
+    pooled = nn.MaxPool3d(kernel, stride, tuple(side // 2 for side in kernel))(patches.mT.unflatten(2, grid))
+    assert torch.equal(max_pooled(patches, grid, stride), pooled.flatten(2).mT)
+
+
 def test_tokens_may_enter_at_a_later_block_which_alone_sees_them_first() -> None:
     torch.manual_seed(1)
     trunk = Trunk(TrunkSettings(**TINY), TokenSettings(count=2, enter=2), ClipShape(4, 32), groups=1).eval()
@@ -165,7 +173,7 @@ def test_tokens_may_enter_at_a_later_block_which_alone_sees_them_first() -> None
     trunk(clips)
     assert [hook.remove() for hook in hooks]
     patches = [shape.grid_out.patches for shape in block_shapes(TrunkSettings(**TINY), ClipShape(4, 32))]
-    assert [sequence.shape[1] for sequence in seen] == [patches[0], patches[1], patches[2] + 4, patches[3] + 4]
+    assert [sequence.shape[1] for sequence in seen] == [patches[0], patches[1], patches[2] + 4, 4]
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 32, 32), (1, 3, 4, 32, 64), (1, 1, 4, 32, 32), (3, 4, 32, 32)])

@@ -16,9 +16,9 @@ from study.phase import Phase, TrainingSettings, phases_of, profile_of, with_see
 from study.settings import Resources, Settings
 
 GOLDEN = {
-    "rgb": "f07fe178c82a5c5741c728f3de79e61272384a347a112ba8e45d6f9af39dee2e",
-    "sender": "a276c134628a4fe889806bf84391b601f30a4f1da53e4f2333e2e15e8b33580f",
-    "joint": "9a0b3955e3a338c73a727feb47b0fe36bc189969d87b43fc0700af3c9c5fb884",
+    "rgb": "b518f55ea493180cebaf2fb231901198994efbea142fb8de872988c10600c398",
+    "sender": "f0c8a88152a070390b95a275947a447a3efb1dc2ae36d0b6890c32aa8f653d9e",
+    "joint": "054d7381bd94b3877dc628b140bb759487b7c3c8ab49a96a886c4d1e4798b6bd",
 }
 
 
@@ -123,7 +123,7 @@ def test_a_baseline_has_one_phase_with_as_many_epochs_as_an_arm_trains_its_rgb_b
     assert other["baseline"].key == phases["baseline"].key
 
 
-PROFILE = "c3bd1015c5ae366cea603b84b479e0da5f6af19db5c310cf338371563677a877"
+PROFILE = "62b42840b6e834f6f3a2e96cdc6abb3a5860e0f75525f68a9927236139d4502d"
 BONES = Skeleton(3, 2, ((0, 1), (1, 2)))
 
 
