@@ -29,7 +29,7 @@ from study.compute import Compute
 from study.fitting import check_device
 from study.inference import finish
 from study.loader import Batch
-from study.memory import peak_bytes, start_peak
+from study.memory import keep_freed, peak_bytes, start_peak
 from study.optim import OptimSettings, Precision, autocast
 from study.resolve import resolve
 from study.trainer import Trainer
@@ -140,6 +140,7 @@ def of_profile(profile: str, device: str, batch: int, repeats: int) -> Asked:
 
 def measure(asked: Asked) -> Iterator[Ratio]:
     """Measure everything, one ratio after another."""
+    keep_freed()
     yield from _steps(asked)
     yield from _passes(asked)
     yield from _memory(asked)
@@ -209,6 +210,7 @@ def _apart(asked: Asked, whose: str, recomputes: bool = False) -> float:
 
 def _peak_gb(asked: Asked, whose: str, recomputes: bool, threads: int) -> float:
     torch.set_num_threads(threads)
+    keep_freed()
     start_peak(asked.device)
     step = step_of(asked, whose, recomputes=recomputes)
     step()

@@ -38,7 +38,7 @@ from study.event import Progress
 from study.examiner import SHOWN_SPLITS, Examiner
 from study.leg import Place, Report, Stop, Stopped, publish, refuse_superseded, unheard, unstopped
 from study.loader import Loader
-from study.memory import start_peak
+from study.memory import keep_freed, start_peak
 from study.phase import Phase, senders_of
 from study.seeding import derive
 from study.subset import Subset, draw
@@ -152,6 +152,7 @@ class _Leg:
         settings, compute = phase.training, Compute.of(place.resources, place.group)
         if compute.device.type == "cuda":
             be_deterministic()
+        keep_freed()
         start_peak(compute.device)
         self.place = place
         self.part: Part | None = None

@@ -1,9 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from study.memory import peak_bytes, start_peak
+from study.memory import keep_freed, peak_bytes, start_peak
 
 CPU = torch.device("cpu")
 
@@ -27,3 +30,23 @@ def test_a_peak_is_forgotten_when_a_new_phase_starts() -> None:
     del held
     start_peak(CPU)
     assert high - peak_bytes(CPU) > 100_000_000
+
+
+def test_what_is_kept_for_the_next_step_counts_for_no_later_phase() -> None:
+    code = "from tests.study.test_memory import kept; kept()"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
+def kept() -> None:
+    """Free 150 MB in pieces that glibc keeps; in a process of its own, since nothing can undo what it was told."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    keep_freed()
+    before = resident()
+    pieces = [np.ones(15_000_000, dtype=np.uint8) for _ in range(10)]
+    pieces.clear()
+    assert resident() - before > 100_000_000
+    start_peak(CPU)
+    assert peak_bytes(CPU) < before + 50_000_000
