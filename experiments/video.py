@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from experiments.clip import DataError
+from experiments.clip import DataError, Sample
 
 
 class UnreadableVideo(DataError):
@@ -30,10 +32,7 @@ def length(path: Path) -> int:
         UnreadableVideo: the file is missing, empty or corrupt.
     """
     with _opened(path) as (container, stream):
-        count = sum(1 for packet in container.demux(stream) if packet.size)
-    if not count:
-        raise UnreadableVideo(f"{path} holds a video stream without frames")
-    return count
+        return len(_packets(path, container, stream))
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -49,11 +48,11 @@ def size(path: Path) -> tuple[int, int]:
     raise UnreadableVideo(f"{path} holds a video stream without frames")
 
 
-def frames(path: Path, indices: Sequence[int], side: int, fit: str) -> NDArray[np.uint8]:
-    """Decode the RGB frames at `indices`, in any order and with repeats, `side` px high and wide.
+def frames(path: Path, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
+    """Decode the RGB frames that `sample` takes of those that there are, `side` px high and wide.
 
-    Decodes from the start to the last frame wanted: exercise clips are a few seconds long and hold few key frames,
-    so that seeking gains nothing. An index beyond the last frame that can be decoded shows that one.
+    Decodes from the start: exercise clips are a few seconds long and hold few key frames, so that seeking gains
+    nothing. An index beyond the last frame that can be decoded shows that one.
 
     Args:
         fit: ``"crop"`` (short side to `side`, then the centre square) or ``"squash"`` (both sides to `side`).
@@ -64,29 +63,83 @@ def frames(path: Path, indices: Sequence[int], side: int, fit: str) -> NDArray[n
     Raises:
         UnreadableVideo: the file is missing, empty or corrupt.
     """
-    wanted, last = set(indices), max(indices)
-    shown: dict[int, NDArray[np.uint8]] = {}
+    fitted = _Fit(side, fit)
     with _opened(path) as (container, stream):
-        frame: VideoFrame | None = None
-        for position, frame in enumerate(container.decode(stream)):
-            if position in wanted:
-                shown[position] = _fitted(frame, side, fit)
-            if position >= last:
-                break
-        if frame is None:
-            raise UnreadableVideo(f"{path} holds a video stream without frames")
-        if last not in shown:
-            shown[last] = _fitted(frame, side, fit)
-    return np.stack([shown.get(index, shown[last]) for index in indices])
+        packets = _packets(path, container, stream)
+        indices = [int(index) for index in sample(len(packets))]
+        shown = _by_time(stream, packets, set(indices), fitted)
+    if shown.keys() < set(indices):
+        with _opened(path) as (container, stream):
+            shown = _by_place(path, container.decode(stream), set(indices), fitted)
+    return np.stack([shown[index] for index in indices])
 
 
-def _fitted(frame: VideoFrame, side: int, fit: str) -> NDArray[np.uint8]:
-    width, height = (side, side) if fit == "squash" else _covering(frame.width, frame.height, side)
-    # One thread: by default swscale starts as many as there are cores, for every frame.
-    scaled = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR", threads=1)
-    image = scaled.to_ndarray().astype(np.uint8, copy=False)
-    top, left = (height - side) // 2, (width - side) // 2
-    return np.rot90(image[top : top + side, left : left + side], frame.rotation // 90)
+def _packets(path: Path, container: InputContainer, stream: VideoStream) -> "list[Packet[VideoStream]]":
+    packets = [packet for packet in container.demux(stream) if packet.size]
+    if not packets:
+        raise UnreadableVideo(f"{path} holds a video stream without frames")
+    return packets
+
+
+def _by_time(
+    stream: VideoStream, packets: "Sequence[Packet[VideoStream]]", wanted: set[int], fitted: "_Fit"
+) -> dict[int, NDArray[np.uint8]]:
+    """Decode wanted frames and those that others refer to, the rest is skipped; some or all may not be found.
+
+    The times of the packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are in
+    that order, and where frames are shown in another, times that only rise are not those of showing.
+    """
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    order = sorted(times)
+    if len(set(times)) < len(packets) or (times == order and stream.codec_context.has_b_frames):
+        return {}
+    place_at = {order[place]: place for place in wanted if place < len(order)}
+    shown: dict[int, NDArray[np.uint8]] = {}
+    for packet in [*packets, None]:
+        if packet is not None:
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in place_at else "NONREF"
+        for frame in stream.codec_context.decode(packet):
+            if frame.pts in place_at:
+                shown[place_at[frame.pts]] = fitted(frame)
+        if len(shown) == len(wanted):
+            break
+    return shown
+
+
+def _by_place(
+    path: Path, decoded: Iterator[VideoFrame], wanted: set[int], fitted: "_Fit"
+) -> dict[int, NDArray[np.uint8]]:
+    """Decode all frames up to the last one that is wanted, and count them."""
+    last = max(wanted)
+    shown: dict[int, NDArray[np.uint8]] = {}
+    frame: VideoFrame | None = None
+    for position, frame in enumerate(decoded):
+        if position in wanted:
+            shown[position] = fitted(frame)
+        if position >= last:
+            break
+    if frame is None:
+        raise UnreadableVideo(f"{path} holds a video stream without frames")
+    at_end = shown[last] if last in shown else fitted(frame)
+    return {place: shown.get(place, at_end) for place in wanted}
+
+
+class _Fit:
+    """Fits frames to a square; one for all frames of a video, since what swscale prepares is kept."""
+
+    def __init__(self, side: int, fit: str) -> None:
+        self._side = side
+        self._covers = fit != "squash"
+        self._scale = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        side = self._side
+        width, height = _covering(frame.width, frame.height, side) if self._covers else (side, side)
+        # One thread: by default swscale starts as many as there are cores, for every frame.
+        scaled = self._scale.reformat(frame, width, height, "rgb24", interpolation="BILINEAR", threads=1)
+        image = scaled.to_ndarray().astype(np.uint8, copy=False)
+        top, left = (height - side) // 2, (width - side) // 2
+        return np.rot90(image[top : top + side, left : left + side], frame.rotation // 90)
 
 
 def _covering(width: int, height: int, side: int) -> tuple[int, int]:

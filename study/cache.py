@@ -18,13 +18,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.clip import BadClip, Clip, DataError, DataSet, fingerprint
+from experiments.clip import BadClip, Clip, DataError, DataSet, Sample, fingerprint
 from models import catalog
 from results.files import read_json, rename, replace_json
 from study import sampling
@@ -36,7 +37,7 @@ if TYPE_CHECKING:  # study.settings imports torch
 
 Progress = Callable[[int, int], None]
 
-FORMAT = 1  # raised when other content is kept under the same settings
+FORMAT = 2  # raised when other content is kept under the same settings
 NAMED = 3  # bad clips named in a message
 
 
@@ -209,19 +210,19 @@ def refuse_too_large(size: int, folder: Path) -> None:
         )
 
 
-def shown(dataset: DataSet, clip: Clip, stream: str, indices: Sequence[int], side: int, fit: str) -> NDArray[Any]:
-    """Give a stream of `clip`, RGB or another, at the frames `indices`.
+def shown(dataset: DataSet, clip: Clip, stream: str, sample: Sample, side: int, fit: str) -> NDArray[Any]:
+    """Give a stream of `clip`, RGB or another, at the frames that `sample` takes.
 
     Raises:
         BadClip: a file is missing, empty or corrupt.
         LookupError: the data set has no such stream.
     """
     if stream == "rgb":
-        return dataset.frames(clip, indices, side, fit)
+        return dataset.frames(clip, sample, side, fit)
     prepare = computed(stream)
     if prepare is not None:
-        return prepare(dataset.frames(clip, indices, side, fit))
-    return dataset.stream(stream, clip, indices, side, fit)
+        return prepare(dataset.frames(clip, sample, side, fit))
+    return dataset.stream(stream, clip, sample, side, fit)
 
 
 def computed(stream: str) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None:
@@ -248,8 +249,8 @@ class _Form:
 
     def row(self, dataset: DataSet, clip: Clip, stream: str) -> NDArray[Any]:
         """Decode one clip: (T + slack, ...)."""
-        indices = sampling.spread(dataset.length(clip), self.count, self.stride).tolist()
-        return shown(dataset, clip, stream, indices, self.side, self.fit)
+        sample = partial(sampling.spread, count=self.count, stride=self.stride)
+        return shown(dataset, clip, stream, sample, self.side, self.fit)
 
     def example(self, dataset: DataSet, stream: str) -> NDArray[Any]:
         """Give an array of the form and type of a row; only for other streams than RGB is something decoded."""
@@ -257,7 +258,7 @@ class _Form:
             return np.broadcast_to(np.uint8(0), (self.count, self.side, self.side, 3))
         for clip in dataset.clips:
             with suppress(BadClip):
-                first = shown(dataset, clip, stream, [0], self.side, self.fit)
+                first = shown(dataset, clip, stream, lambda _: [0], self.side, self.fit)
                 return np.broadcast_to(first, (self.count, *first.shape[1:]))
         raise DataError(f"{dataset.name}: no clip has a readable stream {stream!r}. Choose another modality.")
 
@@ -305,7 +306,7 @@ class _Fill:
 
 @dataclass(frozen=True)
 class _Look:
-    """Decode clip number `index` from its first to its last frame."""
+    """Decode every frame of clip number `index`."""
 
     dataset: DataSet
     streams: tuple[str, ...]
@@ -314,7 +315,7 @@ class _Look:
         clip = self.dataset.clips[index]
         try:
             for stream in self.streams:
-                shown(self.dataset, clip, stream, [0, self.dataset.length(clip) - 1], 8, "squash")
+                shown(self.dataset, clip, stream, range, 8, "squash")
         except BadClip as bad:
             return bad.clip, bad.reason
         return None

@@ -5,6 +5,7 @@ Letters: B batch, T frame, C channel, H W rows and columns, J joints, A axes.
 
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,11 +81,12 @@ class _Clips(Dataset[Any]):
 
     def __getitem__(self, item: Item) -> dict[str, NDArray[Any]]:
         clip, settings = self.dataset.clips[item.position], self.settings
-        length = self.dataset.length(clip)
-        indices = sampling.window(length, settings.frames, settings.slack, settings.stride, item.draw.time).tolist()
+        sample = partial(
+            sampling.window, count=settings.frames, slack=settings.slack, stride=settings.stride, time=item.draw.time
+        )
         side = settings.size + settings.margin
         return {
-            name: cut(shown(self.dataset, clip, name, indices, side, settings.fit), item.draw, settings, self.mirror)
+            name: cut(shown(self.dataset, clip, name, sample, side, settings.fit), item.draw, settings, self.mirror)
             for name in self.streams
         }
 

@@ -44,7 +44,7 @@ def test_settings_say_how_many_clips_each_split_has() -> None:
 def test_the_pixels_change_only_with_the_version_of_the_renderer(split: str) -> None:
     assert synthetic.RENDERER == 3, "pin the new renderer's pixels"
     data = few()
-    shown = data.frames(of_split(data, split)[1], (0, 13, 39), 48, "crop")
+    shown = data.frames(of_split(data, split)[1], lambda _: (0, 13, 39), 48, "crop")
     assert hashlib.sha256(shown.tobytes()).hexdigest()[:16] == PIXELS[split]
 
 
@@ -52,14 +52,14 @@ def test_frames_are_the_same_in_another_process_and_in_any_order() -> None:
     program = (
         "import hashlib; from experiments.data import synthetic as s\n"
         "d = s.read(s.Settings(train=4)); c = d.clips[2]\n"
-        "print(hashlib.sha256(d.frames(c, (9, 3), 32, 'crop').tobytes()).hexdigest(), d.fingerprint(c))"
+        "print(hashlib.sha256(d.frames(c, lambda _: (9, 3), 32, 'crop').tobytes()).hexdigest(), d.fingerprint(c))"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     data = few()
     clip = data.clips[2]
     for each in reversed(data.clips):
-        data.frames(each, (0,), 32, "crop")
-    shown = data.frames(clip, (3, 9), 32, "crop")[::-1]
+        data.frames(each, lambda _: (0,), 32, "crop")
+    shown = data.frames(clip, lambda _: (3, 9), 32, "crop")[::-1]
     assert other == [hashlib.sha256(shown.tobytes()).hexdigest(), data.fingerprint(clip)]
 
 
@@ -150,8 +150,8 @@ def _traits(data: Synthetic, clip: Clip) -> list[float]:
 def test_true_joints_lie_on_the_drawn_figure(split: str) -> None:
     data = few()
     for clip in of_split(data, split):
-        depth = data.stream("depth", clip, SPREAD, 96, "crop")[..., 0]
-        places = np.floor(np.asarray(data.stream("skeleton", clip, SPREAD, 96, "crop")) * 96).astype(int)
+        depth = data.stream("depth", clip, lambda _: SPREAD, 96, "crop")[..., 0]
+        places = np.floor(np.asarray(data.stream("skeleton", clip, lambda _: SPREAD, 96, "crop")) * 96).astype(int)
         inside = ((places >= 0) & (places < 96)).all(axis=-1)
         assert inside.mean() > 0.85
         frame, joint = np.nonzero(inside)
@@ -162,7 +162,7 @@ def test_true_joints_lie_on_the_drawn_figure(split: str) -> None:
 def test_joints_in_metres_are_seen_where_the_image_shows_them() -> None:
     data = few()
     clip = data.clips[5]
-    metres, image = (data.stream(name, clip, SPREAD, 64, "crop") for name in ("skeleton_3d", "skeleton"))
+    metres, image = (data.stream(name, clip, lambda _: SPREAD, 64, "crop") for name in ("skeleton_3d", "skeleton"))
     assert metres.shape == (8, 20, 3)
     assert image.shape == (8, 20, 2)
     assert metres.dtype == image.dtype == np.float32
@@ -175,10 +175,10 @@ def test_joints_in_metres_are_seen_where_the_image_shows_them() -> None:
 def test_nearer_joints_are_brighter_in_depth() -> None:
     data = few()
     clip = data.clips[0]
-    metres = data.stream("skeleton_3d", clip, (20,), 96, "crop")[0, :, 2]
+    metres = data.stream("skeleton_3d", clip, lambda _: (20,), 96, "crop")[0, :, 2]
     assert metres.min() > 2.0
-    places = np.floor(np.asarray(data.stream("skeleton", clip, (20,), 96, "crop"))[0] * 96).astype(int)
-    depth = data.stream("depth", clip, (20,), 96, "crop")
+    places = np.floor(np.asarray(data.stream("skeleton", clip, lambda _: (20,), 96, "crop"))[0] * 96).astype(int)
+    depth = data.stream("depth", clip, lambda _: (20,), 96, "crop")
     assert depth.dtype == np.uint8
     assert depth.shape == (1, 96, 96, 1)
     shown = depth[0, places[:, 1].clip(0, 95), places[:, 0].clip(0, 95), 0]
@@ -189,26 +189,25 @@ def test_nearer_joints_are_brighter_in_depth() -> None:
 def test_frames_are_square_whatever_the_fit_and_may_repeat() -> None:
     data = few()
     clip = data.clips[0]
-    shown = data.frames(clip, (4, 4, 30), 40, "crop")
+    shown = data.frames(clip, lambda _: (4, 4, 30), 40, "crop")
     assert shown.shape == (3, 40, 40, 3)
     assert shown.dtype == np.uint8
     np.testing.assert_array_equal(shown[0], shown[1])
-    np.testing.assert_array_equal(shown, data.frames(clip, (4, 4, 30), 40, "squash"))
+    np.testing.assert_array_equal(shown, data.frames(clip, lambda _: (4, 4, 30), 40, "squash"))
     assert (shown[0] != shown[2]).any()
 
 
 def test_a_frame_outside_the_clip_is_refused_in_words() -> None:
     data = few()
-    assert data.length(data.clips[0]) == 40
     for indices in ((0, 40), (-1,)):
         with pytest.raises(DataError, match=r"train_00000: frames .* the clip has 40"):
-            data.frames(data.clips[0], indices, 32, "crop")
+            data.frames(data.clips[0], lambda _, outside=indices: outside, 32, "crop")
 
 
 def test_an_unknown_stream_is_named_with_the_nearest() -> None:
     data = few()
     with pytest.raises(LookupError, match="Did you mean 'skeleton'"):
-        data.stream("skeletons", data.clips[0], (0,), 32, "crop")
+        data.stream("skeletons", data.clips[0], lambda _: (0,), 32, "crop")
 
 
 def test_clips_that_are_left_out_leave_the_others_as_they_are() -> None:
@@ -234,7 +233,7 @@ def test_a_linear_probe_on_the_mean_frame_stays_near_the_label_frequencies() -> 
 
 def _mean_frames(data: Synthetic, split: str) -> tuple[np.ndarray, np.ndarray]:
     clips = of_split(data, split)
-    frames = np.array([data.frames(clip, SPREAD, 24, "crop").mean(axis=0).ravel() for clip in clips])
+    frames = np.array([data.frames(clip, lambda _: SPREAD, 24, "crop").mean(axis=0).ravel() for clip in clips])
     return frames, np.array([[float(label in clip.muscles) for label in range(20)] for clip in clips])
 
 
