@@ -2,15 +2,19 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import parent_process
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import UserError
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 Result = TypeVar("Result")
 
@@ -29,8 +33,9 @@ _work: list[Callable[[int], Any]] = []
 def each(work: Callable[[int], Result], count: int, workers: int, progress: Callable[[int, int], None]) -> list[Result]:
     """Call `work` with 0 to `count` - 1 and give the results in this order.
 
-    With several workers, `work` is pickled once for each, which starts afresh (nothing is forked: a parent that has
-    threads, as torch does, may not be). They end with the call, however it ends, and with the parent, however it dies.
+    With several workers, `work` is pickled once and sent to each, which starts afresh (nothing is forked: a parent that
+    has threads, as torch does, may not be). They end with the call, however it ends, and with the parent, however it
+    dies.
 
     Args:
         progress: called with the numbers that are done, and all.
@@ -60,7 +65,11 @@ def _spread(
 ) -> None:
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(work,))
+    # Not handed to them as they start: what exceeds a pipe holds the next one up until this one has imported and read.
+    told = context.Queue()
+    for sent in [pickle.dumps(work)] * workers:
+        told.put(sent)
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(told,))
     finished = 0
     try:
         futures = {pool.submit(_run, chunk): chunk for chunk in chunks}
@@ -81,13 +90,15 @@ def _spread(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        told.close()
+        told.cancel_join_thread()
 
 
-def _start(work: Callable[[int], Any]) -> None:
+def _start(told: "Queue[bytes]") -> None:
     # Ctrl-C reaches every process of the terminal; the parent answers it for all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work[:] = [work]
+    _work[:] = [pickle.loads(told.get())]
 
 
 def _end_with_parent() -> None:
