@@ -19,7 +19,7 @@ from results.attempt import Attempt, Store
 from results.metric.average_precision import mean_average_precision
 from results.owner import Owner
 from results.record import Record, read_records
-from study import preparation
+from study import preparation, training
 from study.checkpoint import load_weights, save_weights
 from study.event import Progress
 from study.leg import Place, Stopped, Superseded
@@ -182,6 +182,19 @@ def test_a_phase_that_is_broken_off_in_the_middle_of_an_epoch_loses_no_step(
     assert steps == at_once
     assert numbers(store, phase) == numbers(undisturbed, phase)
     assert store.checkpoint(phase.key).read_bytes() == undisturbed.checkpoint(phase.key).read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 1e9])
+def test_the_state_is_kept_as_often_as_its_share_of_the_time_allows(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(training, "SAVING", share)
+    kept: list[int] = []
+    save = training.save_resume
+    monkeypatch.setattr(training, "save_resume", lambda path, state: (kept.append(state.epoch), save(path, state)))
+    phase = phases(prepared)["rgb"]
+    assert train(phase, place(prepared), prepared.store, claimed(phase, prepared.store))
+    assert kept == ([1] if share == 0 else list(range(1, phase.epochs)))
 
 
 FUSIONS = """\
