@@ -1,13 +1,18 @@
 """What a pruner has given up of a study, and what that saved: censored trials, which are in no mean and no contrast."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from results.attempt import Attempt
-from results.contrast import Contrast
 from results.plan import PlanFile
 from results.wording import percent
+
+if TYPE_CHECKING:  # it imports numpy, and whoever lists studies need not
+    from results.contrast import Contrast
 
 
 @dataclass(frozen=True)

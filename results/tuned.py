@@ -1,15 +1,18 @@
 """What tuning came to: which levels each arm has chosen, what that cost, and what a reader must know of it."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from results.answer import Answer
 from results.plan import PlanFile, PlannedTuning, chosen_levels, chosen_of, is_tuning
 from results.wording import percent
 
 if TYPE_CHECKING:
     import duckdb
+
+    from results.answer import Answer
 
 SAME_CLIPS = (
     "The levels were chosen on the same clips that the arms are compared on, with other seeds: no interval covers that "
@@ -43,6 +46,8 @@ def answer_tuning(plan: PlanFile, ended: Collection[str], untuned: Sequence[str]
         ended: keys of the phases that are done, or have failed.
         untuned: arms that cannot choose.
     """
+    from results.answer import Answer  # which imports numpy, and whoever lists studies need not
+
     trials = plan["tuning"]["trials"]
     there = sum(trial["final"] in ended for trial in trials)
     sentence = (
@@ -57,7 +62,7 @@ def answer_tuning(plan: PlanFile, ended: Collection[str], untuned: Sequence[str]
     return Answer("undecided", sentence, (), note=note if untuned else "")
 
 
-def list_untuned(connection: "duckdb.DuckDBPyConnection", plan: PlanFile, ended: Collection[str]) -> tuple[str, ...]:
+def list_untuned(connection: duckdb.DuckDBPyConnection, plan: PlanFile, ended: Collection[str]) -> tuple[str, ...]:
     """Name the arms that cannot choose: all of the tuning has ended, and no combination has a number for every seed."""
     trials = plan["tuning"]["trials"]
     if any(trial["final"] not in ended for trial in trials):

@@ -11,7 +11,6 @@ from rich import box
 from rich.table import Table
 
 from reports.words import duration, size
-from results.power import POWER
 
 if TYPE_CHECKING:
     import polars
@@ -237,6 +236,8 @@ def _first(first: PlanReport, whole: Plan) -> str:
 
 def _detectable(claim: Claim, found: Detectable) -> str:
     """Tell what the planned seeds can detect, and by which spread."""
+    from results.power import POWER  # which imports numpy
+
     spread = found.spread
     clips = f", {spread.se_clips:.2g} of activities and clips" if spread.clips else ""
     unknown = "" if spread.clips or claim.over == "seeds" else "; what activities and clips add is not known yet"
