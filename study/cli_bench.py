@@ -33,7 +33,8 @@ def add_verb(app: typer.Typer, screen: "Callable[[], Console]") -> None:
         for ratio in study.bench(profile, device, batch, repeats):
             ratios.append(ratio)
             measured = (f"{ratio.ours:.3g} {ratio.unit}", f"{ratio.theirs:.3g} {ratio.unit}", f"{ratio.value:.2f}")
-            rows.append((ratio.what, ratio.against, *measured, f"{ratio.required:.2f}"))
+            asked = "" if ratio.required is None else f"{ratio.required:.2f}"
+            rows.append((ratio.what, ratio.against, *measured, asked))
         screen().print(table(("what", "against", "ours", "theirs", "ratio", "at most"), rows))
         if not all(ratio.is_met for ratio in ratios):
             raise typer.Exit(1)

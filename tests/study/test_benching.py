@@ -80,6 +80,7 @@ def test_a_ratio_is_met_up_to_what_is_required() -> None:
     ratio = Ratio("a", "b", "s", 0.95, 1.0, 0.95)
     assert ratio.is_met
     assert not Ratio("a", "b", "s", 0.96, 1.0, 0.95).is_met
+    assert Ratio("a", "b", "GB", 2.0, 1.0, None).is_met
 
 
 def test_clips_that_torchvision_does_not_know_are_refused() -> None:
