@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.errors import UserError
 from models.geometry import Skeleton
 
-Sample = Callable[[int], Sequence[int] | NDArray[np.int64]]
-"""Which frames of so many are shown: their positions, from 0, in any order and with repeats."""
+Choose = Callable[[int], Sequence[int] | NDArray[np.int64]]
+"""Chooses, of so many frames, which are shown: positions from 0, in any order and with repeats."""
 Split = Literal["train", "val_seen", "val_unseen", "test_seen", "test_unseen"]
 SPLITS = ("train", "val_seen", "val_unseen", "test_seen", "test_unseen")
 MUSCLES = (
@@ -105,8 +105,8 @@ class DataSet(Protocol):
     def skeleton(self) -> Skeleton | None:
         """The joints of the stream ``"skeleton"``, or None without one."""
 
-    def frames(self, clip: Clip, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
-        """Show the RGB frames that `sample` takes of those that there are, `side` px high and wide.
+    def frames(self, clip: Clip, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
+        """Show the RGB frames that `choose` takes of those that there are, `side` px high and wide.
 
         `fit` is ``"crop"`` (short side to `side`, then the centre square) or ``"squash"`` (both sides to `side`).
 
@@ -118,7 +118,7 @@ class DataSet(Protocol):
         """
 
     def stream(
-        self, name: str, clip: Clip, sample: Sample, side: int, fit: str
+        self, name: str, clip: Clip, choose: Choose, side: int, fit: str
     ) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Give an auxiliary stream at the same frames.
 

@@ -16,7 +16,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from experiments.clip import DataError, Sample
+from experiments.clip import Choose, DataError
 
 
 class UnreadableVideo(DataError):
@@ -32,7 +32,7 @@ def length(path: Path) -> int:
         UnreadableVideo: the file is missing, empty or corrupt.
     """
     with _opened(path) as (container, stream):
-        return len(_packets(path, container, stream))
+        return len(_shown(_packets(path, container, stream)))
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -48,8 +48,8 @@ def size(path: Path) -> tuple[int, int]:
     raise UnreadableVideo(f"{path} holds a video stream without frames")
 
 
-def frames(path: Path, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
-    """Decode the RGB frames that `sample` takes of those that there are, `side` px high and wide.
+def frames(path: Path, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
+    """Decode the RGB frames that `choose` takes of those that there are, `side` px high and wide.
 
     Decodes from the start: exercise clips are a few seconds long and hold few key frames, so that seeking gains
     nothing. An index beyond the last frame that can be decoded shows that one.
@@ -66,19 +66,25 @@ def frames(path: Path, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]
     fitted = _Fit(side, fit)
     with _opened(path) as (container, stream):
         packets = _packets(path, container, stream)
-        indices = [int(index) for index in sample(len(packets))]
-        shown = _by_time(stream, packets, set(indices), fitted)
-    if shown.keys() < set(indices):
+        indices = [int(index) for index in choose(len(_shown(packets)))]
+        wanted = set(indices)
+        images = _by_time(stream, packets, wanted, fitted)
+    if images.keys() != wanted:
         with _opened(path) as (container, stream):
-            shown = _by_place(path, container.decode(stream), set(indices), fitted)
-    return np.stack([shown[index] for index in indices])
+            images = _by_place(path, container.decode(stream), wanted, fitted)
+    return np.stack([images[index] for index in indices])
 
 
 def _packets(path: Path, container: InputContainer, stream: VideoStream) -> "list[Packet[VideoStream]]":
     packets = [packet for packet in container.demux(stream) if packet.size]
-    if not packets:
+    if not _shown(packets):
         raise UnreadableVideo(f"{path} holds a video stream without frames")
     return packets
+
+
+def _shown(packets: "Sequence[Packet[VideoStream]]") -> "list[Packet[VideoStream]]":
+    """Leave out those that are decoded for others alone, as at the start of a clip that was cut but not encoded anew."""
+    return [packet for packet in packets if not packet.is_discard]
 
 
 def _by_time(
@@ -89,21 +95,22 @@ def _by_time(
     The times of the packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are in
     that order, and where frames are shown in another, times that only rise are not those of showing.
     """
-    times = [packet.pts for packet in packets if packet.pts is not None]
+    shown = _shown(packets)
+    times = [packet.pts for packet in shown if packet.pts is not None]
     order = sorted(times)
-    if len(set(times)) < len(packets) or (times == order and stream.codec_context.has_b_frames):
+    if len(set(times)) < len(shown) or (times == order and stream.codec_context.has_b_frames):
         return {}
     place_at = {order[place]: place for place in wanted if place < len(order)}
-    shown: dict[int, NDArray[np.uint8]] = {}
+    images: dict[int, NDArray[np.uint8]] = {}
     for packet in [*packets, None]:
         if packet is not None:
             stream.codec_context.skip_frame = "DEFAULT" if packet.pts in place_at else "NONREF"
         for frame in stream.codec_context.decode(packet):
             if frame.pts in place_at:
-                shown[place_at[frame.pts]] = fitted(frame)
-        if len(shown) == len(wanted):
+                images[place_at[frame.pts]] = fitted(frame)
+        if len(images) == len(wanted):
             break
-    return shown
+    return images
 
 
 def _by_place(
@@ -111,17 +118,17 @@ def _by_place(
 ) -> dict[int, NDArray[np.uint8]]:
     """Decode all frames up to the last one that is wanted, and count them."""
     last = max(wanted)
-    shown: dict[int, NDArray[np.uint8]] = {}
+    images: dict[int, NDArray[np.uint8]] = {}
     frame: VideoFrame | None = None
     for position, frame in enumerate(decoded):
         if position in wanted:
-            shown[position] = fitted(frame)
+            images[position] = fitted(frame)
         if position >= last:
             break
     if frame is None:
         raise UnreadableVideo(f"{path} holds a video stream without frames")
-    at_end = shown[last] if last in shown else fitted(frame)
-    return {place: shown.get(place, at_end) for place in wanted}
+    at_end = images[last] if last in images else fitted(frame)
+    return {place: images.get(place, at_end) for place in wanted}
 
 
 class _Fit:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import video
-from experiments.clip import BadClip, Clip, Sample
+from experiments.clip import BadClip, Choose, Clip
 from experiments.digest import Digests
 from experiments.joints import Skeletons
 from models.geometry import Skeleton
@@ -54,19 +54,19 @@ class VideoSet:
         except video.UnreadableVideo as error:
             raise BadClip(clip.name, str(error)) from error
 
-    def frames(self, clip: Clip, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
-        """Decode the RGB frames that `sample` takes: (T, side, side, 3)."""
-        return self._decoded(self.videos, clip, sample, side, fit)
+    def frames(self, clip: Clip, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
+        """Decode the RGB frames that `choose` takes: (T, side, side, 3)."""
+        return self._decoded(self.videos, clip, choose, side, fit)
 
     def stream(
-        self, name: str, clip: Clip, sample: Sample, side: int, fit: str
+        self, name: str, clip: Clip, choose: Choose, side: int, fit: str
     ) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Give the skeletons (T, J, 2 or 3) or the depth (T, side, side, 1) at the same frames as RGB."""
         if name == "depth" and self.depth is not None:
-            indices = sample(self.length(clip))
+            indices = choose(self.length(clip))
             return self._decoded(self.depth, clip, lambda _: indices, side, fit)[..., :1]
         if name == "skeleton" and self.skeletons is not None:
-            joints = self.skeletons.at(clip.name, list(sample(self.length(clip))))
+            joints = self.skeletons.at(clip.name, list(choose(self.length(clip))))
             return joints if self.skeletons.layout.units == "metres" else self._in_square(joints, clip, fit)
         raise LookupError(
             f"{self.name}: no stream {name!r}. There are: {', '.join(('rgb', *self.streams))}. "
@@ -94,9 +94,9 @@ class VideoSet:
         files += [] if self.skeletons is None else [self.skeletons.path]
         return Digests(self.cache).of_files(files)
 
-    def _decoded(self, files: Mapping[str, Path], clip: Clip, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
+    def _decoded(self, files: Mapping[str, Path], clip: Clip, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
         try:
-            return video.frames(files[clip.name], sample, side, fit)
+            return video.frames(files[clip.name], choose, side, fit)
         except video.UnreadableVideo as error:
             raise BadClip(clip.name, str(error)) from error
 

@@ -7,7 +7,6 @@ and `scaled_dot_product_attention` may take its fast kernel, which a mask with a
 Letters: B batch, G heads, N sequence (tokens, then patches), D width of one head, T H W frames, rows, columns.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -55,14 +54,14 @@ class PoolingAttention(nn.Module):
         super().__init__()
         self.tokens = shape.tokens
         self.gives_patches = shape.gives_patches
-        self.head_width = shape.width // shape.heads
+        head_width = shape.width // shape.heads
         query_grid = pooled_grid(shape.grid, shape.kernel, shape.query_stride)
         key_grid = pooled_grid(shape.grid, shape.kernel, shape.key_value_stride)
         self.qkv = nn.Linear(shape.width_in, 3 * shape.width)
-        self.pool_q = Pool(self.head_width, shape, shape.query_stride)
-        self.pool_k = Pool(self.head_width, shape, shape.key_value_stride)
-        self.pool_v = Pool(self.head_width, shape, shape.key_value_stride)
-        self.positions = RelativePositions(self.head_width, shape.tokens, query_grid, key_grid)
+        self.pool_q = Pool(head_width, shape, shape.query_stride)
+        self.pool_k = Pool(head_width, shape, shape.key_value_stride)
+        self.pool_v = Pool(head_width, shape, shape.key_value_stride)
+        self.positions = RelativePositions(head_width, shape.tokens, query_grid, key_grid)
         self.project = nn.Linear(shape.width, shape.width)
         is_patch_N1 = torch.ones(shape.tokens + query_grid.patches, 1)
         is_patch_N1[: shape.tokens] = 0
@@ -84,8 +83,9 @@ class PoolingAttention(nn.Module):
 
     def _of_tokens(self, x_BND: Tensor) -> Tensor:
         """Attend from the tokens, which have no position, to everything."""
-        width = len(self.qkv.weight) // 3
-        (q_weight, kv_weight), (q_bias, kv_bias) = (each.split((width, 2 * width)) for each in self.qkv.parameters())
+        width = self.project.in_features
+        q_weight, kv_weight = self.qkv.weight.split((width, 2 * width))
+        q_bias, kv_bias = self.qkv.bias.split((width, 2 * width))
         q_BGND = self.pool_q.normalised(functional.linear(x_BND[:, : self.tokens], q_weight, q_bias))
         k_BND, v_BND = functional.linear(x_BND, kv_weight, kv_bias).chunk(2, dim=2)
         attended_BGND = functional.scaled_dot_product_attention(q_BGND, self.pool_k(k_BND), self.pool_v(v_BND))
@@ -124,9 +124,7 @@ class Pool(nn.Module):
         tokens_BND, patches_BND = x_BND.split((self.tokens, x_BND.shape[1] - self.tokens), dim=1)
         volume = patches_BND.unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
         kernels = self.convolution.weight.repeat(self.heads, 1, 1, 1, 1)
-        with _exact_on_cpu(volume.device):
-            volume = _as_weights(volume, kernels).contiguous(memory_format=torch.channels_last_3d)
-            pooled = convolve(volume, kernels, self.stride)
+        pooled = convolve(volume, kernels, self.stride)
         pooled_BND = torch.cat((tokens_BND, pooled.to(tokens_BND.dtype).flatten(2).transpose(1, 2)), dim=1)
         return self.normalised(pooled_BND)
 
@@ -135,20 +133,10 @@ class Pool(nn.Module):
         return self.norm(x_BND.unflatten(2, (self.heads, -1))).transpose(1, 2)
 
 
-def _exact_on_cpu(device: torch.device) -> AbstractContextManager[object]:
-    """Leave autocast on the CPU, whose bfloat16 gradient of a depthwise convolution of two frames is wrong."""
-    return torch.autocast("cpu", enabled=False) if device.type == "cpu" else nullcontext()
-
-
-def _as_weights(x: Tensor, weights: Tensor) -> Tensor:
-    return x.to(weights.dtype) if x.device.type == "cpu" else x
-
-
 class RelativePositions(nn.Module):
     """Attend with a bias for the distance of query and key in frames, rows and columns: q . (R_t + R_h + R_w).
 
-    The products use the query before it is scaled, as the official code does. In half precision a CPU is twice as fast
-    with plain products as with its fused kernel, which computes in single precision there.
+    The products use the query before it is scaled, as the official code does.
 
     Shapes:
         q (B, G, Nq, D), k and v (B, G, Nk, D) -> (B, G, Nq, D)
@@ -181,6 +169,7 @@ class RelativePositions(nn.Module):
         longer_q = torch.cat((q_BGND * self.scale, bias_BGNE), dim=-1)
         longer_k = torch.cat((k_BGND, code_BGNE), dim=-1)
         if q_BGND.device.type == "cpu" and longer_q.dtype in HALVES:
+            # Twice as fast as the fused kernel, which takes as long in half precision as in single.
             return (longer_q @ longer_k.transpose(2, 3)).softmax(dim=-1) @ v_BGND
         longer_v = functional.pad(v_BGND, (0, code_BGNE.shape[-1]))
         attended = functional.scaled_dot_product_attention(longer_q, longer_k, longer_v, scale=1.0)

@@ -17,15 +17,20 @@ from models.geometry import Triple, half
 
 
 def convolve(volume_BCTHW: Tensor, kernels: Tensor, stride: Triple) -> Tensor:
-    """Convolve each channel with its own kernel; channels should stand last in memory.
+    """Convolve each channel with its own kernel; on a CPU in the kernels' precision, also under autocast.
+
+    The CPU's own bfloat16 gradient of a convolution of two frames is wrong.
 
     Shapes:
         (B, C, T, H, W), kernels (C, 1, frames, rows, columns) -> (B, C, pooled T, pooled H, pooled W)
     """
-    if volume_BCTHW.device.type == "cpu":
+    channels_last = torch.channels_last_3d
+    if volume_BCTHW.device.type != "cpu":
+        return _convolve(volume_BCTHW.contiguous(memory_format=channels_last), kernels, stride)
+    with torch.autocast("cpu", enabled=False):
+        volume_BCTHW = volume_BCTHW.to(kernels.dtype).contiguous(memory_format=channels_last)
         done: Tensor = _OnCpu.apply(volume_BCTHW, kernels, stride)
-        return done
-    return _convolve(volume_BCTHW, kernels, stride)
+    return done
 
 
 def _convolve(volume_BCTHW: Tensor, kernels: Tensor, stride: Triple) -> Tensor:

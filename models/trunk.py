@@ -3,7 +3,8 @@
 The defaults are the official small model, 16 frames of 224 pixels. It is held to torchvision's `mvit_v2_s` (one token)
 and to the official TransM3E code by the tests.
 
-Letters: B batch, T frame, H W rows and columns, N sequence (receivers, own tokens, patches), K tokens, D width.
+Letters: B batch, T frame, H W rows and columns, N sequence (receivers, own tokens, patches), K tokens, D width, X all
+numbers of a frame.
 """
 
 from collections.abc import Callable, Mapping
@@ -164,13 +165,15 @@ class Trunk(nn.Module):
         )
         self.tokens = own_tokens
         counts = [self.tokens.count if index >= tokens.enter else 0 for index in range(settings.depth)]
-        last, read = settings.depth - 1, temporal or {}
+        last, modules = settings.depth - 1, temporal or {}
         self.blocks = nn.ModuleList(
-            Block(shape, settings, counts[index], gives_patches=index < last or last in read)
+            Block(shape, settings, counts[index], gives_patches=index < last or last in modules)
             for index, shape in enumerate(shapes)
         )
         self.norm = nn.LayerNorm(shapes[-1].width, eps=NORM_EPS)
-        self.temporal = nn.ModuleDict({str(index): make(shapes[index], counts[index]) for index, make in read.items()})
+        self.temporal = nn.ModuleDict(
+            {str(index): make(shapes[index], counts[index]) for index, make in modules.items()}
+        )
         self.blocks.apply(initialise)
 
     def forward(self, clip_BCTHW: Tensor) -> Encoded:
@@ -254,11 +257,11 @@ class Block(nn.Module):
     def forward(self, x_BND: Tensor) -> Tensor:
         """Run the block."""
         normed_BND = self.norm1(x_BND)
-        skip_BND = self._skip(self._read(x_BND) if self.widen is None else self.widen(self._read(normed_BND)))
+        skip_BND = self._skip(self._kept(x_BND) if self.widen is None else self.widen(self._kept(normed_BND)))
         x_BND = skip_BND + self.drop_path(self.attention(normed_BND))
         return x_BND + self.drop_path(self.mlp(self.norm2(x_BND)))
 
-    def _read(self, x_BND: Tensor) -> Tensor:
+    def _kept(self, x_BND: Tensor) -> Tensor:
         return x_BND if self.gives_patches else x_BND[:, : self.tokens]
 
     def _skip(self, x_BND: Tensor) -> Tensor:

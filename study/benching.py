@@ -29,7 +29,7 @@ from study.compute import Compute
 from study.fitting import check_device
 from study.inference import finish
 from study.loader import Batch
-from study.memory import keep_freed, peak_bytes, start_peak
+from study.memory import begin_phase, peak_bytes
 from study.optim import OptimSettings, Precision, autocast
 from study.resolve import resolve
 from study.trainer import Trainer
@@ -51,7 +51,7 @@ class Ratio:
     Attributes:
         unit: ``"s"`` or ``"GB"``.
         ours, theirs: medians.
-        required: what the ratio is to be at most; None where it is only told.
+        required, stretch: what the ratio is to be at most, and at best; None where it is only told.
     """
 
     what: str
@@ -59,7 +59,8 @@ class Ratio:
     unit: str
     ours: float
     theirs: float
-    required: float | None
+    required: float | None = None
+    stretch: float | None = None
 
     @property
     def value(self) -> float:
@@ -140,7 +141,7 @@ def of_profile(profile: str, device: str, batch: int, repeats: int) -> Asked:
 
 def measure(asked: Asked) -> Iterator[Ratio]:
     """Measure everything, one ratio after another."""
-    keep_freed()
+    begin_phase(asked.device)
     yield from _steps(asked)
     yield from _passes(asked)
     yield from _memory(asked)
@@ -148,10 +149,10 @@ def measure(asked: Asked) -> Iterator[Ratio]:
 
 def _steps(asked: Asked) -> Iterator[Ratio]:
     ours, theirs = step_of(asked, "ours"), step_of(asked, "theirs")
-    yield Ratio("joint step, fp32", "torchvision's pair, fp32", "s", *in_turns(ours, theirs, asked), 0.95)
+    yield Ratio("joint step, fp32", "torchvision's pair, fp32", "s", *in_turns(ours, theirs, asked), 0.95, 0.85)
     del theirs
     half = step_of(asked, "ours", "bf16")
-    yield Ratio("joint step, bf16", "the same, fp32", "s", *in_turns(half, ours, asked), 0.65)
+    yield Ratio("joint step, bf16", "the same, fp32", "s", *in_turns(half, ours, asked), 0.65, 0.55)
 
 
 def _passes(asked: Asked) -> Iterator[Ratio]:
@@ -159,19 +160,19 @@ def _passes(asked: Asked) -> Iterator[Ratio]:
     theirs = asked.peer().eval().to(asked.device)
     clips = asked.batch_of(STREAMS).streams
     bare = partial(_pass, lambda streams: theirs(streams["rgb"]), clips, "fp32", asked.device)
-    required_of: dict[Precision, float] = {"fp32": 0.95, "bf16": 0.6}
-    for precision, required in required_of.items():
+    targets: dict[Precision, tuple[float, float]] = {"fp32": (0.95, 0.85), "bf16": (0.6, 0.5)}
+    for precision, (required, stretch) in targets.items():
         own = partial(_pass, ours, clips, precision, asked.device)
         what = f"inference, RGB alone with its {2 * asked.model.tokens.count} tokens, {precision}"
-        yield Ratio(what, "torchvision's forward, fp32", "s", *in_turns(own, bare, asked), required)
+        yield Ratio(what, "torchvision's forward, fp32", "s", *in_turns(own, bare, asked), required, stretch)
 
 
 def _memory(asked: Asked) -> Iterator[Ratio]:
     theirs = _apart(asked, "theirs")
-    for recomputes, required in ((False, None), (True, 0.8)):
-        ours = _apart(asked, "ours", recomputes)
-        what = f"peak memory of a joint step{', resources.recompute_blocks' if recomputes else ''}"
-        yield Ratio(what, "torchvision's pair", "GB", ours, theirs, required)
+    what, against = "peak memory of a joint step", "torchvision's pair"
+    yield Ratio(what, against, "GB", _apart(asked, "ours"), theirs)
+    recomputing = _apart(asked, "ours", recomputes=True)
+    yield Ratio(f"{what}, resources.recompute_blocks", against, "GB", recomputing, theirs, 0.8, 0.55)
 
 
 def step_of(asked: Asked, whose: str, precision: Precision = "fp32", recomputes: bool = False) -> Step:
@@ -210,8 +211,7 @@ def _apart(asked: Asked, whose: str, recomputes: bool = False) -> float:
 
 def _peak_gb(asked: Asked, whose: str, recomputes: bool, threads: int) -> float:
     torch.set_num_threads(threads)
-    keep_freed()
-    start_peak(asked.device)
+    begin_phase(asked.device)
     step = step_of(asked, whose, recomputes=recomputes)
     step()
     step()

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.clip import BadClip, Clip, DataError, DataSet, Sample, fingerprint
+from experiments.clip import BadClip, Choose, Clip, DataError, DataSet, fingerprint
 from models import catalog
 from results.files import read_json, rename, replace_json
 from study import sampling
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # study.settings imports torch
 Progress = Callable[[int, int], None]
 
 FORMAT = 2  # raised when other content is kept under the same settings
+CHECK = 2  # raised when a check finds more
 NAMED = 3  # bad clips named in a message
 
 
@@ -210,19 +211,19 @@ def refuse_too_large(size: int, folder: Path) -> None:
         )
 
 
-def shown(dataset: DataSet, clip: Clip, stream: str, sample: Sample, side: int, fit: str) -> NDArray[Any]:
-    """Give a stream of `clip`, RGB or another, at the frames that `sample` takes.
+def shown(dataset: DataSet, clip: Clip, stream: str, choose: Choose, side: int, fit: str) -> NDArray[Any]:
+    """Give a stream of `clip`, RGB or another, at the frames that `choose` takes.
 
     Raises:
         BadClip: a file is missing, empty or corrupt.
         LookupError: the data set has no such stream.
     """
     if stream == "rgb":
-        return dataset.frames(clip, sample, side, fit)
+        return dataset.frames(clip, choose, side, fit)
     prepare = computed(stream)
     if prepare is not None:
-        return prepare(dataset.frames(clip, sample, side, fit))
-    return dataset.stream(stream, clip, sample, side, fit)
+        return prepare(dataset.frames(clip, choose, side, fit))
+    return dataset.stream(stream, clip, choose, side, fit)
 
 
 def computed(stream: str) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None:
@@ -249,8 +250,8 @@ class _Form:
 
     def row(self, dataset: DataSet, clip: Clip, stream: str) -> NDArray[Any]:
         """Decode one clip: (T + slack, ...)."""
-        sample = partial(sampling.spread, count=self.count, stride=self.stride)
-        return shown(dataset, clip, stream, sample, self.side, self.fit)
+        choose = partial(sampling.spread, count=self.count, stride=self.stride)
+        return shown(dataset, clip, stream, choose, self.side, self.fit)
 
     def example(self, dataset: DataSet, stream: str) -> NDArray[Any]:
         """Give an array of the form and type of a row; only for other streams than RGB is something decoded."""
@@ -269,7 +270,7 @@ def _file(folder: Path, dataset: DataSet, mark: str, form: _Form, what: str) -> 
 
 
 def _checked(folder: Path, dataset: DataSet, streams: Sequence[str]) -> Path:
-    return folder / f"{dataset.name}-checked-{'-'.join(sorted(streams))}-{fingerprint(dataset)[:20]}.json"
+    return folder / f"{dataset.name}-checked{CHECK}-{'-'.join(sorted(streams))}-{fingerprint(dataset)[:20]}.json"
 
 
 def _bad_list(file: Path) -> Path:

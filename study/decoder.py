@@ -81,12 +81,12 @@ class _Clips(Dataset[Any]):
 
     def __getitem__(self, item: Item) -> dict[str, NDArray[Any]]:
         clip, settings = self.dataset.clips[item.position], self.settings
-        sample = partial(
+        choose = partial(
             sampling.window, count=settings.frames, slack=settings.slack, stride=settings.stride, time=item.draw.time
         )
         side = settings.size + settings.margin
         return {
-            name: cut(shown(self.dataset, clip, name, sample, side, settings.fit), item.draw, settings, self.mirror)
+            name: cut(shown(self.dataset, clip, name, choose, side, settings.fit), item.draw, settings, self.mirror)
             for name in self.streams
         }
 

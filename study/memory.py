@@ -10,23 +10,21 @@ import torch
 
 _REFERENCES = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
-_KEPT = {-1: 2**30, -3: 2**25}
-"""Options of glibc's mallopt(3): free bytes that are not given back, and the largest that it allows for what is taken
-from them."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_OPTIONS = {_TRIM_THRESHOLD: 2**30, _MMAP_THRESHOLD: 2**25}
+"""Of glibc's mallopt(3), bytes: what is kept of what was freed, and the largest piece taken from it; 32 MiB is the most
+that it allows."""
 
 
-def keep_freed() -> None:
-    """Keep what a step frees for the next one, which need not ask the system for fresh pages then.
+def begin_phase(device: torch.device) -> None:
+    """Begin a phase: give back what the one before has freed, measure the peak anew, and keep what steps free from now.
 
-    A small step becomes a tenth faster by it, and one at full size 4 % (bf16: 15 %); LOG.md has the numbers. Where the
-    C library is another one than glibc, nothing is done.
+    A step that finds what the last one freed asks the system for no fresh pages: a small one becomes a tenth faster, and
+    one at full size 4 % (bf16: 15 %); LOG.md has the numbers. Where the C library is another one than glibc, nothing is
+    kept or given back. Elsewhere than on Linux and on CUDA the peak is that of the whole process.
     """
-    for option, value in _KEPT.items():
+    for option, value in _OPTIONS.items():
         _call("mallopt", option, value)
-
-
-def start_peak(device: torch.device) -> None:
-    """Begin a new measurement; what the process held before no longer counts (on Linux and on CUDA)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
@@ -36,7 +34,7 @@ def start_peak(device: torch.device) -> None:
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Give the highest memory since `start_peak`: allocated by torch on CUDA, elsewhere resident.
+    """Give the highest memory since `begin_phase`: allocated by torch on CUDA, elsewhere resident.
 
     On Linux without mapped files, such as the decoded clips, which the kernel takes back whenever it likes.
     """

@@ -28,7 +28,7 @@ from study.damage import damaged
 from study.examiner import Examiner
 from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
 from study.loader import Batch, Loader
-from study.memory import start_peak
+from study.memory import begin_phase
 from study.phase import Phase
 from study.training import be_deterministic, sender_weights, subset_of
 
@@ -54,7 +54,7 @@ def probe(
     compute = Compute.of(place.resources, place.group)
     if compute.device.type == "cuda":
         be_deterministic()
-    start_peak(compute.device)
+    begin_phase(compute.device)
     began = time.monotonic()
     dataset, subset = place.dataset, subset_of(phase, place.dataset)
     network = finished(phase, dataset, store)

@@ -17,7 +17,7 @@ from results.record import Record, RecordWriter
 from study import inference, made_up
 from study.flops import gflops, read_at_inference
 from study.leg import Place, Report, Stop, publish, refuse_superseded, unheard, unstopped
-from study.memory import keep_freed, start_peak
+from study.memory import begin_phase
 from study.phase import Phase, ProfileSettings
 from study.seeding import derive
 
@@ -43,8 +43,7 @@ def profile(
     device = torch.device(place.resources.device)
     if device.type != settings.device:  # that of the control, where an arm asks for another
         device = torch.device(settings.device)
-    keep_freed()
-    start_peak(device)
+    begin_phase(device)
     shape = ClipShape(settings.data.frames, settings.data.size, settings.skeleton)
     torch.manual_seed(derive(phase.seed, phase.replicate, phase.kind))
     network = for_inference(build(settings.model, settings.classes, shape)).to(device)

@@ -36,9 +36,9 @@ from study.checkpoint import Part, Resume, load_resume, load_weights, save_resum
 from study.compute import Compute
 from study.event import Progress
 from study.examiner import SHOWN_SPLITS, Examiner
-from study.leg import Place, Report, Stop, Stopped, publish, refuse_superseded, unheard, unstopped
+from study.leg import Place, Pruned, Report, Stop, Stopped, publish, refuse_superseded, unheard, unstopped
 from study.loader import Loader
-from study.memory import keep_freed, start_peak
+from study.memory import begin_phase
 from study.phase import Phase, senders_of
 from study.seeding import derive
 from study.subset import Subset, draw
@@ -47,8 +47,9 @@ from study.trainer import Trainer
 log = logging.getLogger(__name__)
 
 SAVING = 0.005
-"""The share of a training that may be spent on keeping its state. It bounds what a kill loses, beside one epoch: 2 s of
-training where a state takes 10 ms, 7 minutes where it takes 2 s. Who is told to stop keeps it in any case."""
+"""The share of a training that may go into keeping its state: a kill costs at most the epoch under way and 200 times
+what keeping it once takes, 2 s where that is 10 ms. A training that is told to stop or given up keeps it in any case,
+and so does every one before its last epoch, which also measures the test splits."""
 
 
 def train(
@@ -88,7 +89,11 @@ def train(
             leg.keep_part(attempt, epoch - 1, time.monotonic() - began)
             raise
         progress = group.first(leg.keep, attempt, epoch, records, shown, time.monotonic() - began)
-        group.first(report, progress)
+        try:
+            group.first(report, progress)
+        except (Stopped, Pruned):
+            group.first(leg.keep_state, attempt, epoch)
+            raise
     return group.first(leg.finish, attempt)
 
 
@@ -156,8 +161,7 @@ class _Leg:
         settings, compute = phase.training, Compute.of(place.resources, place.group)
         if compute.device.type == "cuda":
             be_deterministic()
-        keep_freed()
-        start_peak(compute.device)
+        begin_phase(compute.device)
         self.place = place
         self.part: Part | None = None
         self.before_s = 0.0
@@ -214,20 +218,25 @@ class _Leg:
         """
         group, part = self.place.group, self.trainer.part
         if part is None or part.batches == 0:
-            group.first(self._save_if_newer, attempt, epochs)
+            group.first(self.keep_state, attempt, epochs)
             return
         parts = tuple(group.gathered(part))
         group.first(self._save, attempt, epochs, parts, seconds)
+
+    def keep_state(self, attempt: Attempt, epochs: int) -> None:
+        """Keep the state after `epochs`, unless it is kept already, or is the last: what follows that is publication.
+
+        Raises:
+            Superseded: another attempt holds the phase now.
+        """
+        if self.kept < epochs < self.settings.epochs:
+            self._save(attempt, epochs)
 
     def _save(self, attempt: Attempt, epochs: int, parts: tuple[Part, ...] = (), seconds: float = 0.0) -> None:
         refuse_superseded(attempt)
         state = Resume(epochs, own_state(self.network), self.trainer.state(), self.processes, parts, seconds)
         save_resume(attempt.resume, state)
         self.kept = epochs
-
-    def _save_if_newer(self, attempt: Attempt, epochs: int) -> None:
-        if epochs > self.kept:
-            self._save(attempt, epochs)
 
     def keep(
         self, attempt: Attempt, epoch: int, records: Sequence[Record], shown: Sequence[Record], seconds: float
@@ -250,9 +259,9 @@ class _Leg:
             writer.write(records)
         refuse_superseded(attempt)
         self.trained_s += seconds
-        if epoch < self.settings.epochs and self.saving_s <= SAVING * self.trained_s:
+        if epoch == self.settings.epochs - 1 or self.saving_s <= SAVING * self.trained_s:
             began = time.monotonic()
-            self._save(attempt, epoch)
+            self.keep_state(attempt, epoch)
             self.saving_s += time.monotonic() - began
         attempt.heartbeat()
         return progress

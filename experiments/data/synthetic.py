@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from experiments import figure, motion, recipe, render
-from experiments.clip import MUSCLES, SPLITS, Clip, DataError, Sample
+from experiments.clip import MUSCLES, SPLITS, Choose, Clip, DataError
 from experiments.figure import Array
 from experiments.recipe import Recipe
 from models import catalog
@@ -82,7 +82,7 @@ class Synthetic:
     joint_names: ClassVar[tuple[str, ...]] = figure.JOINTS
     skeleton: ClassVar[Skeleton] = Skeleton(len(figure.JOINTS), 2, figure.EDGES, figure.MIRROR)
 
-    def frames(self, clip: Clip, sample: Sample, side: int, fit: str) -> NDArray[np.uint8]:
+    def frames(self, clip: Clip, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
         """Render RGB frames; they are square, so that either `fit` shows the same.
 
         Shapes:
@@ -91,10 +91,10 @@ class Synthetic:
         Raises:
             DataError: an index lies outside the clip.
         """
-        return self._draw(clip, sample, side)[0]
+        return self._draw(clip, choose, side)[0]
 
     def stream(
-        self, name: str, clip: Clip, sample: Sample, side: int, fit: str
+        self, name: str, clip: Clip, choose: Choose, side: int, fit: str
     ) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Give the true joints or the depth at the same frames.
 
@@ -111,9 +111,9 @@ class Synthetic:
         if name not in self.streams:
             raise LookupError(catalog.unknown(name, "stream of the synthetic data", self.streams))
         if name == "depth":
-            return self._draw(clip, sample, side)[1]
+            return self._draw(clip, choose, side)[1]
         made = self.recipe(clip)
-        seen_TJ3 = _joints(made, self._sampled(clip, sample))
+        seen_TJ3 = _joints(made, self._sampled(clip, choose))
         shown = seen_TJ3 if name == "skeleton_3d" else render.to_image(seen_TJ3, made.camera)
         return shown.astype(np.float32)
 
@@ -139,14 +139,14 @@ class Synthetic:
             activity=motion.activity_of(clip.activity),
         )
 
-    def _draw(self, clip: Clip, sample: Sample, side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _draw(self, clip: Clip, choose: Choose, side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         made = self.recipe(clip)
-        at_T = self._sampled(clip, sample)
+        at_T = self._sampled(clip, choose)
         parts = figure.parts(made.person.body)
         return render.draw(_joints(made, at_T), parts, made.camera, made.scene, at_T, side)
 
-    def _sampled(self, clip: Clip, sample: Sample) -> Array:
-        at_T = np.asarray(sample(self.settings.frames), dtype=np.float64)
+    def _sampled(self, clip: Clip, choose: Choose) -> Array:
+        at_T = np.asarray(choose(self.settings.frames), dtype=np.float64)
         if len(at_T) and not 0 <= at_T.min() <= at_T.max() < self.settings.frames:
             raise DataError(
                 f"{clip.name}: frames {at_T.min():.0f} to {at_T.max():.0f} were asked for, but the clip has "

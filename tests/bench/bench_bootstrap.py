@@ -58,13 +58,13 @@ def measure(resamples: int) -> Iterator[Row]:
     claim = Claim(split="val_seen", control="arm 0", which="any", direction="better", smallest=1.0)
     contrasts(made, claim, max(resamples // 10, 2))
     whole_s = time.perf_counter() - started
-    memory_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    memory_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     said = f"{ARMS} arms x {SEEDS} seeds x {CLIPS} clips x {CLASSES} labels; by {resamples} resamples"
     yield Row(f"bootstrap of {RESAMPLES:,} resamples", "", wall_s * scale, "s", TARGET_S, None, said)
     print(
         f"    processor {processor_s * scale:.0f} s; contrasts with {max(resamples // 10, 2)} resamples {whole_s:.1f} s"
     )
-    yield Row("peak memory of it", "", memory_gb, "GB", 2)
+    yield Row("peak memory of a bootstrap", "", memory_gb, "GB", 2)
 
 
 if __name__ == "__main__":

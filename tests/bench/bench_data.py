@@ -96,12 +96,12 @@ def epoch(dataset: VideoSet, folder: Path) -> Row:
 
     from models.build import ClipShape, ModelSettings, build, rgb_settings
     from study.loader import Loader
-    from study.memory import keep_freed
+    from study.memory import begin_phase
     from study.settings import SeenSettings
     from study.subset import LabelSettings, TrainSettings, draw
 
     torch.set_num_threads(1)
-    keep_freed()
+    begin_phase(torch.device("cpu"))
     kept = cache.build(dataset, SeenSettings(), folder)
     loader = Loader(dataset, SeenSettings(), kept, draw(dataset, LabelSettings(), TrainSettings(), 0))
     profile = yaml.safe_load((ROOT / "experiments" / "profiles" / "tiny.yaml").read_text())

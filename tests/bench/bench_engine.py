@@ -109,7 +109,7 @@ def again(folder: Path) -> Iterator[Row]:
                 looked[-1] -= began
     said = "planned, claim declared, all phases looked up"
     yield Row("the same study again, 1,000 trials done, besides imports", "", median(looked[1:]), "s", 1.5, 0.8, said)
-    yield Row(f"its answer and page, {ARMS} arms x {SEEDS} seeds", "", median(reported[1:]), "s")
+    yield Row(f"answer and page, {ARMS} arms x {SEEDS} seeds", "", median(reported[1:]), "s")
 
 
 def timed(do: object) -> float:

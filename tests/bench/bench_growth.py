@@ -17,7 +17,7 @@ import torch
 from experiments.read import find_spec, read_spec
 from models.build import ClipShape
 from study.benching import PEER, Asked, Step, step_of
-from study.memory import peak_bytes, start_peak
+from study.memory import begin_phase, peak_bytes
 from study.resolve import resolve
 from tests.bench import curves
 from tests.bench.curves import Point
@@ -59,6 +59,7 @@ def measure() -> Iterator[Point]:
 
 def times_ms(asked_of: Mapping[int, Asked]) -> dict[int, float]:
     """Time steps of all sizes in turns; give the medians, without the first."""
+    begin_phase(torch.device("cpu"))
     steps: dict[int, Step] = {size: step_of(one, "ours") for size, one in asked_of.items()}
     taken: dict[int, list[float]] = {size: [] for size in steps}
     for _ in range(1 + REPEATS):
@@ -72,7 +73,7 @@ def times_ms(asked_of: Mapping[int, Asked]) -> dict[int, float]:
 def peak_mb(one: Asked) -> float:
     """Give how much more than before a process holds at the peak of two steps, network and optimiser included."""
     torch.set_num_threads(1)
-    start_peak(one.device)
+    begin_phase(one.device)
     before = peak_bytes(one.device)
     step = step_of(one, "ours")
     step()

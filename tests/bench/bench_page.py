@@ -38,7 +38,7 @@ def build(what: str, levels: tuple[object, ...]) -> Iterator[Row]:
             times.append(time.perf_counter() - began)
         said = f"{SEEDS} seeds, 50 epochs, {len(MUSCLES)} muscle groups; the first {times[0]:.1f} s"
         yield Row(what, "", median(times), "s", 5, 2.5, said)
-        yield Row(f"size of it, {what.rpartition(', ')[2]}", "", out.stat().st_size / 1e6, "MB", 3)
+        yield Row(f"size of the page, {what.rpartition(', ')[2]}", "", out.stat().st_size / 1e6, "MB", 3)
         told = {**ledger.plan, "answer": headline.as_plain(answer)}
         for name, (took_s, bytes_) in figures(connection, told).items():
             print(f"    {name:<18} {took_s:5.2f} s  {bytes_ / 1e3:6.0f} kB")

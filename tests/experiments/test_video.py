@@ -140,3 +140,23 @@ def test_frames_are_the_same_where_others_between_them_are_skipped(tmp_path: Pat
     for taken in ([5], [39], [0, 1, 2], [7, 30, 8], list(range(0, 40, 9)), list(range(40))):
         shown = video.frames(tmp_path / name, lambda _, taken=taken: taken, 48, "crop")
         np.testing.assert_array_equal(shown, [bare[index][:, 8:56] for index in taken])
+
+
+def test_a_clip_that_was_cut_without_encoding_it_anew_begins_where_it_is_shown(tmp_path: Path) -> None:
+    write_film(tmp_path / "whole.mp4", moving(40))
+    path = tmp_path / "cut.mp4"
+    with (
+        av.open(str(tmp_path / "whole.mp4")) as whole,
+        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as cut,
+    ):
+        stream = whole.streams.video[0]
+        target = cut.add_stream_from_template(stream)
+        for packet in (packet for packet in whole.demux(stream) if packet.size):
+            packet.pts, packet.dts, packet.stream = packet.pts - 5 * 512, packet.dts - 5 * 512, target
+            cut.mux(packet)
+    with av.open(str(path)) as container:
+        bare = [frame.to_ndarray(format="rgb24")[:, 8:56] for frame in container.decode(video=0)]
+    assert len(bare) == video.length(path) == 35
+    for taken in ([0], [3, 10], [34, 1], [2, 50]):
+        shown = video.frames(path, lambda _, taken=taken: taken, 48, "crop")
+        np.testing.assert_array_equal(shown, [bare[min(index, 34)] for index in taken])

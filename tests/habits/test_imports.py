@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -76,9 +77,17 @@ def test_a_study_that_neither_prunes_nor_searches_needs_no_optuna() -> None:
     assert "optuna" not in heavy_after("import study.runner, study.submitting, study.executor.task")
 
 
-def heavy_after(code: str, environment: dict[str, str] | None = None) -> list[str]:
+@pytest.mark.parametrize("verb", ["list", "status"])
+def test_whoever_looks_around_waits_for_no_numpy(verb: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['study', {verb!r}]\nfrom study.cli import main\ntry: main()\nexcept SystemExit: pass"
+    )
+    assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}, (*HEAVY, "numpy", "polars", "duckdb", "altair")) == []
+
+
+def heavy_after(code: str, environment: dict[str, str] | None = None, heavy: Sequence[str] = HEAVY) -> list[str]:
     """Run `code` in a fresh process and name the heavy packages it has imported."""
-    code += f"\nimport json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    code += f"\nimport json, sys; print(json.dumps([m for m in {tuple(heavy)!r} if m in sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True
     )

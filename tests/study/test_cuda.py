@@ -1,6 +1,5 @@
 """What holds on a GPU alone, or must hold there too; skipped where torch finds none."""
 
-import multiprocessing
 from itertools import islice
 
 import pytest
@@ -96,4 +95,3 @@ def test_a_benchmark_measures_it() -> None:
     assert [ratio.what for ratio in islice(benching.measure(asked), len(TIMED))] == [
         what.replace("4 tokens", "8 tokens") for what in TIMED
     ]
-    assert multiprocessing.active_children() == []

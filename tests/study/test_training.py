@@ -20,9 +20,9 @@ from results.metric.average_precision import mean_average_precision
 from results.owner import Owner
 from results.record import Record, read_records
 from study import preparation, training
-from study.checkpoint import load_weights, save_weights
+from study.checkpoint import load_resume, load_weights, save_weights
 from study.event import Progress
-from study.leg import Place, Stopped, Superseded
+from study.leg import Place, Pruned, Stopped, Superseded
 from study.phase import Phase
 from study.preparation import Prepared, Request, prepare
 from study.trainer import Trainer
@@ -194,7 +194,26 @@ def test_the_state_is_kept_as_often_as_its_share_of_the_time_allows(
     monkeypatch.setattr(training, "save_resume", lambda path, state: (kept.append(state.epoch), save(path, state)))
     phase = phases(prepared)["rgb"]
     assert train(phase, place(prepared), prepared.store, claimed(phase, prepared.store))
-    assert kept == ([1] if share == 0 else list(range(1, phase.epochs)))
+    assert kept == ([1, phase.epochs - 1] if share == 0 else list(range(1, phase.epochs)))
+
+
+@pytest.mark.parametrize("ending", [Stopped, Pruned])
+def test_who_is_told_after_an_epoch_to_end_keeps_its_state(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, ending: type[Exception]
+) -> None:
+    monkeypatch.setattr(training, "SAVING", 0.0)
+    phase = phases(prepared)["rgb"]
+    attempt = claimed(phase, prepared.store)
+    ended = phase.epochs - 2
+
+    def report(progress: Progress) -> None:
+        if progress.epoch == ended:
+            raise ending("a test")
+
+    with pytest.raises(ending):
+        train(phase, place(prepared), prepared.store, attempt, report)
+    assert ended > 1
+    assert load_resume(attempt.resume).epoch == ended
 
 
 FUSIONS = """\
@@ -237,7 +256,7 @@ def _train_all(contents: list[dict[str, object]], root: Path, here: Place) -> No
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_at_most_an_epoch_and_no_number(prepared: Prepared, tmp_path: Path) -> None:
+def test_a_killed_worker_goes_on_from_its_last_state_to_the_same_numbers(prepared: Prepared, tmp_path: Path) -> None:
     rgb, here = phases(prepared)["rgb"], place(prepared)
     undisturbed = Store(tmp_path / "undisturbed")
     train(rgb, here, undisturbed, claimed(rgb, undisturbed))
@@ -252,10 +271,12 @@ def test_a_killed_worker_costs_at_most_an_epoch_and_no_number(prepared: Prepared
     assert kills == 3
     train(rgb, here, prepared.store, claimed(rgb, prepared.store))
     assert numbers(prepared.store, rgb) == numbers(undisturbed, rgb)
+    assert prepared.store.checkpoint(rgb.key).read_bytes() == undisturbed.checkpoint(rgb.key).read_bytes()
 
 
 def _train_and_die(content: dict[str, object], root: Path, here: Place, steps: int) -> None:
     """Train, and kill this process before its step number `steps`."""
+    training.SAVING = 0.0  # so that records are ahead of the state
     left = [steps]
 
     def die() -> None:
