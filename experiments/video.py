@@ -32,7 +32,10 @@ def length(path: Path) -> int:
         UnreadableVideo: the file is missing, empty or corrupt.
     """
     with _opened(path) as (container, stream):
-        return len(_shown(_packets(path, container, stream)))
+        count = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+    if not count:
+        raise UnreadableVideo(f"{path} holds a video stream without frames")
+    return count
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -83,17 +86,18 @@ def _packets(path: Path, container: InputContainer, stream: VideoStream) -> "lis
 
 
 def _shown(packets: "Sequence[Packet[VideoStream]]") -> "list[Packet[VideoStream]]":
-    """Leave out those that are decoded for others alone, as at the start of a clip that was cut but not encoded anew."""
+    """Leave out those that are decoded for others alone, as where a clip begins that was cut but not encoded anew."""
     return [packet for packet in packets if not packet.is_discard]
 
 
 def _by_time(
     stream: VideoStream, packets: "Sequence[Packet[VideoStream]]", wanted: set[int], fitted: "_Fit"
 ) -> dict[int, NDArray[np.uint8]]:
-    """Decode wanted frames and those that others refer to, the rest is skipped; some or all may not be found.
+    """Decode wanted frames and those that others refer to, the rest is skipped; gives none where frames are lost.
 
     The times of the packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are in
-    that order, and where frames are shown in another, times that only rise are not those of showing.
+    that order, and where frames are shown in another, times that only rise are not those of showing. What cannot be
+    decoded for lack of a key frame stands at the beginning and would move every place, so the first frame is looked for.
     """
     shown = _shown(packets)
     times = [packet.pts for packet in shown if packet.pts is not None]
@@ -101,16 +105,19 @@ def _by_time(
     if len(set(times)) < len(shown) or (times == order and stream.codec_context.has_b_frames):
         return {}
     place_at = {order[place]: place for place in wanted if place < len(order)}
+    needed = {order[0], packets[0].pts, *place_at}  # AV1 decides with its first packet what it skips of all
     images: dict[int, NDArray[np.uint8]] = {}
+    begins = False
     for packet in [*packets, None]:
         if packet is not None:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in place_at else "NONREF"
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in needed else "NONREF"
         for frame in stream.codec_context.decode(packet):
+            begins = begins or frame.pts == order[0]
             if frame.pts in place_at:
                 images[place_at[frame.pts]] = fitted(frame)
         if len(images) == len(wanted):
             break
-    return images
+    return images if begins else {}
 
 
 def _by_place(

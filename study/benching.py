@@ -30,9 +30,10 @@ from study.fitting import check_device
 from study.inference import finish
 from study.loader import Batch
 from study.memory import begin_phase, peak_bytes
-from study.optim import OptimSettings, Precision, autocast
+from study.optim import OptimSettings, Precision, autocast, products
 from study.resolve import resolve
 from study.trainer import Trainer
+from study.training import be_deterministic
 
 CLASSES = 20
 STREAMS = ("rgb",)
@@ -115,8 +116,8 @@ class Asked:
     peer: Callable[[], nn.Module]
 
     def batch_of(self, streams: Sequence[str]) -> Batch:
-        """Make clips up, with labels."""
-        clips = made_up.batch(streams, self.batch, self.shape, str(self.device))
+        """Make clips up, with labels, where a loader leaves them: on the processor."""
+        clips = made_up.batch(streams, self.batch, self.shape, "cpu")
         labels_BC = torch.randint(0, 2, (self.batch, CLASSES)).float()
         return Batch(clips, labels_BC, torch.arange(self.batch), self.batch)
 
@@ -158,7 +159,7 @@ def _steps(asked: Asked) -> Iterator[Ratio]:
 def _passes(asked: Asked) -> Iterator[Ratio]:
     ours = for_inference(build(asked.model, CLASSES, asked.shape)).to(asked.device)
     theirs = asked.peer().eval().to(asked.device)
-    clips = asked.batch_of(STREAMS).streams
+    clips = Compute(asked.device).moved(asked.batch_of(STREAMS).streams)
     bare = partial(_pass, lambda streams: theirs(streams["rgb"]), clips, "fp32", asked.device)
     targets: dict[Precision, tuple[float, float]] = {"fp32": (0.95, 0.85), "bf16": (0.6, 0.5)}
     for precision, (required, stretch) in targets.items():
@@ -176,7 +177,9 @@ def _memory(asked: Asked) -> Iterator[Ratio]:
 
 
 def step_of(asked: Asked, whose: str, precision: Precision = "fp32", recomputes: bool = False) -> Step:
-    """Give a function that takes a step of training, as `study.trainer` does in a phase."""
+    """Give a function that takes a step of training, as a phase does."""
+    if asked.device.type == "cuda":
+        be_deterministic()
     torch.manual_seed(0)
     network: nn.Module = build(asked.model, CLASSES, asked.shape) if whose == "ours" else Pair(asked.peer)
     if recomputes:
@@ -187,7 +190,12 @@ def step_of(asked: Asked, whose: str, precision: Precision = "fp32", recomputes:
     optim = asked.optim.model_copy(update={"precision": precision})
     trainer = Trainer(network, loss, optim, epochs=10_000, steps_per_epoch=1, seed=0, compute=compute)
     batch, numbers = asked.batch_of(STREAMS if whose == "theirs" else streams_of(asked.model)), itertools.count(1)
-    return lambda: trainer.epoch(next(numbers), [batch])
+
+    def step() -> float:
+        with products(precision):
+            return trainer.epoch(next(numbers), [batch])
+
+    return step
 
 
 def in_turns(ours: Step, theirs: Step, asked: Asked) -> tuple[float, float]:
@@ -220,5 +228,5 @@ def _peak_gb(asked: Asked, whose: str, recomputes: bool, threads: int) -> float:
 
 @torch.inference_mode()
 def _pass(network: Callable[[Streams], Any], streams: Streams, precision: Precision, device: torch.device) -> None:
-    with autocast(precision, device):
+    with products(precision), autocast(precision, device):
         network(streams)

@@ -21,6 +21,7 @@ from study.fitting import PlanError, check_device
 from study.flops import read_at_inference
 from study.inference import latencies_ms, threads
 from study.loader import Batch
+from study.memory import begin_phase
 from study.optim import Precision, autocast, products
 from study.phase import Phase, PhaseSettings, ProbePhaseSettings, ProfileSettings, TrainingSettings
 from study.preparation import Prepared
@@ -152,6 +153,7 @@ def _counts(prepared: Prepared) -> dict[str, Counter[str]]:
 def _timed_epoch(phase: Phase, classes: int, clips: Mapping[str, int], resources: Resources) -> float:
     """Time a batch, and add up what an epoch has of them; a probe evaluates every split once."""
     compute, settings = Compute.of(resources, ALONE), phase.settings
+    begin_phase(compute.device)
     with threads(resources.threads), products(phase.precision):
         if not isinstance(settings, ProbePhaseSettings):
             return _timed_training_epoch(phase.training, classes, clips, compute)

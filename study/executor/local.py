@@ -177,7 +177,7 @@ class _Crew:
         self.tell(event)
 
     def _bury(self, worker: _Worker) -> None:
-        """A worker died (killed, out of memory): try its phase again from its last whole epoch, but not for ever."""
+        """A worker died (killed, out of memory): try its phase again, from the last state it kept, but not for ever."""
         key, worker.key = worker.key, None
         self._retire(worker)
         if key is None:

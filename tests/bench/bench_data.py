@@ -1,7 +1,7 @@
 """How long trainings wait for data: the rate of the cache build against bare PyAV, and an epoch's share of waiting.
 
-Bare PyAV decodes all frames of the same files in as many processes, and scales none. What is heavy to import is
-imported where it is used, since every process that decodes imports this file. Needs clips that are video files;
+Bare PyAV decodes all frames of the same files in as many processes, and scales none. All but PyAV and numpy is imported
+where it is used, since every process that decodes imports this file first. Needs clips that are video files;
 without a manifest it takes that of the exercise clips beside the checkout, and says so if there is none.
 
 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.bench.bench_data [MANIFEST]
@@ -16,15 +16,15 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
-from experiments.clip import fingerprint
-from experiments.data import manifest
-from experiments.videos import VideoSet
-from study import cache, sampling
 from tests.bench.rows import Row, keep, ratio
+
+if TYPE_CHECKING:
+    from experiments.videos import VideoSet
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT.parent / "shared" / "data" / "exercise_clips" / "manifest.csv"
@@ -33,6 +33,8 @@ BATCH, FRAMES, TURNS = 16, 10, 3
 
 def measure(path: Path) -> Iterator[Row]:
     """Measure everything."""
+    from experiments.data import manifest
+
     dataset = manifest.read(manifest.Settings(path=path))
     with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
         yield from decoding(dataset, Path(folder))
@@ -40,12 +42,14 @@ def measure(path: Path) -> Iterator[Row]:
     augmentation()
 
 
-def decoding(dataset: VideoSet, folder: Path) -> Iterator[Row]:
+def decoding(dataset: "VideoSet", folder: Path) -> Iterator[Row]:
     """Build the cache and decode with bare PyAV, on all cores, in turns; compare clips a second."""
+    from experiments.clip import fingerprint
+    from study import cache
     from study.settings import SeenSettings
 
     cores, count = len(os.sched_getaffinity(0)), len(dataset.clips)
-    mark = fingerprint(dataset)  # known before by a run, too
+    mark = fingerprint(dataset)  # a run has it before it decodes
 
     def ours() -> None:
         cache.build(dataset, SeenSettings(), folder / str(len(rates["ours"])), cores, mark=mark)
@@ -67,7 +71,7 @@ def decoding(dataset: VideoSet, folder: Path) -> Iterator[Row]:
         yield Row(what, against, value, "", asked, asked, f"{of}; {turns}", "at least")
 
 
-def spread(way: Callable[[str], None], dataset: VideoSet, cores: int) -> None:
+def spread(way: Callable[[str], None], dataset: "VideoSet", cores: int) -> None:
     """Have as many processes as cores decode all clips, each with one thread."""
     with get_context("spawn").Pool(cores) as pool:
         pool.map(way, [str(dataset.videos[clip.name]) for clip in dataset.clips], chunksize=4)
@@ -83,18 +87,21 @@ def decoded(path: str) -> None:
 
 def as_arrays(path: str) -> None:
     """Likewise, and turn some into arrays of their own size, which is the least that a training could use."""
+    from study import sampling
+
     with av.open(path) as container:
         container.streams.video[0].thread_count = 1
         frames = list(container.decode(video=0))
         np.stack([frames[index].to_ndarray(format="rgb24") for index in sampling.spread(len(frames), FRAMES, None)])
 
 
-def epoch(dataset: VideoSet, folder: Path) -> Row:
+def epoch(dataset: "VideoSet", folder: Path) -> Row:
     """Train the tiny profile's tokens for two epochs and tell how much of the second was spent on waiting."""
     import torch
     import yaml
 
     from models.build import ClipShape, ModelSettings, build, rgb_settings
+    from study import cache
     from study.loader import Loader
     from study.memory import begin_phase
     from study.settings import SeenSettings

@@ -160,3 +160,21 @@ def test_a_clip_that_was_cut_without_encoding_it_anew_begins_where_it_is_shown(t
     for taken in ([0], [3, 10], [34, 1], [2, 50]):
         shown = video.frames(path, lambda _, taken=taken: taken, 48, "crop")
         np.testing.assert_array_equal(shown, [bare[min(index, 34)] for index in taken])
+
+
+@pytest.mark.parametrize("name", ["cut.ts", "cut.mkv"])
+def test_frames_that_lack_their_key_frame_are_not_counted_on(tmp_path: Path, name: str) -> None:
+    write_film(tmp_path / "whole.ts", moving(40))
+    path = tmp_path / name
+    with av.open(str(tmp_path / "whole.ts")) as whole, av.open(str(path), "w") as cut:
+        stream = whole.streams.video[0]
+        target = cut.add_stream_from_template(stream)
+        for packet in [packet for packet in whole.demux(stream) if packet.size][3:]:
+            packet.stream = target
+            cut.mux(packet)
+    with av.open(str(path)) as container:
+        bare = [frame.to_ndarray(format="rgb24")[:, 8:56] for frame in container.decode(video=0)]
+    assert len(bare) < video.length(path)
+    for taken in ([3], [0, 3], [12, 20]):
+        shown = video.frames(path, lambda _, taken=taken: taken, 48, "crop")
+        np.testing.assert_array_equal(shown, [bare[index] for index in taken])

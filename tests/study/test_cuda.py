@@ -1,5 +1,6 @@
 """What holds on a GPU alone, or must hold there too; skipped where torch finds none."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 import pytest
@@ -14,8 +15,9 @@ from study import benching, made_up
 from study.benching import Asked
 from study.compute import Compute
 from study.loader import Batch
-from study.optim import OptimSettings, Precision
+from study.optim import OptimSettings, Precision, products
 from study.trainer import Trainer
+from study.training import be_deterministic
 from tests.study.test_benching import PEER, TIMED
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
@@ -47,7 +49,15 @@ def trainer(compute: Compute, precision: Precision = "fp32") -> Trainer:
 
 def losses(compute: Compute, precision: Precision = "fp32") -> list[float]:
     made = trainer(compute, precision)
-    return [made.epoch(epoch, batches()) for epoch in (1, 2, 3)]
+    with products(precision):
+        return [made.epoch(epoch, batches()) for epoch in (1, 2, 3)]
+
+
+@pytest.fixture(autouse=True)
+def _deterministic() -> Iterator[None]:
+    be_deterministic()
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize("precision", NEAR)
@@ -69,8 +79,9 @@ def test_a_step_never_waits_for_the_gpu(precision: Precision) -> None:
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for step, batch in enumerate(others, start=1):
-            made._step(step, batch)
+        with products(precision):
+            for step, batch in enumerate(others, start=1):
+                made._step(step, batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert made.optimiser is not None
