@@ -97,7 +97,7 @@ def _by_time(
 
     The times of the packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are in
     that order, and where frames are shown in another, times that only rise are not those of showing. What cannot be
-    decoded for lack of a key frame stands at the beginning and would move every place, so the first frame is looked for.
+    decoded for lack of a key frame stands at the beginning and would move every place: the first frame must come out.
     """
     shown = _shown(packets)
     times = [packet.pts for packet in shown if packet.pts is not None]

@@ -36,7 +36,7 @@ def build(what: str, levels: tuple[object, ...]) -> Iterator[Row]:
             began = time.perf_counter()
             out = page.build(connection, EDITION, answer, ledger.plan, Path(folder) / "page.html").path
             times.append(time.perf_counter() - began)
-        said = f"{SEEDS} seeds, 50 epochs, {len(MUSCLES)} muscle groups; the first {times[0]:.1f} s"
+        said = f"its answer given; {SEEDS} seeds, 50 epochs, {len(MUSCLES)} muscle groups; the first {times[0]:.1f} s"
         yield Row(what, "", median(times), "s", 5, 2.5, said)
         yield Row(f"size of the page, {what.rpartition(', ')[2]}", "", out.stat().st_size / 1e6, "MB", 3)
         told = {**ledger.plan, "answer": headline.as_plain(answer)}
