@@ -20,8 +20,8 @@ def begin_phase(device: torch.device) -> None:
     """Begin a phase: give back what the one before has freed, measure the peak anew, and keep what steps free.
 
     A step that finds what the last one freed asks the system for no fresh pages: a small one becomes a tenth faster,
-    and one at full size 4 % (bf16: 15 %); LOG.md has the numbers. Where the C library is another one than glibc, nothing
-    is kept or given back. Elsewhere than on Linux and on CUDA the peak is that of the whole process.
+    and one at full size 4 % (bf16: 15 %). Where the C library is another one than glibc, nothing is kept or given back.
+    Elsewhere than on Linux and on CUDA the peak is that of the whole process.
     """
     for option, value in _OPTIONS.items():
         _call("mallopt", option, value)
