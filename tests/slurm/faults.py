@@ -47,11 +47,11 @@ Numbers = Mapping[str, Any]
 
 
 def text_of(epochs: int) -> str:
-    """Give a study whose phases train for so many epochs, of some 40 milliseconds each."""
+    """Give a study whose phases train for so many epochs, of some 20 milliseconds each."""
     return SPEC + f"  phases: {{rgb_epochs: {epochs}, sender_epochs: {epochs}, joint_epochs: {epochs}}}\n"
 
 
-TEXT = text_of(120)
+TEXT = text_of(300)
 WORSE = Path(__file__).parent / "worse"
 LIMIT_S = 15.0
 """Age of a heartbeat, which comes every 10 s, from which a claimant counts as dead in a worse world."""

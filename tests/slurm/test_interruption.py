@@ -12,7 +12,7 @@ from tests.slurm.faults import WORSE
 
 pytestmark = pytest.mark.slow
 
-LONG = {"phases__rgb_epochs": 250, "phases__sender_epochs": 1}
+LONG = {"phases__rgb_epochs": 600, "phases__sender_epochs": 1}
 
 
 def attempts(asked: Asked, name: str) -> list[dict[str, object]]:
