@@ -52,6 +52,8 @@ def text_of(epochs: int) -> str:
 
 
 TEXT = text_of(300)
+YOUNG = 60
+"""Epochs after which a phase goes on for longer than SLURM takes to preempt it, some 3 s: all begin and end together."""
 WORSE = Path(__file__).parent / "worse"
 LIMIT_S = 15.0
 """Age of a heartbeat, which comes every 10 s, from which a claimant counts as dead in a worse world."""
@@ -85,7 +87,7 @@ def killed_at_once(asked: Asked, worker: Worker, chance: Random) -> str:
 
 def preempted(asked: Asked, chance: Random) -> list[str]:
     """A job of a higher partition takes all nodes."""
-    a_worker(asked, chance)
+    a_worker(asked, chance, most=YOUNG)
     before = {worker.job: int(shown(worker.job).get("Restarts", 0)) for worker in workers(asked)}
     higher = preempt()
     wait(lambda: shown(higher).get("JobState") == "COMPLETED")

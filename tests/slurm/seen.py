@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -28,12 +29,12 @@ class Worker(NamedTuple):
     job: str
 
 
-def workers(asked: Asked, epochs: int = 1) -> list[Worker]:
-    """List the processes that hold a phase, and have been through so many epochs at least."""
+def workers(asked: Asked, epochs: int = 1, most: float = inf) -> list[Worker]:
+    """List the processes that hold a phase, and have been through so many epochs at least, and at most."""
     found = []
     for key, state in asked.store.states(path.name for path in asked.store.runs.glob("*")).items():
         claim = asked.store.attempt(key, state.attempt).folder / "claim.json"
-        if state.name == "running" and claim.exists() and (state.step or 0) >= epochs:
+        if state.name == "running" and claim.exists() and epochs <= (state.step or 0) <= most:
             owner = json.loads(claim.read_text())
             if is_alive(owner["pid"]):
                 job = shown(owner["slurm_job"], JobId=owner["slurm_job"])
@@ -42,12 +43,12 @@ def workers(asked: Asked, epochs: int = 1) -> list[Worker]:
     return found
 
 
-def a_worker(asked: Asked, chance: Random, epochs: int = 1) -> Worker:
-    """Wait for a process that trains, or has just claimed a phase."""
+def a_worker(asked: Asked, chance: Random, epochs: int = 1, most: float = inf) -> Worker:
+    """Wait for a process that trains, or has just claimed a phase, and has been through so many epochs."""
     found: list[Worker] = []
 
     def there() -> bool:
-        found[:] = workers(asked, epochs)
+        found[:] = workers(asked, epochs, most)
         return bool(found) or not in_queue()
 
     wait(there)
