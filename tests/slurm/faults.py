@@ -53,7 +53,7 @@ def text_of(epochs: int) -> str:
 
 TEXT = text_of(300)
 YOUNG = 60
-"""Epochs after which a phase goes on for longer than SLURM takes to preempt it, some 3 s: all begin and end together."""
+"""Epochs after which a phase goes on for longer than the 3 s in which SLURM preempts it: all begin and end together."""
 WORSE = Path(__file__).parent / "worse"
 LIMIT_S = 15.0
 """Age of a heartbeat, which comes every 10 s, from which a claimant counts as dead in a worse world."""
