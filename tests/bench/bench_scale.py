@@ -1,7 +1,7 @@
 """How planning, `sync` and `status` grow with the number of trials; draws `engine.svg`.
 
-10^2 to 10^4 trials; 10^5, whose 200,000 folders take minutes to make, with --most 100000. Plans are of ten arms of
-TransM3E, three phases a trial; stores hold two phases a trial, in every state, 30 records each.
+10^2 to 10^4 trials; 10^5, whose 200,000 folders take minutes to make, with --most 100000. Plans are of ten arms or
+more of TransM3E, three phases a trial; stores hold two phases a trial, in every state, 30 records each.
 
 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m tests.bench.bench_scale [--most TRIALS] [--to FOLDER]
 """
@@ -26,6 +26,7 @@ from tests.bench.rows import keep
 from tests.made_many import make_many
 
 ALONG, ARMS, REPEATS = "trials", 10, 2
+MOST_SEEDS = 1000  # that a spec may ask for; beyond it there are more arms
 
 
 def measure(most: int, folder: Path) -> Iterator[Point]:
@@ -35,7 +36,8 @@ def measure(most: int, folder: Path) -> Iterator[Point]:
         own = folder / str(trials)
         own.mkdir()
         with home(own / "home"):
-            request = Request(str(write_spec(own / "asked.yaml", ARMS, trials // ARMS, "")))
+            seeds = min(trials // ARMS, MOST_SEEDS)
+            request = Request(str(write_spec(own / "asked.yaml", trials // seeds, seeds, "")))
             yield Point("plan, s", ALONG, trials, timed(lambda request=request: study.plan(request)))
         store = make_many(own, 2 * trials)
         with mock.patch.dict(os.environ, PATH=f"{own / 'bin'}:{os.environ['PATH']}"):
