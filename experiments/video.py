@@ -32,9 +32,9 @@ def length(path: Path) -> int:
         UnreadableVideo: the file is missing, empty or corrupt.
     """
     with _opened(path) as (container, stream):
-        count = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+        count = sum(map(_is_shown, container.demux(stream)))
     if not count:
-        raise UnreadableVideo(f"{path} holds a video stream without frames")
+        raise _without_frames(path)
     return count
 
 
@@ -48,7 +48,7 @@ def size(path: Path) -> tuple[int, int]:
         for frame in container.decode(stream):
             sides = (frame.width, frame.height)
             return sides if frame.rotation % 180 == 0 else sides[::-1]
-    raise UnreadableVideo(f"{path} holds a video stream without frames")
+    raise _without_frames(path)
 
 
 def frames(path: Path, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]:
@@ -68,41 +68,43 @@ def frames(path: Path, choose: Choose, side: int, fit: str) -> NDArray[np.uint8]
     """
     fitted = _Fit(side, fit)
     with _opened(path) as (container, stream):
-        packets = _packets(path, container, stream)
-        indices = [int(index) for index in choose(len(_shown(packets)))]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        times = [packet.pts for packet in packets if _is_shown(packet)]
+        if not times:
+            raise _without_frames(path)
+        indices = [int(index) for index in choose(len(times))]
         wanted = set(indices)
-        images = _by_time(stream, packets, wanted, fitted)
+        images = _by_time(stream, packets, times, wanted, fitted)
     if images.keys() != wanted:
         with _opened(path) as (container, stream):
             images = _by_place(path, container.decode(stream), wanted, fitted)
     return np.stack([images[index] for index in indices])
 
 
-def _packets(path: Path, container: InputContainer, stream: VideoStream) -> "list[Packet[VideoStream]]":
-    packets = [packet for packet in container.demux(stream) if packet.size]
-    if not _shown(packets):
-        raise UnreadableVideo(f"{path} holds a video stream without frames")
-    return packets
+def _is_shown(packet: "Packet[VideoStream]") -> bool:
+    """Tell it from one without a frame, and from one that only others need: so begins a clip that was cut as it was."""
+    return packet.size > 0 and not packet.is_discard
 
 
-def _shown(packets: "Sequence[Packet[VideoStream]]") -> "list[Packet[VideoStream]]":
-    """Leave out those that are decoded for others alone, as where a clip begins that was cut but not encoded anew."""
-    return [packet for packet in packets if not packet.is_discard]
+def _without_frames(path: Path) -> UnreadableVideo:
+    return UnreadableVideo(f"{path} holds a video stream without frames")
 
 
 def _by_time(
-    stream: VideoStream, packets: "Sequence[Packet[VideoStream]]", wanted: set[int], fitted: "_Fit"
+    stream: VideoStream,
+    packets: "Sequence[Packet[VideoStream]]",
+    times: Sequence[int | None],
+    wanted: set[int],
+    fitted: "_Fit",
 ) -> dict[int, NDArray[np.uint8]]:
     """Decode wanted frames and those that others refer to, the rest is skipped; gives none where frames are lost.
 
-    The times of the packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are in
-    that order, and where frames are shown in another, times that only rise are not those of showing. What cannot be
+    The times of shown packets tell which frame is which. Some files have none, or (AVI) those of decoding: packets are
+    in that order, and where frames are shown in another, times that only rise are not those of showing. What cannot be
     decoded for lack of a key frame stands at the beginning and would move every place: the first frame must come out.
     """
-    shown = _shown(packets)
-    times = [packet.pts for packet in shown if packet.pts is not None]
-    order = sorted(times)
-    if len(set(times)) < len(shown) or (times == order and stream.codec_context.has_b_frames):
+    order = sorted(time for time in times if time is not None)
+    if len(set(order)) < len(times) or (times == order and stream.codec_context.has_b_frames):
         return {}
     place_at = {order[place]: place for place in wanted if place < len(order)}
     needed = {order[0], packets[0].pts, *place_at}  # AV1 decides with its first packet what it skips of all
@@ -133,7 +135,7 @@ def _by_place(
         if position >= last:
             break
     if frame is None:
-        raise UnreadableVideo(f"{path} holds a video stream without frames")
+        raise _without_frames(path)
     at_end = images[last] if last in images else fitted(frame)
     return {place: images.get(place, at_end) for place in wanted}
 

@@ -178,8 +178,7 @@ def _memory(asked: Asked) -> Iterator[Ratio]:
 
 def step_of(asked: Asked, whose: str, precision: Precision = "fp32", recomputes: bool = False) -> Step:
     """Give a function that takes a step of training, as a phase does."""
-    if asked.device.type == "cuda":
-        be_deterministic()
+    be_deterministic(asked.device)
     torch.manual_seed(0)
     network: nn.Module = build(asked.model, CLASSES, asked.shape) if whose == "ours" else Pair(asked.peer)
     if recomputes:

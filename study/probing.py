@@ -52,8 +52,7 @@ def probe(
     """
     settings = phase.probed
     compute = Compute.of(place.resources, place.group)
-    if compute.device.type == "cuda":
-        be_deterministic()
+    be_deterministic(compute.device)
     begin_phase(compute.device)
     began = time.monotonic()
     dataset, subset = place.dataset, subset_of(phase, place.dataset)

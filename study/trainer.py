@@ -5,7 +5,6 @@ Letters: B batch, C classes, T frame, H W rows and columns.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +62,9 @@ class Trainer:
         self.averaging = compute.group.averaging(network)
         groups = parameter_groups(network, settings.weight_decay)
         has_weights = any(group["params"] for group in groups)
-        adamw = partial(torch.optim.AdamW, lr=settings.lr, betas=settings.betas, fused=True)
-        self.optimiser = adamw(groups) if has_weights else None
+        self.optimiser = (
+            torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True) if has_weights else None
+        )
         self.part: Part | None = None
 
     def epoch(

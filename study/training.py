@@ -97,8 +97,10 @@ def train(
     return group.first(leg.finish, attempt)
 
 
-def be_deterministic() -> None:
+def be_deterministic(device: torch.device) -> None:
     """Ask CUDA for the same bits each time; what has no such kernel is warned of and goes on."""
+    if device.type != "cuda":
+        return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -159,8 +161,7 @@ class _Leg:
 
     def __init__(self, phase: Phase, place: Place, store: Store) -> None:
         settings, compute = phase.training, Compute.of(place.resources, place.group)
-        if compute.device.type == "cuda":
-            be_deterministic()
+        be_deterministic(compute.device)
         begin_phase(compute.device)
         self.place = place
         self.part: Part | None = None

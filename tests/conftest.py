@@ -27,14 +27,17 @@ SPLIT_OF = ("train", "train", "train", "train", "train", "val_seen", "val_seen",
 
 @pytest.fixture
 def write_video() -> WriteVideo:
-    """Give a function that writes frames (T, H, W, 3), grey by default and brighter by 8 a frame, as H.264 in mp4."""
+    """Give a function that writes frames (T, H, W, 3), grey by default and brighter by 8 a frame, as H.264 in mp4.
 
-    def write(path: Path, frames: NDArray[np.uint8] | None = None, rotation: int = 0) -> Path:
+    Another ending of the path is another container; more options are the encoder's.
+    """
+
+    def write(path: Path, frames: NDArray[np.uint8] | None = None, rotation: int = 0, **options: str) -> Path:
         shown = np.arange(20, dtype=np.uint8)[:, None, None, None] * 8 + np.zeros((1, 48, 64, 3), np.uint8)
         pictures = shown if frames is None else frames
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(path), "w") as container:
-            stream = container.add_stream("libx264", rate=30, options={"crf": "10", "preset": "ultrafast"})
+            stream = container.add_stream("libx264", rate=30, options={"crf": "10", "preset": "ultrafast", **options})
             stream.height, stream.width = pictures.shape[1:3]
             stream.pix_fmt = "yuv420p"
             if rotation:

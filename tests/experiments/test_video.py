@@ -68,12 +68,10 @@ def test_a_video_taken_on_its_side_stands_upright(
 def test_frames_equal_those_of_bare_pyav(tmp_path: Path, write_video: WriteVideo) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), np.uint8)
     path = write_video(tmp_path / "a.mp4", noise)
-    with av.open(str(path)) as container:
-        bare = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
     shown = video.frames(path, lambda _: range(6), side=32, fit="crop")
 
-    np.testing.assert_array_equal(shown, bare)
+    np.testing.assert_array_equal(shown, bare(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video\n" * 500], ids=["empty", "text"])
@@ -113,18 +111,8 @@ def test_a_file_with_sound_alone_is_named(tmp_path: Path) -> None:
         video.length(path)
 
 
-def write_film(path: Path, frames: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Write frames most of which no other refers to; give them as bare PyAV decodes them."""
-    with av.open(str(path), "w") as container:
-        options = {"preset": "ultrafast", "bf": "3", "b-pyramid": "none", "g": "12"}
-        stream = container.add_stream("libx264", rate=30, options=options)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+FILM = {"bf": "3", "b-pyramid": "none", "g": "12"}
+"""Options with which no other frame refers to most of them."""
 
 
 def moving(count: int) -> NDArray[np.uint8]:
@@ -133,48 +121,55 @@ def moving(count: int) -> NDArray[np.uint8]:
     return np.stack([noise[:, first : first + 64] for first in range(count)])
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.h264"])
-def test_frames_are_the_same_where_others_between_them_are_skipped(tmp_path: Path, name: str) -> None:
-    """H.264 without a container knows no times, and AVI false ones: nothing is skipped there."""
-    bare = write_film(tmp_path / name, moving(40))
-    for taken in ([5], [39], [0, 1, 2], [7, 30, 8], list(range(0, 40, 9)), list(range(40))):
-        shown = video.frames(tmp_path / name, lambda _, taken=taken: taken, 48, "crop")
-        np.testing.assert_array_equal(shown, [bare[index][:, 8:56] for index in taken])
-
-
-def test_a_clip_that_was_cut_without_encoding_it_anew_begins_where_it_is_shown(tmp_path: Path) -> None:
-    write_film(tmp_path / "whole.mp4", moving(40))
-    path = tmp_path / "cut.mp4"
-    with (
-        av.open(str(tmp_path / "whole.mp4")) as whole,
-        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as cut,
-    ):
-        stream = whole.streams.video[0]
-        target = cut.add_stream_from_template(stream)
-        for packet in (packet for packet in whole.demux(stream) if packet.size):
-            packet.pts, packet.dts, packet.stream = packet.pts - 5 * 512, packet.dts - 5 * 512, target
-            cut.mux(packet)
+def bare(path: Path) -> list[NDArray[np.uint8]]:
+    """Decode all frames with bare PyAV."""
     with av.open(str(path)) as container:
-        bare = [frame.to_ndarray(format="rgb24")[:, 8:56] for frame in container.decode(video=0)]
-    assert len(bare) == video.length(path) == 35
-    for taken in ([0], [3, 10], [34, 1], [2, 50]):
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def copy(whole: Path, cut: Path, left_out: int = 0, earlier: int = 0) -> Path:
+    """Copy a video without encoding it anew: without its first packets, all of them earlier by some ticks."""
+    with av.open(str(whole)) as source, av.open(str(cut), "w", options={"avoid_negative_ts": "disabled"}) as container:
+        stream = source.streams.video[0]
+        target = container.add_stream_from_template(stream)
+        for packet in [packet for packet in source.demux(stream) if packet.size][left_out:]:
+            packet.pts, packet.dts, packet.stream = packet.pts - earlier, packet.dts - earlier, target
+            container.mux(packet)
+    return cut
+
+
+def hold_to_bare(path: Path, choices: list[list[int]]) -> None:
+    """Compare chosen frames with those that bare PyAV gives; beyond the end stands the last one."""
+    all_frames = bare(path)
+    for taken in choices:
         shown = video.frames(path, lambda _, taken=taken: taken, 48, "crop")
-        np.testing.assert_array_equal(shown, [bare[min(index, 34)] for index in taken])
+        wanted = [all_frames[min(index, len(all_frames) - 1)][:, 8:56] for index in taken]
+        np.testing.assert_array_equal(shown, wanted)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.h264"])
+def test_frames_are_the_same_where_others_between_them_are_skipped(
+    tmp_path: Path, write_video: WriteVideo, name: str
+) -> None:
+    """H.264 without a container knows no times, and AVI false ones: nothing is skipped there."""
+    path = write_video(tmp_path / name, moving(40), **FILM)
+    assert len(bare(path)) == 40
+    hold_to_bare(path, [[5], [39], [0, 1, 2], [7, 30, 8], list(range(0, 40, 9)), list(range(40))])
+
+
+def test_a_clip_that_was_cut_without_encoding_it_anew_begins_where_it_is_shown(
+    tmp_path: Path, write_video: WriteVideo
+) -> None:
+    whole = write_video(tmp_path / "whole.mp4", moving(40), **FILM)
+    path = copy(whole, tmp_path / "cut.mp4", earlier=5 * 512)
+    assert len(bare(path)) == video.length(path) == 35
+    hold_to_bare(path, [[0], [3, 10], [34, 1], [2, 50]])
 
 
 @pytest.mark.parametrize("name", ["cut.ts", "cut.mkv"])
-def test_frames_that_lack_their_key_frame_are_not_counted_on(tmp_path: Path, name: str) -> None:
-    write_film(tmp_path / "whole.ts", moving(40))
-    path = tmp_path / name
-    with av.open(str(tmp_path / "whole.ts")) as whole, av.open(str(path), "w") as cut:
-        stream = whole.streams.video[0]
-        target = cut.add_stream_from_template(stream)
-        for packet in [packet for packet in whole.demux(stream) if packet.size][3:]:
-            packet.stream = target
-            cut.mux(packet)
-    with av.open(str(path)) as container:
-        bare = [frame.to_ndarray(format="rgb24")[:, 8:56] for frame in container.decode(video=0)]
-    assert len(bare) < video.length(path)
-    for taken in ([3], [0, 3], [12, 20]):
-        shown = video.frames(path, lambda _, taken=taken: taken, 48, "crop")
-        np.testing.assert_array_equal(shown, [bare[index] for index in taken])
+def test_frames_that_lack_their_key_frame_are_not_counted_on(
+    tmp_path: Path, write_video: WriteVideo, name: str
+) -> None:
+    path = copy(write_video(tmp_path / "whole.ts", moving(40), **FILM), tmp_path / name, left_out=3)
+    assert len(bare(path)) < video.length(path)
+    hold_to_bare(path, [[3], [0, 3], [12, 20]])

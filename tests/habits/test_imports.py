@@ -60,7 +60,17 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
     ],
 )
 def test_a_verb_that_only_reads_never_imports_torch(words: list[str], tmp_path: Path) -> None:
-    made.make_store(tmp_path / "store")
+    assert heavy_after_verb(words, tmp_path) == []
+
+
+@pytest.mark.parametrize("verb", ["list", "status"])
+def test_whoever_looks_around_waits_for_no_numpy(verb: str, tmp_path: Path) -> None:
+    assert heavy_after_verb([verb], tmp_path, (*HEAVY, "numpy", "polars", "duckdb", "altair")) == []
+
+
+def heavy_after_verb(words: list[str], home: Path, heavy: Sequence[str] = HEAVY) -> list[str]:
+    """Run a verb on a store with an edition; name the heavy packages it has imported."""
+    made.make_store(home / "store")
     code = f"""
 import sys
 from study import cli
@@ -70,19 +80,11 @@ try:
 except SystemExit as ended:
     assert not ended.code, ended.code
 """
-    assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}) == []
+    return heavy_after(code, {"STUDY_HOME": str(home)}, heavy)
 
 
 def test_a_study_that_neither_prunes_nor_searches_needs_no_optuna() -> None:
     assert "optuna" not in heavy_after("import study.runner, study.submitting, study.executor.task")
-
-
-@pytest.mark.parametrize("verb", ["list", "status"])
-def test_whoever_looks_around_waits_for_no_numpy(verb: str, tmp_path: Path) -> None:
-    code = (
-        f"import sys; sys.argv = ['study', {verb!r}]\nfrom study.cli import main\ntry: main()\nexcept SystemExit: pass"
-    )
-    assert heavy_after(code, {"STUDY_HOME": str(tmp_path)}, (*HEAVY, "numpy", "polars", "duckdb", "altair")) == []
 
 
 def heavy_after(code: str, environment: dict[str, str] | None = None, heavy: Sequence[str] = HEAVY) -> list[str]:

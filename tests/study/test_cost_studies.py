@@ -56,7 +56,8 @@ def test_senders_are_not_counted_where_inference_is_asked_about(request_: Reques
     Path(request_.name).write_text(SPEC)
     trained = preflight.sizes(prepare(request_), ["count=2"])[0]
     assert here.parameters == trained.parameters
-    assert here.parameters_total < trained.parameters_total
+    unread = 120  # the last block's kernels and tables of patches that nobody reads, which are not trained
+    assert here.parameters + unread == here.parameters_total < trained.parameters_total
     assert here.gflops == trained.gflops
 
 

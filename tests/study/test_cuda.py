@@ -55,7 +55,7 @@ def losses(compute: Compute, precision: Precision = "fp32") -> list[float]:
 
 @pytest.fixture(autouse=True)
 def _deterministic() -> Iterator[None]:
-    be_deterministic()
+    be_deterministic(GPU)
     yield
     torch.use_deterministic_algorithms(False)
 
@@ -65,10 +65,17 @@ def test_a_training_comes_to_the_losses_of_a_processor(precision: Precision) -> 
     assert losses(Compute(GPU), precision) == pytest.approx(losses(Compute(CPU)), rel=NEAR[precision], abs=1e-3)
 
 
-@pytest.mark.parametrize("way", ["accumulate", "recompute_blocks", "channels_last", "compile"])
+WAYS = {
+    "accumulate": Compute(GPU, accumulate=2),
+    "recompute_blocks": Compute(GPU, recompute_blocks=True),
+    "channels_last": Compute(GPU, channels_last=True),
+    "compile": Compute(GPU, compile=True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_no_way_to_compute_changes_the_losses(way: str) -> None:
-    compute = Compute(GPU, **{way: 2 if way == "accumulate" else True})  # type: ignore[arg-type]
-    assert losses(compute) == pytest.approx(losses(Compute(GPU)), rel=1e-3)
+    assert losses(WAYS[way]) == pytest.approx(losses(Compute(GPU)), rel=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
